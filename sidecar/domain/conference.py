@@ -1,0 +1,137 @@
+"""Conference, participant and fork as values, and the rules that name and place them.
+
+Never talks to the telephone network or the store; ``ports.directory`` keeps these values as rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Role(StrEnum):
+    """Who a participant is in the conversation. ``agent`` is always the human in a contact centre."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+    ASSISTANT = "assistant"
+    SUPERVISOR = "supervisor"
+    OTHER = "other"
+
+
+class ConferenceState(StrEnum):
+    """waiting: a call is on its way or alone in the room. live: started. ended: over for good."""
+
+    WAITING = "waiting"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class ParticipantState(StrEnum):
+    """expected: the call fetched its TwiML, but has not joined the room yet."""
+
+    EXPECTED = "expected"
+    JOINED = "joined"
+    LEFT = "left"
+
+
+class ForkState(StrEnum):
+    """pending: a token waits for its media stream. interrupted: the stream died, another is wanted."""
+
+    PENDING = "pending"
+    LIVE = "live"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+
+
+class Conference(msgspec.Struct, frozen=True, kw_only=True):
+    """One conference. ``clock_zero`` is the zero of its clock: all ``*_ms`` of its events count from it (UTC).
+
+    ``sid`` is the provider's id (``CF…``) once it is known; ``room`` is its friendly name there.
+    ``seq`` is the number of its newest event.
+    """
+
+    id: str
+    tenant: str
+    room: str
+    sid: str | None
+    state: ConferenceState
+    clock_zero: datetime
+    ended_at: datetime | None
+    seq: int
+
+    def clock_ms(self, moment: datetime) -> int:
+        """The moment (UTC) on the conference clock, in ms; never negative."""
+        return max(0, round((moment - self.clock_zero).total_seconds() * 1000))
+
+
+class Participant(msgspec.Struct, frozen=True, kw_only=True):
+    """One call leg in a conference; ``call_sid`` is the provider's id (``CA…``). ``label`` is unique in its room."""
+
+    id: str
+    conference_id: str
+    call_sid: str
+    label: str
+    name: str
+    role: Role
+    state: ParticipantState
+
+
+class Fork(msgspec.Struct, frozen=True, kw_only=True):
+    """One participant's one-way audio feed. It outlives media streams; ``epoch`` counts the streams asked for.
+
+    ``covered_ms``: on the conference clock; all speech before it is stored as utterances or gaps.
+    ``stream_sid``: the newest stream that bound (``MZ…``).
+    """
+
+    id: str
+    conference_id: str
+    participant_id: str
+    call_sid: str
+    state: ForkState
+    epoch: int
+    stream_sid: str | None
+    covered_ms: int
+
+
+def stream_name(fork: Fork) -> str:
+    """The provider-side name of a fork's present stream; never the same twice, so that an old one can be stopped."""
+    return f"{fork.id}-{fork.epoch}"
+
+
+def role_of(*, parameter: str | None, label: str | None, address: str) -> Role:
+    """The role by the rule of precedence: explicit parameter, then label, then the kind of address.
+
+    ``address`` is the caller as the provider names it: ``client:…`` and ``sip:…`` are agents, the telephone
+    network (E.164) is a customer. An unknown parameter value is ignored, not an error: a call must not fail for it.
+    """
+    for candidate in (parameter, label):
+        word = (candidate or "").strip().lower()
+        if word in set(Role):
+            return Role(word)
+    if address.startswith(("client:", "sip:")):
+        return Role.AGENT
+    if address.startswith("+"):
+        return Role.CUSTOMER
+    return Role.OTHER
+
+
+# Twilio: at most 128 characters, no "/", not of the form of a call's id (twilio.com/docs/voice/twiml/conference).
+LABEL_MAX_CHARS = 64
+
+
+def unique_label(wanted: str, taken: Collection[str]) -> str:
+    """A label that nobody in the room has: the wanted one, or with ``-2``, ``-3`` … behind it."""
+    base = (
+        "".join(c if c.isalnum() or c in " ._-" else "-" for c in wanted.strip())[:LABEL_MAX_CHARS].strip() or "caller"
+    )
+    if base[:2] == "CA" and len(base) == 34:
+        base = f"x-{base}"
+    label, n = base, 1
+    while label in taken:
+        n += 1
+        label = f"{base}-{n}"
+    return label

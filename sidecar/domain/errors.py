@@ -1,0 +1,68 @@
+"""Errors with a stable code, a sentence of what happened and a sentence of what to do next."""
+
+from __future__ import annotations
+
+
+class SidecarError(Exception):
+    """Base of every error that the project raises on purpose.
+
+    code: stable, snake_case, safe to show and to match on (``fork_token_used``).
+    message: what happened, to which id; never transcript text, a phone number or a secret.
+    next_step: what the reader can do about it, or "" when there is nothing to do.
+    """
+
+    code = "internal_error"
+
+    def __init__(self, message: str, *, next_step: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+        if code is not None:
+            self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.next_step}".strip()
+
+
+class NotFound(SidecarError):
+    """An id that names nothing."""
+
+    code = "not_found"
+
+
+class StoreUnavailable(SidecarError):
+    """The event log cannot take or give rows just now; nothing of the batch was stored. Try again."""
+
+    code = "store_unavailable"
+
+
+class ForkRefused(SidecarError):
+    """A media stream may not bind to a fork. ``code`` says why:
+
+    fork_token_unknown, fork_token_used, fork_token_expired, fork_token_other_call.
+    """
+
+    code = "fork_token_unknown"
+
+
+class TelephonyFailed(SidecarError):
+    """The telephony provider refused or did not answer.
+
+    ``gone``: the call or conference is over, so there is nothing to try again.
+    ``provider_code``: the provider's own error number, if it gave one.
+    """
+
+    code = "telephony_failed"
+
+    def __init__(
+        self, message: str, *, gone: bool = False, provider_code: int | None = None, next_step: str = ""
+    ) -> None:
+        super().__init__(message, next_step=next_step)
+        self.gone = gone
+        self.provider_code = provider_code
+
+
+class RecogniserUnavailable(SidecarError):
+    """The recogniser cannot be built or opened on this machine or account."""
+
+    code = "recogniser_unavailable"

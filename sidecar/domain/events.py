@@ -1,0 +1,264 @@
+"""The facts of a conference: one struct per event type, and the envelope they travel in.
+
+The same envelope goes to the event log, SSE, exports and (later) webhooks. Durable events have a ``seq``, which
+rises by one per conference; passing ones (``utterance.partial``, ``ping``) have none and are never stored.
+All ``*_ms`` are milliseconds on the conference clock unless a docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+
+from sidecar.domain.conference import Role
+
+
+class EventData(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of what an event says. ``type`` is its dotted, past-tense name on every wire."""
+
+    type: ClassVar[str]
+
+
+class ConferenceStarted(EventData, frozen=True, kw_only=True):
+    """The provider says that the conference is in progress."""
+
+    type: ClassVar[str] = "conference.started"
+    room: str
+    conference_sid: str | None
+
+
+class ConferenceEnded(EventData, frozen=True, kw_only=True):
+    """The conference is over; forks may still be finishing. ``reason``: the provider's word, or ours."""
+
+    type: ClassVar[str] = "conference.ended"
+    reason: str
+    at_ms: int
+
+
+class ParticipantJoined(EventData, frozen=True, kw_only=True):
+    """A call entered the room."""
+
+    type: ClassVar[str] = "participant.joined"
+    participant: str
+    call_sid: str
+    label: str
+    name: str
+    role: Role
+    at_ms: int
+
+
+class ParticipantUpdated(EventData, frozen=True, kw_only=True):
+    """What is known of a participant changed (name, role)."""
+
+    type: ClassVar[str] = "participant.updated"
+    participant: str
+    label: str
+    name: str
+    role: Role
+
+
+class ParticipantLeft(EventData, frozen=True, kw_only=True):
+    """A call left the room."""
+
+    type: ClassVar[str] = "participant.left"
+    participant: str
+    reason: str
+    at_ms: int
+
+
+class ForkStarted(EventData, frozen=True, kw_only=True):
+    """The first media stream of a fork is bound; its audio is being transcribed from ``at_ms`` on."""
+
+    type: ClassVar[str] = "fork.started"
+    fork: str
+    participant: str
+    stream_sid: str
+    at_ms: int
+
+
+class ForkInterrupted(EventData, frozen=True, kw_only=True):
+    """The fork's stream died while its participant is on the call; another stream is being asked for."""
+
+    type: ClassVar[str] = "fork.interrupted"
+    fork: str
+    participant: str
+    reason: str
+    at_ms: int
+
+
+class ForkResumed(EventData, frozen=True, kw_only=True):
+    """Another media stream of the same fork is bound. ``epoch`` counts its streams."""
+
+    type: ClassVar[str] = "fork.resumed"
+    fork: str
+    participant: str
+    stream_sid: str
+    epoch: int
+    at_ms: int
+
+
+class ForkStopped(EventData, frozen=True, kw_only=True):
+    """The fork is over: hang-up, stop, or given up."""
+
+    type: ClassVar[str] = "fork.stopped"
+    fork: str
+    participant: str
+    reason: str
+    at_ms: int
+
+
+class Word(msgspec.Struct, frozen=True):
+    """One recognised word with its time and, where the engine tells, its confidence 0..1."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None = None
+
+
+class UtteranceFinal(EventData, frozen=True, kw_only=True):
+    """Final text of one participant. ``(fork, session, result_index)`` makes storing it idempotent.
+
+    ``lag_ms``: from the end of the speech to the moment the text was ready. ``words`` may be empty (engine gives none).
+    """
+
+    type: ClassVar[str] = "utterance.final"
+    id: str
+    participant: str
+    fork: str
+    session: str
+    result_index: int
+    revision: int
+    start_ms: int
+    end_ms: int
+    text: str
+    engine: str
+    lag_ms: int
+    confidence: float | None = None
+    words: list[Word] = []
+
+
+class UtterancePartial(EventData, frozen=True, kw_only=True):
+    """The whole present text of an utterance that is not final. Empty text: the utterance came to nothing, clear it."""
+
+    type: ClassVar[str] = "utterance.partial"
+    id: str
+    participant: str
+    start_ms: int
+    end_ms: int
+    text: str
+    lag_ms: int
+
+
+class TranscriptGap(EventData, frozen=True, kw_only=True):
+    """Audio that was not transcribed: whose, from, to, and why (``reason``: a stable word from ``GAP_REASONS``)."""
+
+    type: ClassVar[str] = "transcript.gap"
+    participant: str
+    fork: str
+    from_ms: int
+    to_ms: int
+    reason: str
+
+
+# Stable words for TranscriptGap.reason, with the sentence that people read.
+GAP_REASONS = {
+    "service_restarted": "service restarted",
+    "stream_reconnected": "stream reconnected",
+    "stream_lost": "stream lost",
+    "media_missing": "audio missing from the telephone network",
+    "recogniser_failed": "recogniser failed",
+    "recogniser_overloaded": "recogniser overloaded",
+    "store_overloaded": "transcript could not be stored",
+}
+
+
+class TranscriptCompleted(EventData, frozen=True, kw_only=True):
+    """The conference ended and every fork is finished. The manifest lets a reader check that nothing is missing.
+
+    ``sha256``: hex digest over the lines ``seq,id,revision,text`` (each with ``\\n``, UTF-8, in order of seq) of all
+    ``utterance.*`` events up to ``last_seq``.
+    """
+
+    type: ClassVar[str] = "transcript.completed"
+    utterances: int
+    gaps: int
+    gap_ms: int
+    last_seq: int
+    sha256: str
+    revision: int
+
+
+class Ping(EventData, frozen=True, kw_only=True):
+    """Heartbeat for pages: the server's time, and how many events wait because the store does not take them."""
+
+    type: ClassVar[str] = "ping"
+    time: datetime
+    unsaved: int = 0
+
+
+DURABLE: tuple[type[EventData], ...] = (
+    ConferenceStarted,
+    ConferenceEnded,
+    ParticipantJoined,
+    ParticipantUpdated,
+    ParticipantLeft,
+    ForkStarted,
+    ForkInterrupted,
+    ForkResumed,
+    ForkStopped,
+    UtteranceFinal,
+    TranscriptGap,
+    TranscriptCompleted,
+)
+_BY_TYPE = {cls.type: cls for cls in DURABLE}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope. ``seq`` is None for passing events; ``id`` is then empty."""
+
+    id: str
+    type: str
+    seq: int | None
+    timestamp: datetime
+    conference: str
+    conference_sid: str | None
+    tenant: str
+    data: EventData
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable event that has no seq yet: what the runtime hands to the event log."""
+
+    id: str
+    conference: str
+    timestamp: datetime
+    data: EventData
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """Not an event: up to ``covered_ms`` all speech of the fork is stored. Written with the events, shown to nobody."""
+
+    fork: str
+    covered_ms: int
+
+
+Entry = Draft | Coverage
+
+
+def encode(event: Event) -> bytes:
+    """The envelope as compact JSON, the same bytes for every subscriber. Times are RFC 3339 UTC."""
+    return msgspec.json.encode(event)
+
+
+def decode_data(type_: str, data: bytes | str) -> EventData:
+    """The data of a stored durable event. KeyError for a type that this version does not know."""
+    return msgspec.json.decode(data, type=_BY_TYPE[type_])
+
+
+def to_builtins(event: Event) -> dict[str, Any]:
+    """The envelope as plain dicts, lists and strings, as JSON would carry it."""
+    result: dict[str, Any] = msgspec.to_builtins(event)
+    return result

@@ -1,0 +1,93 @@
+"""Who is where: conferences, participants and forks as rows, and the single-use tokens of forks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sidecar.domain.conference import Conference, Fork, Participant, Role
+
+
+class ForkRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that asks for its TwiML: where it wants to go and who it says it is.
+
+    Ids are minted by the caller and used only where no row exists yet. ``room`` None: a room of its own, named
+    after the conference id. ``token_hash``: SHA-256 hex of the token; the token itself is never stored.
+    """
+
+    conference_id: str
+    participant_id: str
+    fork_id: str
+    tenant: str
+    room: str | None
+    call_sid: str
+    label: str
+    name: str
+    role: Role
+    token_hash: str
+    token_expires_at: datetime
+    now: datetime
+
+
+class BoundFork(msgspec.Struct, frozen=True, kw_only=True):
+    """A fork with the conference and participant it belongs to."""
+
+    conference: Conference
+    participant: Participant
+    fork: Fork
+
+
+class Directory(Protocol):
+    """Rows that change outside the event log, in short transactions, and look-ups. States (joined, live, stopped …)
+    change only as a consequence of events appended to the log."""
+
+    async def open_fork(self, request: ForkRequest) -> BoundFork:
+        """Find or make the conference (the room's one that has not ended), the participant (by call_sid) and its fork.
+
+        A new participant's label is made unique in its conference. The fork becomes pending with the new token;
+        asking again for the same call (Twilio's retry, a redirect) replaces the token and raises the epoch.
+        """
+        ...
+
+    async def renew_fork(self, fork_id: str, *, token_hash: str, expires_at: datetime) -> BoundFork:
+        """A fresh token and the next epoch for a fork whose stream died. NotFound for an unknown id."""
+        ...
+
+    async def claim_fork(self, *, token_hash: str, call_sid: str, stream_sid: str, now: datetime) -> BoundFork:
+        """Spend a token: exactly one caller ever gets the fork for it. Raises ForkRefused (its code says why)."""
+        ...
+
+    async def bind_conference(self, conference_id: str, sid: str) -> Conference:
+        """Note the provider's id of a conference. A sid that is already noted is left as it is."""
+        ...
+
+    async def conference(self, id_or_sid: str) -> Conference | None:
+        """By our id or the provider's."""
+        ...
+
+    async def conference_in_room(self, room: str) -> Conference | None:
+        """The conference of that room that has not ended."""
+        ...
+
+    async def conferences(self, *, room: str | None = None, limit: int = 50) -> list[Conference]:
+        """Newest first."""
+        ...
+
+    async def unfinished(self) -> list[Conference]:
+        """Conferences without ``transcript.completed``: what a restarted service has to look after."""
+        ...
+
+    async def participants(self, conference_id: str) -> Sequence[Participant]:
+        """In order of arrival."""
+        ...
+
+    async def participant_of_call(self, call_sid: str) -> Participant | None:
+        """The newest participant of that call."""
+        ...
+
+    async def forks(self, conference_id: str) -> Sequence[Fork]:
+        """In order of making."""
+        ...

@@ -1,0 +1,91 @@
+"""Speech to text: a session that takes mu-law audio and gives partial and final results."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sidecar.domain.events import Word
+
+# All *_ms of results count audio since the first byte sent to the session (8 bytes are 1 ms).
+
+
+class SpeechStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody began to speak. ``segment`` numbers the stretches of speech of a session, from 0."""
+
+    segment: int
+    start_ms: int
+
+
+class PartialResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole present text of a segment."""
+
+    segment: int
+    start_ms: int
+    end_ms: int
+    text: str
+
+
+class FinalResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of a finished segment. Empty text: it was not speech."""
+
+    segment: int
+    start_ms: int
+    end_ms: int
+    text: str
+    words: Sequence[Word] = ()
+    confidence: float | None = None
+
+
+class Unrecognised(msgspec.Struct, frozen=True, kw_only=True):
+    """A segment of which there will be no text. ``reason``: a key of domain.events.GAP_REASONS."""
+
+    segment: int
+    start_ms: int
+    end_ms: int
+    reason: str
+
+
+Result = SpeechStarted | PartialResult | FinalResult | Unrecognised
+
+
+class RecogniserStream(Protocol):
+    """One session for one participant. Every SpeechStarted is followed by one FinalResult or Unrecognised."""
+
+    async def send(self, audio: bytes) -> None:
+        """More mu-law 8 kHz audio, any length, in order. Returns soon; never waits for recognition."""
+        ...
+
+    async def finish(self) -> None:
+        """No more audio will come: speech in progress is finalised; ``results`` ends after its last result."""
+        ...
+
+    def results(self) -> AsyncIterator[Result]:
+        """Results as they become known, finals in order of speech; to be iterated once.
+
+        Ends after ``finish`` (behind the last result) or ``close``.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go at once; results not yet delivered are dropped. May be called twice."""
+        ...
+
+
+class Recogniser(Protocol):
+    """An engine that opens sessions. Built once per process."""
+
+    @property
+    def engine(self) -> str:
+        """Short stable name, stored with each utterance: ``local``, ``deepgram``."""
+        ...
+
+    async def open(self) -> RecogniserStream:
+        """A new session. Raises RecogniserUnavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Free models and threads. Streams must be closed before."""
+        ...

@@ -1,0 +1,41 @@
+"""What we ask of the telephone network's API: who is on, and a new media stream for a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class LiveParticipant(msgspec.Struct, frozen=True, kw_only=True):
+    """A participant as the provider lists it."""
+
+    call_sid: str
+    label: str
+    muted: bool
+    hold: bool
+
+
+class Telephony(Protocol):
+    """All methods raise TelephonyFailed: within their own time limit, never an endless wait."""
+
+    async def find_conference(self, room: str) -> str | None:
+        """The id of the conference in progress in that room."""
+        ...
+
+    async def in_progress(self, conference_sid: str) -> bool:
+        """False when the conference is over or unknown."""
+        ...
+
+    async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
+        """Who is in the conference now."""
+        ...
+
+    async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
+        """Ask for a one-way stream of what the caller says, to our media socket; returns its id. Never retried here."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections."""
+        ...
