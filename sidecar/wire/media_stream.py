@@ -1,0 +1,186 @@
+"""Twilio Media Streams, one-way: text frames in, typed messages out. Knows no socket and no clock.
+
+Facts: twilio.com/docs/voice/media-streams/websocket-messages. Counters and times come as JSON strings; numbers are
+taken as well. The caller feeds each text frame to ``MediaStream.receive`` and must close the socket on a fatal error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from sidecar.domain.errors import SidecarError
+
+# Frames of 20 ms are below 400 bytes; a start message stays below 64 KiB even with 99 parameters of 500 characters.
+MAX_MESSAGE_BYTES = 64 * 1024
+
+
+class MediaStreamError(SidecarError):
+    """A frame that is not what Twilio documents. ``fatal``: the stream cannot go on.
+
+    Codes: media_not_json, media_malformed, media_out_of_order, media_format_unsupported.
+    """
+
+    code = "media_malformed"
+
+    def __init__(self, message: str, *, code: str, fatal: bool = False) -> None:
+        super().__init__(message, code=code)
+        self.fatal = fatal
+
+
+class Started(msgspec.Struct, frozen=True):
+    """The stream begins: whose call it is, and the Parameters that our TwiML or REST call gave it."""
+
+    stream_sid: str
+    call_sid: str
+    parameters: Mapping[str, str]
+
+
+class Media(msgspec.Struct, frozen=True, gc=False):
+    """A piece of the caller's audio: mu-law 8 kHz of any length. ``timestamp_ms`` counts from the stream's start."""
+
+    sequence: int
+    timestamp_ms: int
+    audio: bytes
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The stream or the call ended on purpose."""
+
+
+class Ignored(msgspec.Struct, frozen=True):
+    """Nothing to do: ``connected``, the other track, or an event that this version does not know."""
+
+    event: str
+
+
+Message = Started | Media | Stopped | Ignored
+Number = int | float | str
+
+
+class _MediaBody(msgspec.Struct, gc=False):
+    payload: bytes
+    timestamp: Number
+    track: str = "inbound"
+
+
+class _Format(msgspec.Struct):
+    encoding: str = "audio/x-mulaw"
+    sampleRate: Number = 8000  # noqa: N815 - the vendor's spelling
+    channels: Number = 1
+
+
+class _StartBody(msgspec.Struct):
+    callSid: str  # noqa: N815
+    streamSid: str  # noqa: N815
+    mediaFormat: _Format = msgspec.field(default_factory=_Format)  # noqa: N815
+    customParameters: dict[str, str] | None = None  # noqa: N815
+
+
+class _Connected(msgspec.Struct, tag_field="event", tag="connected"):
+    pass
+
+
+class _Start(msgspec.Struct, tag_field="event", tag="start"):
+    start: _StartBody
+
+
+class _Media(msgspec.Struct, tag_field="event", tag="media", gc=False):
+    media: _MediaBody
+    sequenceNumber: Number = 0  # noqa: N815
+
+
+class _Stop(msgspec.Struct, tag_field="event", tag="stop"):
+    pass
+
+
+class _Any(msgspec.Struct):
+    event: str
+
+
+_DECODER = msgspec.json.Decoder(_Connected | _Start | _Media | _Stop)
+_ANY_DECODER = msgspec.json.Decoder(_Any)
+
+
+class MediaStream:
+    """The protocol state of one media socket: connected, start, media …, stop."""
+
+    def __init__(self) -> None:
+        self.started = False
+        self.stopped = False
+
+    def receive(self, frame: bytes | str) -> Message:
+        """One text frame. Raises MediaStreamError; the state is then as before, and unless it is fatal go on reading.
+
+        After ``Started`` the caller must check the token in its parameters before it uses any audio.
+        """
+        message = _decode(frame)
+        if isinstance(message, _Media):
+            if not self.started:
+                raise MediaStreamError("Media came before start.", code="media_out_of_order", fatal=True)
+            return _audio(message)
+        if isinstance(message, _Start):
+            if self.started:
+                raise MediaStreamError("A second start came on one stream.", code="media_out_of_order", fatal=True)
+            started = _start(message.start)
+            self.started = True
+            return started
+        if isinstance(message, _Stop):
+            if not self.started:
+                raise MediaStreamError("Stop came before start.", code="media_out_of_order", fatal=True)
+            self.stopped = True
+            return Stopped()
+        return Ignored("connected") if isinstance(message, _Connected) else message
+
+
+def _decode(frame: bytes | str) -> _Connected | _Start | _Media | _Stop | Ignored:
+    try:
+        message: _Connected | _Start | _Media | _Stop = _DECODER.decode(frame)
+    except msgspec.ValidationError as error:
+        return _unknown(frame, error)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MediaStreamError("A frame was not JSON.", code="media_not_json") from error
+    return message
+
+
+def _unknown(frame: bytes | str, error: msgspec.ValidationError) -> Ignored:
+    """Twilio may add events: an unknown name is ignored, a known one with wrong fields is an error."""
+    try:
+        event = _ANY_DECODER.decode(frame).event
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        event = None
+    if event is None or event in ("connected", "start", "media", "stop"):
+        # msgspec names the field and the types, never the value: nothing of the call gets into the message
+        raise MediaStreamError(f"A {event or 'nameless'} frame has a wrong shape: {error}.", code="media_malformed")
+    return Ignored(event)
+
+
+def _start(body: _StartBody) -> Started:
+    if not body.callSid or not body.streamSid:
+        raise MediaStreamError("The start frame names no call or stream.", code="media_malformed")
+    form = body.mediaFormat
+    if form.encoding != "audio/x-mulaw" or _number(form.sampleRate) != 8000 or _number(form.channels) != 1:
+        raise MediaStreamError(
+            f"Stream {body.streamSid[:40]} is not audio/x-mulaw, 8000 Hz, 1 channel.",
+            code="media_format_unsupported",
+            fatal=True,
+        )
+    return Started(body.streamSid, body.callSid, body.customParameters or {})
+
+
+def _audio(message: _Media) -> Media | Ignored:
+    body = message.media
+    if body.track not in ("inbound", "inbound_track"):
+        return Ignored("media")
+    return Media(_number(message.sequenceNumber), _number(body.timestamp), body.payload)
+
+
+def _number(value: Number) -> int:
+    try:
+        number = int(value)
+    except (ValueError, OverflowError) as error:
+        raise MediaStreamError("A counter is not a number.", code="media_malformed") from error
+    if not 0 <= number < 2**53:
+        raise MediaStreamError("A counter is out of range.", code="media_malformed")
+    return number

@@ -1,0 +1,98 @@
+"""Twilio's form posts as typed values: the voice request, conference events, stream events.
+
+Facts: twilio.com/docs/voice/twiml/conference (status callbacks), twilio.com/docs/voice/twiml/stream. Only fields that
+somebody uses are read; unknown fields and unknown events are allowed, missing ones are an error that names the field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from sidecar.domain.errors import SidecarError
+
+_CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+_CONFERENCE_SID = re.compile(r"CF[0-9a-fA-F]{32}")
+
+
+class CallbackMalformed(SidecarError):
+    """A signed request lacks a field or has one of a wrong form; the message names the field, never its value."""
+
+    code = "callback_malformed"
+
+
+class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A call asks what to do. ``address``: the caller as Twilio names it (E.164, ``client:…``, ``sip:…``)."""
+
+    call_sid: str
+    address: str
+
+
+class ConferenceCallback(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened in a conference. ``kind``: Twilio's StatusCallbackEvent, such as ``participant-join``.
+
+    ``sequence`` orders the events of one conference; delivery may shuffle and repeat them. ``call_sid`` is set with
+    events of a participant. ``reason``: why somebody left or the conference ended, in Twilio's words, or "".
+    """
+
+    kind: str
+    conference_sid: str
+    room: str
+    sequence: int
+    call_sid: str | None
+    reason: str
+
+
+class StreamCallback(msgspec.Struct, frozen=True, kw_only=True):
+    """News of a media stream. ``kind``: stream-started, stream-stopped or stream-error."""
+
+    kind: str
+    call_sid: str
+    stream_sid: str
+    name: str
+
+
+def voice_request(form: Mapping[str, str]) -> VoiceRequest:
+    """The request for TwiML of an incoming call."""
+    return VoiceRequest(call_sid=_sid(form, "CallSid", _CALL_SID), address=form.get("From", ""))
+
+
+def conference_callback(form: Mapping[str, str]) -> ConferenceCallback:
+    """A conference status callback."""
+    sequence = form.get("SequenceNumber", "")
+    if not re.fullmatch(r"[0-9]{1,9}", sequence):
+        raise CallbackMalformed("SequenceNumber is not a number.")
+    return ConferenceCallback(
+        kind=_text(form, "StatusCallbackEvent"),
+        conference_sid=_sid(form, "ConferenceSid", _CONFERENCE_SID),
+        room=_text(form, "FriendlyName"),
+        sequence=int(sequence),
+        call_sid=_sid(form, "CallSid", _CALL_SID) if form.get("CallSid") else None,
+        reason=form.get("ReasonParticipantLeft") or form.get("ReasonConferenceEnded") or "",
+    )
+
+
+def stream_callback(form: Mapping[str, str]) -> StreamCallback:
+    """A stream status callback."""
+    return StreamCallback(
+        kind=_text(form, "StreamEvent"),
+        call_sid=_sid(form, "CallSid", _CALL_SID),
+        stream_sid=form.get("StreamSid", ""),
+        name=form.get("StreamName", ""),
+    )
+
+
+def _text(form: Mapping[str, str], field: str) -> str:
+    value = form.get(field, "")
+    if not value:
+        raise CallbackMalformed(f"{field} is missing.")
+    return value
+
+
+def _sid(form: Mapping[str, str], field: str, pattern: re.Pattern[str]) -> str:
+    value = _text(form, field)
+    if not pattern.fullmatch(value):
+        raise CallbackMalformed(f"{field} does not look like a Twilio id.")
+    return value
