@@ -1,0 +1,27 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: ## make .venv with what the service needs (does nothing when nothing changed)
+	@.ci/setup
+
+demo: setup ## a sample call on this machine: emulator, service, a page to watch
+	@.venv/bin/sidecar demo
+
+serve: setup ## the service alone, set up by SIDECAR_* variables (docs/settings.md)
+	@.venv/bin/sidecar serve
+
+test: ## everything: check, tests with coverage, real browser, built wheel
+	@.ci/check
+	@.ci/test
+
+check: ## seconds, no tests: lint, format, types, import rules
+	@.ci/check
+
+lock: ## choose the newest allowed versions and write both locks
+	@.ci/lock
+
+clean: ## remove .venv, caches and build results
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov build dist
