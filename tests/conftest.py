@@ -1,0 +1,48 @@
+"""House rules for every test: a clean environment, no task left behind, and in CI no silent skip."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator, Generator, Iterable
+
+import pytest
+
+OWN_VARIABLES = ("SIDECAR_", "TWILIO_", "DEEPGRAM_", "OPENAI_")
+OPTIONAL = "optional:"  # how the reason of a skip begins that may stand in CI too
+
+
+def pytest_configure() -> None:
+    """What the developer has set for a running service must not decide how a test ends; SIDECAR_TEST_* is for us."""
+    for name in list(os.environ):
+        if name.startswith(OWN_VARIABLES) and not name.startswith("SIDECAR_TEST_"):
+            del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Every coroutine test ends with a look at the tasks that are still there."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            item.fixturenames.insert(0, "no_task_left_behind")
+
+
+@pytest.fixture
+async def no_task_left_behind() -> AsyncIterator[None]:
+    """Fails a test, fixtures included, that ends while a task it started goes on."""
+    before = asyncio.all_tasks()
+    yield
+    left = [task.get_name() for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
+    assert not left, f"tasks left behind: {left}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With CI=true a skipped test fails, unless its reason begins with "optional:"."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and os.environ.get("CI") == "true":
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if not reason.startswith(OPTIONAL):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} may not be skipped in CI: {reason}"
+    return report
