@@ -1,0 +1,136 @@
+"""What the pages say is what the code does, and the repository keeps its own house rules."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.domain import events
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "sidecar"
+SPINE_LINES_MAX = 2500
+FILE_LINES_MAX = 400
+
+# Split in two, so that this file does not find itself.
+HOSTS = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "npmjs" + ".com", "deb.debian" + ".org")
+MACHINE_PATHS = ("/work" + "/", "/root" + "/", "/opt/py" + "pi", "/home" + "/", "../sh" + "ared")
+
+
+def tracked() -> list[Path]:
+    """Every file that git keeps, images and fonts aside."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, timeout=30).stdout
+    paths = [ROOT / name for name in listing.decode().split("\0") if name]
+    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:8000]]
+
+
+def sections(page: str) -> dict[str, str]:
+    """Heading to text, for the headings that name code: ### `name`."""
+    parts = re.split(r"^#+ `?([^`\n]+)`?$", page, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def first_table(section: str) -> list[str]:
+    """The names in the first column of a section's first table."""
+    table = re.search(r"^\| Field .*\n\|[-| ]+\|\n((?:\|.*\n?)+)", section, flags=re.MULTILINE)
+    return re.findall(r"^\| `(\w+)`", table[1], flags=re.MULTILINE) if table else []
+
+
+def event_types() -> list[type[events.EventData]]:
+    return [event for event in events.EventData.__subclasses__() if event.__module__ == events.__name__]
+
+
+@pytest.fixture(scope="module")
+def events_page() -> dict[str, str]:
+    return sections((ROOT / "docs" / "events.md").read_text())
+
+
+def test_the_events_page_has_exactly_the_events_that_exist(events_page: dict[str, str]) -> None:
+    assert {heading for heading in events_page if re.fullmatch(r"[a-z_]+(\.[a-z_]+)?", heading)} == {
+        event.type for event in event_types()
+    }
+
+
+def test_the_events_page_tells_durable_from_passing() -> None:
+    page = (ROOT / "docs" / "events.md").read_text()
+    durable, passing = page.split("## Passing events")
+    assert [heading for heading in sections(durable) if "." in heading] == [event.type for event in events.DURABLE]
+    assert set(sections(passing)) == {event.type for event in event_types()} - {event.type for event in events.DURABLE}
+
+
+@pytest.mark.parametrize("event", event_types(), ids=lambda event: event.type)
+def test_the_events_page_has_every_field_in_order(event: type[events.EventData], events_page: dict[str, str]) -> None:
+    assert first_table(events_page[event.type]) == [field.name for field in msgspec.structs.fields(event)]
+
+
+def test_the_events_page_has_the_envelope_and_every_reason_for_a_gap(events_page: dict[str, str]) -> None:
+    assert first_table(events_page["The envelope"]) == [field.name for field in msgspec.structs.fields(events.Event)]
+    reasons = events_page["transcript.gap"].split("| Reason |")[1]
+    assert re.findall(r"^\| `(\w+)`", reasons, flags=re.MULTILINE) == list(events.GAP_REASONS)
+
+
+def test_the_example_on_the_events_page_is_a_real_event() -> None:
+    example = re.search(r"```json\n(.+?)```", (ROOT / "docs" / "events.md").read_text(), flags=re.DOTALL)
+    assert example
+    envelope = msgspec.json.decode(example[1])
+    data = events.decode_data(envelope["type"], msgspec.json.encode(envelope["data"]))
+    event = msgspec.convert({**envelope, "data": {}}, events.Event)
+    assert events.to_builtins(msgspec.structs.replace(event, data=data)) == envelope
+
+
+def test_the_readme_lists_the_spine_and_the_spine_is_short() -> None:
+    readme = sections((ROOT / "README.md").read_text())["Read in this order"]
+    spine = [ROOT / name for name in re.findall(r"\]\(((?:sidecar|web)/[\w/.]+)\)", readme)]
+    assert len(spine) == 10
+    assert [str(path) for path in spine if not path.is_file()] == []
+    assert sum(len(path.read_text().splitlines()) for path in spine) <= SPINE_LINES_MAX
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    link = re.compile(r"(?:\]\(|src(?:set)?=\")([^)\s\"#]+)")
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in tracked()
+        if page.suffix == ".md"
+        for target in link.findall(page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_no_file_names_a_package_index_or_somebody_s_machine() -> None:
+    pattern = re.compile("|".join(map(re.escape, HOSTS)) + "|(?<![\\w)}>$])(?:" + "|".join(MACHINE_PATHS) + ")")
+    found = []
+    for path in tracked():
+        found += [
+            f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+            if pattern.search(line)
+        ]
+    assert found == []
+
+
+def test_no_file_has_grown_too_long() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert {name: lines for name, lines in lengths.items() if lines > FILE_LINES_MAX} == {}
+
+
+def test_every_room_and_module_says_what_it_is_for() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in PACKAGE.rglob("*.py")
+        if not ast.get_docstring(ast.parse(path.read_text())) and path.name != "__main__.py"
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("room", ["domain", "ports", "speech", "wire", "runtime", "adapters", "server", "emulator"])
+def test_every_room_says_what_it_may_import_and_what_it_never_does(room: str) -> None:
+    docstring = ast.get_docstring(ast.parse((PACKAGE / room / "__init__.py").read_text())) or ""
+    assert "Never:" in docstring or room == "ports"
+    assert re.search(r"\b[Mm]ay (import|use)\b", docstring)
