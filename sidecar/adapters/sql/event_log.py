@@ -1,0 +1,228 @@
+"""The event log on SQL: facts get their numbers and are stored with all that follows from them, or not at all.
+
+``seq`` comes from the conference's row, which is locked first: numbers have no holes and commit in order, which a
+sequence of the database does not promise. Rows are locked in sorted order, so that two nodes cannot deadlock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.adapters.sql.engine import Database
+from sidecar.adapters.sql.errors import StoreRefused
+from sidecar.adapters.sql.projections import coverage_of, fork_named_by, project, raise_coverage
+from sidecar.adapters.sql.rows import AnyRow
+from sidecar.adapters.sql.tables import conferences, events, forks, meta, utterances
+from sidecar.domain.errors import NotFound, SidecarError
+from sidecar.domain.events import Draft, Entry, Event, UtteranceFinal, decode_data
+
+UtteranceKey = tuple[str, str, int]
+
+
+class SqlEventLog:
+    """Fulfils ``ports.event_log.EventLog``.
+
+    Appending is idempotent: a draft whose id is stored gives its stored event again, so a batch can be tried again
+    after a commit of which nobody knows whether it happened.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, batch: Sequence[Entry]) -> list[Event | None]:
+        """Store a batch in one transaction. NotFound names a conference or fork that does not exist."""
+        if not batch:
+            return []
+        async with self._database.write() as connection:
+            return await _append(connection, batch)
+
+    async def read(self, conference_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Events with ``seq > after`` in order of seq, at most ``limit``."""
+        statement = (
+            select(events, conferences.c.tenant)
+            .join(conferences)
+            .where(events.c.conference_id == conference_id, events.c.seq > after)
+            .order_by(events.c.seq)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(statement)).all()
+        return [_event_of(row) for row in rows]
+
+    async def epoch(self) -> str:
+        """Random word of this database's life, made by its first migration."""
+        async with self._database.read() as connection:
+            word: str = (await connection.execute(select(meta.c.epoch))).scalar_one()
+        return word
+
+
+async def _append(connection: AsyncConnection, batch: Sequence[Entry]) -> list[Event | None]:
+    drafts = [entry for entry in batch if isinstance(entry, Draft)]
+    homes = await _lock_conferences(connection, {draft.conference for draft in drafts})
+    await _lock_forks(connection, {fork for entry in batch if (fork := fork_named_by(entry))})
+
+    stored = await _stored_events(connection, drafts)
+    fresh = await _without_doubles(connection, [draft for draft in drafts if draft.id not in stored])
+    numbered = await _number(connection, fresh, homes)
+    if numbered:
+        await connection.execute(events.insert(), [_event_row(event) for event in numbered])
+    if spoken := [_utterance_row(event, event.data) for event in numbered if isinstance(event.data, UtteranceFinal)]:
+        await connection.execute(utterances.insert(), spoken)
+    for event in numbered:
+        await project(connection, event)
+    await raise_coverage(connection, coverage_of(batch))
+
+    told = stored | {event.id: event for event in numbered}
+    return [told.get(entry.id) if isinstance(entry, Draft) else None for entry in batch]
+
+
+async def _lock_conferences(connection: AsyncConnection, ids: set[str]) -> dict[str, AnyRow]:
+    if not ids:
+        return {}
+    wanted = select(conferences.c.id, conferences.c.tenant, conferences.c.sid).where(conferences.c.id.in_(sorted(ids)))
+    rows = await connection.execute(wanted.order_by(conferences.c.id).with_for_update(key_share=True))
+    found = {row.id: row for row in rows}
+    _all_found("conference", ids, found.keys())
+    return found
+
+
+async def _lock_forks(connection: AsyncConnection, ids: set[str]) -> None:
+    if not ids:
+        return
+    wanted = select(forks.c.id).where(forks.c.id.in_(sorted(ids)))
+    rows = await connection.execute(wanted.order_by(forks.c.id).with_for_update(key_share=True))
+    _all_found("fork", ids, {row.id for row in rows})
+
+
+def _all_found(kind: str, wanted: set[str], found: Any) -> None:
+    for missing in sorted(wanted - set(found)):
+        raise NotFound(f"There is no {kind} {missing}.", next_step="Open it in the directory before appending to it.")
+
+
+async def _stored_events(connection: AsyncConnection, drafts: Sequence[Draft]) -> dict[str, Event]:
+    """Those drafts that are stored already, by id."""
+    if not drafts:
+        return {}
+    wanted = select(events, conferences.c.tenant).join(conferences).where(events.c.id.in_([d.id for d in drafts]))
+    return {row.id: _event_of(row) for row in await connection.execute(wanted)}
+
+
+async def _without_doubles(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Draft]:
+    """Drafts in order, each id once and each recogniser result once, whether doubled in the batch or in the store.
+
+    The forks' rows are locked, so nobody can store the same result meanwhile.
+    """
+    keys = {key for draft in drafts if (key := _utterance_key(draft))}
+    taken: set[UtteranceKey] = set()
+    if keys:
+        columns = (utterances.c.fork_id, utterances.c.session, utterances.c.result_index)
+        rows = await connection.execute(select(*columns).where(tuple_(*columns).in_(sorted(keys))))
+        taken = {(row.fork_id, row.session, row.result_index) for row in rows}
+    ids: set[str] = set()
+    fresh = []
+    for draft in drafts:
+        key = _utterance_key(draft)
+        if draft.id in ids or (key is not None and key in taken):
+            continue
+        ids.add(draft.id)
+        if key is not None:
+            taken.add(key)
+        fresh.append(draft)
+    return fresh
+
+
+def _utterance_key(draft: Draft) -> UtteranceKey | None:
+    data = draft.data
+    return (data.fork, data.session, data.result_index) if isinstance(data, UtteranceFinal) else None
+
+
+async def _number(connection: AsyncConnection, fresh: Sequence[Draft], homes: dict[str, AnyRow]) -> list[Event]:
+    """Spend the next seq numbers of each conference on these drafts, in order."""
+    last: dict[str, int] = {}
+    for conference, count in sorted(Counter(draft.conference for draft in fresh).items()):
+        raised = (
+            update(conferences)
+            .where(conferences.c.id == conference)
+            .values(seq=conferences.c.seq + count)
+            .returning(conferences.c.seq)
+        )
+        last[conference] = (await connection.execute(raised)).scalar_one() - count
+    numbered = []
+    for draft in fresh:
+        last[draft.conference] += 1
+        home = homes[draft.conference]
+        numbered.append(
+            Event(
+                id=draft.id,
+                type=draft.data.type,
+                seq=last[draft.conference],
+                timestamp=draft.timestamp,
+                conference=draft.conference,
+                conference_sid=home.sid,
+                tenant=home.tenant,
+                data=draft.data,
+            )
+        )
+    return numbered
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    try:
+        data = msgspec.json.encode(event.data).decode()
+    except (UnicodeEncodeError, TypeError) as error:
+        raise StoreRefused(f"Event {event.id} cannot be written as JSON.") from error
+    return {
+        "conference_id": event.conference,
+        "seq": event.seq,
+        "id": event.id,
+        "type": event.type,
+        "timestamp": event.timestamp,
+        "conference_sid": event.conference_sid,
+        "data": data,
+    }
+
+
+def _utterance_row(event: Event, data: UtteranceFinal) -> dict[str, Any]:
+    return {
+        "id": data.id,
+        "conference_id": event.conference,
+        "seq": event.seq,
+        "participant_id": data.participant,
+        "fork_id": data.fork,
+        "session": data.session,
+        "result_index": data.result_index,
+        "revision": data.revision,
+        "start_ms": data.start_ms,
+        "end_ms": data.end_ms,
+        "text": data.text,
+        "engine": data.engine,
+        "lag_ms": data.lag_ms,
+        "confidence": data.confidence,
+    }
+
+
+def _event_of(row: AnyRow) -> Event:
+    try:
+        data = decode_data(row.type, row.data)
+    except KeyError as error:
+        raise SidecarError(
+            f"Event {row.id} is of type {row.type}, which this version does not know.",
+            next_step="Run a version that is at least as new as the one that wrote the database.",
+            code="event_type_unknown",
+        ) from error
+    return Event(
+        id=row.id,
+        type=row.type,
+        seq=row.seq,
+        timestamp=row.timestamp,
+        conference=row.conference_id,
+        conference_sid=row.conference_sid,
+        tenant=row.tenant,
+        data=data,
+    )

@@ -1,0 +1,155 @@
+"""What follows from an event for the rows of conference, participant and fork; runs in the event's transaction.
+
+The conference's row is locked by then, so reading before writing is safe here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.adapters.sql.tables import conferences, forks, participants
+from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState
+from sidecar.domain.events import (
+    ConferenceEnded,
+    ConferenceStarted,
+    Coverage,
+    Entry,
+    Event,
+    ForkInterrupted,
+    ForkResumed,
+    ForkStarted,
+    ForkStopped,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantUpdated,
+    TranscriptCompleted,
+    TranscriptGap,
+    UtteranceFinal,
+)
+
+
+async def project(connection: AsyncConnection, event: Event) -> None:
+    """Bring the rows up to date with one stored event. Utterance rows and coverage are written in bulk elsewhere."""
+    match event.data:
+        case ConferenceStarted() | ConferenceEnded() | TranscriptCompleted():
+            await _project_conference(connection, event)
+        case ParticipantJoined() | ParticipantUpdated() | ParticipantLeft():
+            await _project_participant(connection, event)
+        case ForkStarted() | ForkResumed() | ForkInterrupted() | ForkStopped():
+            await _project_fork(connection, event)
+        case _:
+            pass
+
+
+async def _project_conference(connection: AsyncConnection, event: Event) -> None:
+    this = update(conferences).where(conferences.c.id == event.conference)
+    match event.data:
+        case ConferenceStarted(conference_sid=sid):
+            # Callbacks arrive in any order: an ended conference never goes back to live.
+            waiting = this.where(conferences.c.state == ConferenceState.WAITING)
+            await connection.execute(waiting.values(state=ConferenceState.LIVE))
+            if sid is not None:
+                await connection.execute(this.where(conferences.c.sid.is_(None)).values(sid=sid))
+        case ConferenceEnded():
+            not_ended = this.where(conferences.c.state != ConferenceState.ENDED)
+            await connection.execute(not_ended.values(state=ConferenceState.ENDED, ended_at=event.timestamp))
+        case TranscriptCompleted():
+            await connection.execute(this.values(completed_at=event.timestamp))
+        case _:
+            pass
+
+
+async def _project_participant(connection: AsyncConnection, event: Event) -> None:
+    match event.data:
+        case ParticipantJoined() as joined:
+            known = {
+                "label": joined.label,
+                "name": joined.name,
+                "role": joined.role,
+                "state": ParticipantState.JOINED,
+            }
+            found = await connection.execute(
+                update(participants).where(participants.c.id == joined.participant).values(known)
+            )
+            if found.rowcount == 0:  # joined without asking us for TwiML first
+                await connection.execute(
+                    participants.insert().values(
+                        id=joined.participant,
+                        conference_id=event.conference,
+                        position=await next_position(connection, event.conference),
+                        call_sid=joined.call_sid,
+                        created_at=event.timestamp,
+                        **known,
+                    )
+                )
+        case ParticipantUpdated() as updated:
+            await connection.execute(
+                update(participants)
+                .where(participants.c.id == updated.participant)
+                .values(label=updated.label, name=updated.name, role=updated.role)
+            )
+        case ParticipantLeft() as left:
+            await connection.execute(
+                update(participants).where(participants.c.id == left.participant).values(state=ParticipantState.LEFT)
+            )
+        case _:
+            pass
+
+
+async def next_position(connection: AsyncConnection, conference_id: str) -> int:
+    """The place of a new participant (and its fork) in the order of arrival."""
+    last = await connection.scalar(
+        select(func.max(participants.c.position)).where(participants.c.conference_id == conference_id)
+    )
+    return (last or 0) + 1
+
+
+async def _project_fork(connection: AsyncConnection, event: Event) -> None:
+    match event.data:
+        case ForkStarted(fork=fork, stream_sid=stream_sid) | ForkResumed(fork=fork, stream_sid=stream_sid):
+            values = {"state": ForkState.LIVE, "stream_sid": stream_sid}
+            await connection.execute(update(forks).where(forks.c.id == fork).values(values))
+        case ForkInterrupted(fork=fork):
+            still_open = update(forks).where(forks.c.id == fork, forks.c.state != ForkState.STOPPED)
+            await connection.execute(still_open.values(state=ForkState.INTERRUPTED))
+        case ForkStopped(fork=fork):
+            await connection.execute(update(forks).where(forks.c.id == fork).values(state=ForkState.STOPPED))
+        case _:
+            pass
+
+
+def fork_named_by(entry: Entry) -> str | None:
+    """The fork that an entry speaks of, if any."""
+    if isinstance(entry, Coverage):
+        return entry.fork
+    return getattr(entry.data, "fork", None) or None
+
+
+def coverage_of(entries: Iterable[Entry]) -> dict[str, int]:
+    """Fork to the conference clock up to which these entries leave nothing uncovered."""
+    covered: dict[str, int] = {}
+    for entry in entries:
+        match entry if isinstance(entry, Coverage) else entry.data:
+            case Coverage(fork=fork, covered_ms=until) | UtteranceFinal(fork=fork, end_ms=until):
+                pass
+            case TranscriptGap(fork=fork, to_ms=until) | ForkStarted(fork=fork, at_ms=until):
+                pass  # before its first stream a fork has nothing to cover
+            case _:
+                continue
+        covered[fork] = max(until, covered.get(fork, 0))
+    return covered
+
+
+async def raise_coverage(connection: AsyncConnection, covered: Mapping[str, int]) -> None:
+    """Raise ``covered_ms``; it never falls."""
+    if not covered:
+        return
+    raised = (
+        update(forks)
+        .where(forks.c.id == bindparam("fork"), forks.c.covered_ms < bindparam("until"))
+        .values(covered_ms=bindparam("until"))
+    )
+    await connection.execute(raised, [{"fork": fork, "until": until} for fork, until in sorted(covered.items())])

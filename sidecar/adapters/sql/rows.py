@@ -1,0 +1,60 @@
+"""Rows to the values of ``domain.conference``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from sidecar.domain.conference import (
+    Conference,
+    ConferenceState,
+    Fork,
+    ForkState,
+    Participant,
+    ParticipantState,
+    Role,
+)
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+def conference_of(row: AnyRow) -> Conference:
+    """A row of ``conferences``."""
+    return Conference(
+        id=row.id,
+        tenant=row.tenant,
+        room=row.room,
+        sid=row.sid,
+        state=ConferenceState(row.state),
+        clock_zero=row.clock_zero,
+        ended_at=row.ended_at,
+        seq=row.seq,
+    )
+
+
+def participant_of(row: AnyRow) -> Participant:
+    """A row of ``participants``."""
+    return Participant(
+        id=row.id,
+        conference_id=row.conference_id,
+        call_sid=row.call_sid,
+        label=row.label,
+        name=row.name,
+        role=Role(row.role),
+        state=ParticipantState(row.state),
+    )
+
+
+def fork_of(row: AnyRow) -> Fork:
+    """A row of ``forks``."""
+    return Fork(
+        id=row.id,
+        conference_id=row.conference_id,
+        participant_id=row.participant_id,
+        call_sid=row.call_sid,
+        state=ForkState(row.state),
+        epoch=row.epoch,
+        stream_sid=row.stream_sid,
+        covered_ms=row.covered_ms,
+    )
