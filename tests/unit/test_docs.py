@@ -9,7 +9,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pydantic import AliasChoices, SecretStr
 
+from sidecar.config import Settings
 from sidecar.domain import events
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,18 @@ def test_the_example_on_the_events_page_is_a_real_event() -> None:
     data = events.decode_data(envelope["type"], msgspec.json.encode(envelope["data"]))
     event = msgspec.convert({**envelope, "data": {}}, events.Event)
     assert events.to_builtins(msgspec.structs.replace(event, data=data)) == envelope
+
+
+def test_the_settings_page_has_every_setting_with_its_default() -> None:
+    expected = []
+    for name, field in Settings.model_fields.items():
+        alias = field.validation_alias
+        shown = alias.choices[0] if isinstance(alias, AliasChoices) else f"SIDECAR_{name.upper()}"
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        expected.append((shown, "" if default is None else str(default), field.description))
+    page = (ROOT / "docs" / "settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(.+?)`)? ?\| (.+) \|$", page, flags=re.MULTILINE)
+    assert rows == expected
 
 
 def test_the_readme_lists_the_spine_and_the_spine_is_short() -> None:
