@@ -1,0 +1,135 @@
+"""Twilio's REST API through its own client, for what ports.telephony asks.
+
+Facts of twilio 9.13 that shape this file: its async client must be built inside the running loop, it ignores its
+timeout argument (so every call is bounded here), and its own retries repeat creates (so they stay off).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+import aiohttp
+import msgspec
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.async_http_client import AsyncTwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from sidecar.domain.errors import TelephonyFailed
+from sidecar.ports.telephony import LiveParticipant
+
+CALL_TIMEOUT_S = 10.0
+API_HOST = "https://api.twilio.com"
+# twilio.com/docs/api/errors: the resource is gone; the call is not in progress.
+GONE = {20404, 21220}
+
+
+class TwilioAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose API, and with which key. ``key`` and ``secret``: an API key, or the account sid and its auth token.
+
+    ``api_base_url``: another place for the API, without a slash at the end; None for Twilio's own.
+    """
+
+    account_sid: str
+    key: str
+    secret: str
+    api_base_url: str | None = None
+
+
+class TwilioTelephony:
+    """Fulfils ports.telephony.Telephony. ``media_url`` and ``stream_events_url`` are our public addresses."""
+
+    def __init__(self, account: TwilioAccount, *, media_url: str, stream_events_url: str) -> None:
+        self._account = account
+        self._media_url = media_url
+        self._stream_events_url = stream_events_url
+        self._built: Client | None = None
+
+    async def find_conference(self, room: str) -> str | None:
+        """The conference of that room that is not over: rooms are one at a time."""
+        found = await _bounded(self._client().conferences.list_async(friendly_name=room, limit=20), room)
+        return next((str(c.sid) for c in found if c.status in ("init", "in-progress")), None)
+
+    async def in_progress(self, conference_sid: str) -> bool:
+        """Whether the conference is waiting or running."""
+        try:
+            fetched = await _bounded(self._client().conferences(conference_sid).fetch_async(), conference_sid)
+        except TelephonyFailed as error:
+            if error.gone:
+                return False
+            raise
+        return fetched.status in ("init", "in-progress")
+
+    async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
+        """Active members only; that is all that Twilio lists."""
+        listed = await _bounded(self._client().conferences(conference_sid).participants.list_async(), conference_sid)
+        return [
+            LiveParticipant(call_sid=p.call_sid, label=p.label or "", muted=bool(p.muted), hold=bool(p.hold))
+            for p in listed
+        ]
+
+    async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
+        """POST Calls/{CA}/Streams; the parameters come back in the stream's start message."""
+        numbered = {
+            f"parameter{i}_{part}": text
+            for i, (key, value) in enumerate(parameters.items(), start=1)
+            for part, text in (("name", key), ("value", value))
+        }
+        create: Any = self._client().calls(call_sid).streams.create_async
+        made = await _bounded(
+            create(
+                url=self._media_url,
+                name=name,
+                track="inbound_track",
+                status_callback=self._stream_events_url,
+                **numbered,
+            ),
+            call_sid,
+        )
+        return str(made.sid)
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        if self._built is not None:
+            await self._built.http_client.close()
+            self._built = None
+
+    def _client(self) -> Client:
+        if self._built is None:
+            account = self._account
+            http = _HttpClient(account.api_base_url or API_HOST)
+            self._built = Client(account.key, account.secret, account.account_sid, http_client=http)
+        return self._built
+
+
+class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the package has no types
+    """Twilio's client, able to talk to another base URL."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self._base_url = base_url
+
+    async def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+        """As the original, with the host replaced."""
+        return await super().request(method, url.replace(API_HOST, self._base_url, 1), *args, **kwargs)
+
+
+async def _bounded(call: Awaitable[Any], subject: str) -> Any:
+    """One REST call within its time limit, its failures translated. ``subject``: the id it is about."""
+    try:
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            return await call
+    except TwilioRestException as error:
+        raise TelephonyFailed(
+            f"Twilio refused a request about {subject}: HTTP {error.status}, error {error.code}.",
+            gone=error.code in GONE,
+            provider_code=error.code,
+            next_step=f"See twilio.com/docs/api/errors/{error.code}.",
+        ) from error
+    except (TwilioException, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise TelephonyFailed(
+            f"Twilio did not answer a request about {subject}: {type(error).__name__}.",
+            next_step="Check the network and TWILIO_API_BASE_URL.",
+        ) from error

@@ -1,0 +1,28 @@
+"""The ``sidecar`` command: one file per sub-command. Prints for people by default, ``--json`` for machines."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from sidecar.cli.demo import demo
+from sidecar.cli.emulate import emulate
+from sidecar.cli.migrate import migrate
+from sidecar.cli.serve import serve
+from sidecar.domain.errors import SidecarError
+
+app = typer.Typer(
+    help="Live transcripts beside Twilio Conferences.", no_args_is_help=True, add_completion=True, rich_markup_mode=None
+)
+for command in (demo, serve, emulate, migrate):
+    app.command()(command)
+
+
+def main() -> None:
+    """The entry point: errors that we foresaw are one line on stderr and exit code 1."""
+    try:
+        app()
+    except SidecarError as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        raise SystemExit(1) from None

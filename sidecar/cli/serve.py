@@ -1,0 +1,74 @@
+"""``sidecar serve``: the service itself."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import sys
+from typing import Annotated
+
+import typer
+from aiohttp import web
+
+from sidecar.cli import logs
+from sidecar.config import Settings, load
+
+# Handlers that still run when the service stops are cut off after this.
+HANDLER_TIMEOUT_S = 1.0
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (loopback).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Run the service. Example: sidecar serve --port 8080"""
+    settings = load(host=host, port=port)
+    logs.set_up(settings.log_level)
+    try:
+        _run(_serve(settings))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(
+            f"sidecar: port {settings.port} is in use: choose another with --port, or stop what listens there.",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
+
+
+async def _serve(settings: Settings) -> None:
+    from sidecar.app import build
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(build(settings), access_log=None, shutdown_timeout=HANDLER_TIMEOUT_S)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, settings.host, settings.port).start()
+        for line in _greeting(settings):
+            print(line, flush=True)
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+def _greeting(settings: Settings) -> list[str]:
+    base = f"http://{settings.host}:{settings.port}"
+    lines = [f"Sidecar is ready: {base}", f"Twilio voice URL: {settings.base_url}/twilio/voice"]
+    if not settings.twilio_tokens:
+        lines.append("Off: calls are refused until TWILIO_AUTH_TOKEN is set, for no signature can be checked.")
+    if not settings.twilio_account_sid:
+        lines.append("Off: streams that die are not reopened until TWILIO_ACCOUNT_SID is set.")
+    return lines
+
+
+def _run(main: asyncio.coroutines._CoroutineLike[None]) -> None:
+    """On uvloop where it installs: half the cost per media frame."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main)
+    else:
+        uvloop.run(main)

@@ -1,0 +1,144 @@
+"""Settings: flags > environment > .env > sidecar.toml > defaults. Read here and nowhere else; all errors at once."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from sidecar.domain.errors import SidecarError
+
+
+class SettingsInvalid(SidecarError):
+    """One or more settings are wrong; the message has a line for each, by name."""
+
+    code = "settings_invalid"
+
+
+def _vendor(name: str) -> Any:
+    """A setting that goes by the vendor's own name, without our prefix."""
+    return AliasChoices(name, name.lower())
+
+
+class Settings(BaseSettings):
+    """Every setting with its default. In the environment: ``SIDECAR_`` and the name, vendors' names as they are."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SIDECAR_", env_file=".env", toml_file="sidecar.toml", extra="ignore", populate_by_name=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
+    public_url: str = Field(
+        "", description="How Twilio reaches the service, such as https://sidecar.example.com. Default: host and port."
+    )
+    database_url: str = Field(
+        "sqlite:///sidecar.sqlite3", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+    )
+    stt: Literal["auto", "local"] = Field("auto", description="Recogniser. auto: the best one that is set up.")
+    language: str = Field("en", description="Language that is spoken, as a BCP 47 tag. The local recogniser: English.")
+    local_model: Path | None = Field(None, description="Folder of another model for the local recogniser.")
+    local_workers: int = Field(0, ge=0, le=64, description="Threads of the local recogniser. 0: one per core.")
+    notice: str = Field("", max_length=500, description="Spoken to each caller before transcription starts.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+
+    twilio_account_sid: str = Field("", validation_alias=_vendor("TWILIO_ACCOUNT_SID"), description="AC…")
+    twilio_auth_token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=_vendor("TWILIO_AUTH_TOKEN"),
+        description="Checks Twilio's signatures; several, separated by commas, while it is being rotated.",
+    )
+    twilio_api_key: str = Field(
+        "", validation_alias=_vendor("TWILIO_API_KEY"), description="SK…, for REST calls instead of the auth token."
+    )
+    twilio_api_secret: SecretStr = Field(
+        SecretStr(""), validation_alias=_vendor("TWILIO_API_SECRET"), description="The API key's secret."
+    )
+    twilio_api_base_url: str = Field(
+        "", validation_alias=_vendor("TWILIO_API_BASE_URL"), description="Another place for Twilio's API: an emulator."
+    )
+
+    @field_validator("public_url", "twilio_api_base_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// or http://")
+        if "?" in value or "#" in value:
+            raise ValueError("must have no query and no fragment")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _loopback_only(cls, value: str) -> str:
+        """Pages and API have no login yet: refuse to listen where strangers are."""
+        if value != "localhost" and not _is_loopback(value):
+            raise ValueError(
+                "must be a loopback address, for pages have no login yet; "
+                "put a proxy or tunnel in front that passes on /twilio only"
+            )
+        return value
+
+    @property
+    def twilio_tokens(self) -> tuple[str, ...]:
+        """The auth tokens that may sign."""
+        tokens = self.twilio_auth_token.get_secret_value().split(",")
+        return tuple(token.strip() for token in tokens if token.strip())
+
+    @property
+    def base_url(self) -> str:
+        """The public URL, or where we listen."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class names it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of precedence."""
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**flags: Any) -> Settings:
+    """The settings, with flags (None: not given) on top. Raises SettingsInvalid with every error at once."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        lines = [
+            f"  {_name(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False)
+        ]
+        raise SettingsInvalid("These settings are wrong:\n" + "\n".join(lines)) from None
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return "settings"
+    name = str(location[0]).upper()
+    return name if name.startswith("TWILIO_") else f"SIDECAR_{name}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

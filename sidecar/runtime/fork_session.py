@@ -1,0 +1,143 @@
+"""One media stream of one fork: frames in, audio to the recogniser, holes to gaps, until the stream ends.
+
+The media socket calls ``begin``, then ``receive`` for each frame, then ``end`` once - whatever ended it.
+A fork outlives its streams: the conference session makes a new ForkSession for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+
+import msgspec
+import structlog
+
+from sidecar.domain.conference import Fork
+from sidecar.domain.events import EventData, ForkInterrupted, ForkResumed, ForkStarted, ForkStopped, TranscriptGap
+from sidecar.domain.stream_clock import StreamClock, loses_speech
+from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.recogniser_session import FINISH_TIMEOUT_S, RecogniserSession
+from sidecar.runtime.recorder import Recorder
+
+log = structlog.get_logger()
+
+ULAW_SILENCE = b"\xff"
+# Audio goes on in pieces of 100 ms: one hand-over per five frames.
+BATCH_BYTES = 800
+# How often the store learns that nothing was missed so far.
+COVERAGE_EVERY_MS = 2_000
+
+
+class EndReason(StrEnum):
+    """Why a stream ended. ``lost``: without a stop from the network, so the call may well go on."""
+
+    STOPPED = "stopped"
+    CONFERENCE_ENDED = "conference_ended"
+    LEFT = "participant_left"
+    LOST = "stream_lost"
+    SHUTDOWN = "service_stopping"
+
+
+class LostStream(msgspec.Struct, frozen=True):
+    """An earlier stream of a fork is gone: from where on nobody listened, and why (a key of GAP_REASONS)."""
+
+    from_ms: int
+    reason: str
+
+
+class ForkSession:
+    """``lost``: what happened to the stream before this one; None for the first."""
+
+    def __init__(
+        self, fork: Fork, *, recogniser: Recogniser, recorder: Recorder, lost: LostStream | None = None
+    ) -> None:
+        self.fork = fork
+        self._recorder = recorder
+        self._lost = lost
+        self.timeline = StreamClock(recorder.now_ms())
+        self._recogniser = RecogniserSession(
+            recogniser=recogniser, fork=fork, timeline=self.timeline, recorder=recorder
+        )
+        self._batch = bytearray()
+        self._covered_ms = fork.covered_ms
+        self._ended = asyncio.Event()
+        self.done = asyncio.Event()  # the last words are with the writer
+        self.frames = 0
+
+    def begin(self) -> None:
+        """Say that the fork is live; if a stream was lost before, what was missed meanwhile is a gap."""
+        now, fork = self._recorder.now_ms(), self.fork
+        participant, stream = fork.participant_id, fork.stream_sid or ""
+        if self._lost is None:
+            self._recorder.record_soon(ForkStarted(fork=fork.id, participant=participant, stream_sid=stream, at_ms=now))
+            return
+        if now > self._lost.from_ms:
+            self._recorder.record_soon(self._gap(self._lost.from_ms, now, self._lost.reason))
+        self._recorder.record_soon(
+            ForkResumed(fork=fork.id, participant=participant, stream_sid=stream, epoch=fork.epoch, at_ms=now)
+        )
+
+    async def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
+        """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth."""
+        self.frames += 1
+        placed = self.timeline.place(sequence, timestamp_ms, len(audio))
+        if not placed.use:
+            return
+        if placed.hole is not None:
+            self._note_hole(placed.hole)
+            self._batch += ULAW_SILENCE * (placed.padding_ms * 8)
+        self._batch += audio
+        if len(self._batch) >= BATCH_BYTES:
+            await self._hand_on()
+
+    async def run(self) -> None:
+        """Read the recogniser until the stream ended and its last words are final, or time is up."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._recogniser.run(), name=f"recogniser:{self.fork.id}")
+                await self._ended.wait()
+                await asyncio.wait([reader], timeout=FINISH_TIMEOUT_S)
+                reader.cancel()
+        finally:
+            await self._recogniser.close()
+            self._recorder.cover(self.fork.id, self.timeline.now_ms)
+            self.done.set()
+
+    async def end(self) -> None:
+        """No more frames: let the recogniser finish what was said. ``run`` ends soon after."""
+        if self._ended.is_set():
+            return
+        if self._batch:
+            await self._hand_on()
+        await self._recogniser.finish()
+        self._ended.set()
+
+    def lost(self) -> LostStream:
+        """What a later stream of the fork must know if this one was lost: all audio up to here is taken care of."""
+        return LostStream(self.timeline.now_ms, "stream_reconnected")
+
+    def ended_fact(self, reason: EndReason) -> EventData:
+        """The event that tells the end of this stream."""
+        at = self.timeline.now_ms
+        if reason is EndReason.LOST:
+            return ForkInterrupted(fork=self.fork.id, participant=self.fork.participant_id, reason=reason, at_ms=at)
+        return ForkStopped(fork=self.fork.id, participant=self.fork.participant_id, reason=reason, at_ms=at)
+
+    async def _hand_on(self) -> None:
+        audio = bytes(self._batch)
+        self._batch.clear()
+        await self._recogniser.send(audio)
+        covered = self._recogniser.covered_ms()
+        if covered - self._covered_ms >= COVERAGE_EVERY_MS:
+            self._covered_ms = covered
+            self._recorder.cover(self.fork.id, covered)
+
+    def _note_hole(self, hole: tuple[int, int]) -> None:
+        if loses_speech(hole, speaking=self._recogniser.speaking):
+            log.info("media_missing", fork=self.fork.id, missing_ms=hole[1] - hole[0])
+            self._recorder.record_soon(self._gap(*hole, "media_missing"))
+
+    def _gap(self, from_ms: int, to_ms: int, reason: str) -> TranscriptGap:
+        return TranscriptGap(
+            participant=self.fork.participant_id, fork=self.fork.id, from_ms=from_ms, to_ms=to_ms, reason=reason
+        )

@@ -1,0 +1,208 @@
+"""One fork's talk with a recogniser: audio goes in, utterances and partials come out, failures become gaps.
+
+If the engine fails, audio is dropped until it can be opened again, and what was missed is a gap. Nobody on the call
+notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from sidecar.domain.conference import Fork
+from sidecar.domain.errors import SidecarError
+from sidecar.domain.events import TranscriptGap, UtteranceFinal
+from sidecar.domain.stream_clock import StreamClock
+from sidecar.domain.transcript import UtteranceDesk
+from sidecar.ports.recogniser import (
+    FinalResult,
+    PartialResult,
+    Recogniser,
+    RecogniserStream,
+    Result,
+    SpeechStarted,
+    Unrecognised,
+)
+from sidecar.runtime.recorder import Recorder
+
+log = structlog.get_logger()
+
+OPEN_TIMEOUT_S = 5.0
+SEND_TIMEOUT_S = 3.0
+# After hang-up the engine may still have this long for what was said last.
+FINISH_TIMEOUT_S = 20.0
+# While the engine is down, one try to open it per this much audio.
+REOPEN_AFTER_MS = 5_000
+# Voice activity is noticed this late; only audio older than this is known to be silence.
+ACTIVITY_DELAY_MS = 600
+
+
+class RecogniserSession:
+    """The caller runs ``run`` as a task, hands audio to ``send`` and ends with ``finish``."""
+
+    def __init__(self, *, recogniser: Recogniser, fork: Fork, timeline: StreamClock, recorder: Recorder) -> None:
+        self._recogniser = recogniser
+        self._fork = fork
+        self._timeline = timeline
+        self._recorder = recorder
+        self._stream: RecogniserStream | None = None
+        self._stream_base_ms = 0  # audio handed on before this engine session began
+        self._sent_ms = 0
+        self._opened = asyncio.Event()
+        self._finished = False
+        self._deaf_since_ms: int | None = None  # conference time from which audio met no engine
+        self._next_try_ms = 0
+        self._desk = self._new_desk()
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the engine is in the middle of an utterance."""
+        return self._desk.speaking
+
+    def covered_ms(self) -> int:
+        """Conference time up to which all speech is stored or known to be absent."""
+        if self._deaf_since_ms is not None:
+            return self._deaf_since_ms
+        open_ms = self._desk.earliest_open_ms()
+        return open_ms if open_ms is not None else self._timeline.now_ms - ACTIVITY_DELAY_MS
+
+    async def send(self, audio: bytes) -> None:
+        """Audio in the order of the timeline. Never raises for a failing engine."""
+        start_ms = self._sent_ms
+        self._sent_ms += len(audio) // 8
+        if self._stream is None and not await self._open(start_ms):
+            return
+        assert self._stream is not None  # noqa: S101 - for the type checker
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._stream.send(audio)
+        except (SidecarError, OSError, TimeoutError) as error:
+            await self._fail(error)
+
+    async def run(self) -> None:
+        """Turn results into events until ``finish`` has brought the last one. Engine failures do not escape."""
+        while True:
+            await self._opened.wait()
+            self._opened.clear()
+            stream = self._stream
+            if stream is not None:
+                failure = await self._listen(stream)
+                ended_well = self._finished and failure is None
+                if self._stream is stream and not ended_well:
+                    await self._fail(failure)
+            if self._finished and self._stream in (stream, None):
+                return
+
+    async def _listen(self, stream: RecogniserStream) -> Exception | None:
+        try:
+            async for result in stream.results():
+                self._take(result)
+        except (SidecarError, OSError) as error:
+            return error
+        return None
+
+    async def finish(self) -> None:
+        """No more audio will come. ``run`` ends after the last result; call this once."""
+        self._finished = True
+        self._opened.set()
+        if self._stream is not None:
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await self._stream.finish()
+            except (SidecarError, OSError, TimeoutError) as error:
+                await self._fail(error)
+
+    async def close(self) -> None:
+        """Let go of the engine. What is still open, or was never heard by an engine, becomes a gap."""
+        open_ms = self._desk.earliest_open_ms()
+        self._recorder.tell(self._desk.abandon_all(self._timeline.now_ms))
+        since = open_ms if open_ms is not None else self._deaf_since_ms
+        if since is not None:
+            self._gap(since, self._timeline.now_ms, "recogniser_failed")
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await stream.close()
+
+    def _new_desk(self) -> UtteranceDesk:
+        return UtteranceDesk(
+            participant=self._fork.participant_id,
+            fork=self._fork.id,
+            session=self._recorder.new_id("ses"),
+            engine=self._recogniser.engine,
+            new_id=lambda: self._recorder.new_id("utt"),
+        )
+
+    async def _open(self, start_ms: int) -> bool:
+        if start_ms < self._next_try_ms:
+            return False
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                self._stream = await self._recogniser.open()
+        except (SidecarError, OSError, TimeoutError) as error:
+            self._next_try_ms = start_ms + REOPEN_AFTER_MS
+            await self._fail(error)
+            return False
+        self._stream_base_ms = start_ms
+        self._desk = self._new_desk()
+        if self._deaf_since_ms is not None:
+            self._gap(self._deaf_since_ms, self._timeline.conference_ms(start_ms), "recogniser_failed")
+            self._deaf_since_ms = None
+        self._opened.set()
+        return True
+
+    async def _fail(self, error: Exception | None) -> None:
+        """The engine is gone: clear what was half said and remember from where on nobody listened."""
+        log.warning("recogniser_failed", fork=self._fork.id, engine=self._recogniser.engine, error=type(error).__name__)
+        if self._deaf_since_ms is None:
+            open_ms = self._desk.earliest_open_ms()
+            self._deaf_since_ms = open_ms if open_ms is not None else self._timeline.conference_ms(self._sent_ms)
+        self._recorder.tell(self._desk.abandon_all(self._timeline.now_ms))
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await stream.close()
+
+    def _take(self, result: Result) -> None:
+        start = self._conference_ms(result.start_ms)
+        if isinstance(result, SpeechStarted):
+            self._desk.begin(result.segment, start)
+            return
+        end = self._conference_ms(result.end_ms)
+        lag = max(0, self._recorder.now_ms() - end)
+        match result:
+            case PartialResult():
+                partial = self._desk.partial(result.segment, start, end, result.text, lag)
+                self._recorder.tell([partial] if partial else [])
+            case FinalResult():
+                words = [
+                    type(word)(
+                        word.text, self._conference_ms(word.start_ms), self._conference_ms(word.end_ms), word.confidence
+                    )
+                    for word in result.words
+                ]
+                fact = self._desk.final(
+                    result.segment, start, end, result.text, lag_ms=lag, words=words, confidence=result.confidence
+                )
+                if isinstance(fact, UtteranceFinal):
+                    self._recorder.record_soon(fact)
+                elif fact:
+                    self._recorder.tell([fact])
+            case Unrecognised():
+                cleared = self._desk.abandon(result.segment, end)
+                self._recorder.tell([cleared] if cleared else [])
+                self._gap(start, end, result.reason)
+
+    def _gap(self, from_ms: int, to_ms: int, reason: str) -> None:
+        if to_ms > from_ms:
+            self._recorder.record_soon(
+                TranscriptGap(
+                    participant=self._fork.participant_id,
+                    fork=self._fork.id,
+                    from_ms=from_ms,
+                    to_ms=to_ms,
+                    reason=reason,
+                )
+            )
+
+    def _conference_ms(self, stream_ms: int) -> int:
+        return self._timeline.conference_ms(self._stream_base_ms + stream_ms)

@@ -1,0 +1,100 @@
+"""One conference's way into the event log and onto the bus: who records need only say what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from sidecar.domain.conference import Conference
+from sidecar.domain.events import (
+    Coverage,
+    Draft,
+    Event,
+    EventData,
+    ForkResumed,
+    ForkStarted,
+    TranscriptGap,
+    UtteranceFinal,
+)
+from sidecar.ports.clock import Clock
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter, StoreOverloaded
+
+log = structlog.get_logger()
+
+ForkFact = UtteranceFinal | TranscriptGap | ForkStarted | ForkResumed
+
+
+class Recorder:
+    """Durable facts are stored first and told afterwards; passing ones are only told."""
+
+    def __init__(self, conference: Conference, *, writer: EventWriter, bus: EventBus, clock: Clock) -> None:
+        self.conference = conference
+        self._writer = writer
+        self._bus = bus
+        self._clock = clock
+        self.lost_facts = 0
+        self._lost: dict[str, TranscriptGap] = {}  # by fork: what the store never got
+
+    def now_ms(self) -> int:
+        """The present moment on the conference clock."""
+        return self.conference.clock_ms(self._clock.now())
+
+    def new_id(self, kind: str) -> str:
+        """A fresh id of that kind."""
+        return self._clock.new_id(kind)
+
+    async def record(self, *facts: EventData) -> list[Event | None]:
+        """Store facts in one transaction and tell them; returns when both happened. Raises StoreOverloaded."""
+        return await self._writer.submit([self._draft(fact) for fact in facts])
+
+    def record_soon(self, fact: ForkFact) -> None:
+        """Hand a fact to the writer without waiting: a stuck store must not stop recognition.
+
+        When even the writer's memory is full the fact is lost; that is counted, and becomes a gap as soon as the
+        writer takes facts again.
+        """
+        try:
+            self._writer.submit_nowait([self._draft(lost) for lost in self._lost.values()] + [self._draft(fact)])
+        except StoreOverloaded as error:
+            self.lost_facts += 1
+            if isinstance(fact, UtteranceFinal | TranscriptGap):
+                self._lost[fact.fork] = _lost_span(fact, self._lost.get(fact.fork))
+            log.error("fact_lost", conference=self.conference.id, fork=fact.fork, code=error.code)
+        else:
+            self._lost.clear()
+
+    def cover(self, fork: str, covered_ms: int) -> None:
+        """Note that all speech of a fork up to here is stored. May be lost without harm: a later note says more."""
+        self._writer.submit_nowait([Coverage(fork=fork, covered_ms=covered_ms)])
+
+    def tell(self, facts: Sequence[EventData]) -> None:
+        """Tell passing facts (partials) to whoever listens now."""
+        for fact in facts:
+            self._bus.publish(
+                Event(
+                    id="",
+                    type=fact.type,
+                    seq=None,
+                    timestamp=self._clock.now(),
+                    conference=self.conference.id,
+                    conference_sid=self.conference.sid,
+                    tenant=self.conference.tenant,
+                    data=fact,
+                )
+            )
+
+    def _draft(self, fact: EventData) -> Draft:
+        return Draft(
+            id=self._clock.new_id("evt"), conference=self.conference.id, timestamp=self._clock.now(), data=fact
+        )
+
+
+def _lost_span(fact: UtteranceFinal | TranscriptGap, before: TranscriptGap | None) -> TranscriptGap:
+    from_ms, to_ms = (fact.from_ms, fact.to_ms) if isinstance(fact, TranscriptGap) else (fact.start_ms, fact.end_ms)
+    if before:
+        from_ms, to_ms = min(from_ms, before.from_ms), max(to_ms, before.to_ms)
+    return TranscriptGap(
+        participant=fact.participant, fork=fact.fork, from_ms=from_ms, to_ms=to_ms, reason="store_overloaded"
+    )

@@ -1,0 +1,89 @@
+"""After a loss: ask the network what is still going on, and ask for a new media stream until one binds.
+
+Needs no memory of the time before: everything comes from the directory's rows and the telephony provider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from sidecar.domain.conference import Conference, Fork, stream_name
+from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
+from sidecar.ports.clock import Clock
+from sidecar.ports.directory import Directory
+from sidecar.ports.telephony import Telephony
+
+log = structlog.get_logger()
+
+# Waits before each try to reopen a stream; the last one repeats for as long as the participant is on the call.
+REOPEN_BACKOFF_S = (0.0, 1.0, 2.0, 4.0, 8.0)
+# A stream that was asked for has this long to open its socket before the next try.
+BIND_TIMEOUT_S = 5.0
+TOKEN_LIFE = timedelta(seconds=60)
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the network says of a conference. ``sid`` None: it knows no conference in that room."""
+
+    sid: str | None
+    in_progress: bool
+    present: frozenset[str] = frozenset()
+
+
+async def inquire(conference: Conference, telephony: Telephony) -> Findings:
+    """Whether a conference goes on, and which calls are in it. Raises TelephonyFailed."""
+    sid = conference.sid or await telephony.find_conference(conference.room)
+    if sid is None or not await telephony.in_progress(sid):
+        return Findings(sid=sid, in_progress=False)
+    participants = await telephony.participants(sid)
+    return Findings(sid=sid, in_progress=True, present=frozenset(p.call_sid for p in participants))
+
+
+def token_hash(token: str) -> str:
+    """How a token is stored: a leaked database opens no socket."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class StreamReopener:
+    """Asks for a new media stream of a fork whose stream died."""
+
+    def __init__(self, *, directory: Directory, telephony: Telephony, clock: Clock) -> None:
+        self._directory = directory
+        self._telephony = telephony
+        self._clock = clock
+
+    async def reopen(self, fork: Fork, *, bound: asyncio.Event, wanted: Callable[[], bool]) -> bool:
+        """Try until ``bound`` is set by the media socket. False: no longer wanted, or the call is over."""
+        attempt = 0
+        while not bound.is_set() and wanted():
+            await asyncio.sleep(REOPEN_BACKOFF_S[min(attempt, len(REOPEN_BACKOFF_S) - 1)])
+            attempt += 1
+            if not wanted():
+                return False
+            try:
+                await self._ask(fork)
+                async with asyncio.timeout(BIND_TIMEOUT_S):
+                    await bound.wait()
+            except TelephonyFailed as error:
+                log.warning("stream_not_reopened", fork=fork.id, code=error.code, provider_code=error.provider_code)
+                if error.gone:
+                    return False
+            except (TimeoutError, StoreUnavailable) as error:
+                log.warning("stream_not_reopened", fork=fork.id, error=type(error).__name__, attempt=attempt)
+        return bound.is_set()
+
+    async def _ask(self, fork: Fork) -> None:
+        token = self._clock.new_token()
+        renewed = await self._directory.renew_fork(
+            fork.id, token_hash=token_hash(token), expires_at=self._clock.now() + TOKEN_LIFE
+        )
+        stream_sid = await self._telephony.start_stream(
+            fork.call_sid, name=stream_name(renewed.fork), parameters={"token": token}
+        )
+        log.info("stream_requested", fork=fork.id, stream_sid=stream_sid, epoch=renewed.fork.epoch)

@@ -1,0 +1,159 @@
+"""All conferences of this node: who asks for a conference, a fork or its session asks here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import msgspec
+import structlog
+
+from sidecar.domain.conference import Conference, Role, role_of
+from sidecar.domain.errors import SidecarError
+from sidecar.ports.clock import Clock
+from sidecar.ports.directory import BoundFork, Directory, ForkRequest
+from sidecar.ports.event_log import EventLog
+from sidecar.ports.recogniser import Recogniser
+from sidecar.ports.telephony import Telephony
+from sidecar.runtime.conference_session import ConferenceSession
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.fork_session import ForkSession
+from sidecar.runtime.recorder import Recorder
+from sidecar.runtime.recovery import TOKEN_LIFE, StreamReopener, token_hash
+
+log = structlog.get_logger()
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """A call as it introduces itself: the signed voice URL's query, and where it comes from."""
+
+    call_sid: str
+    address: str
+    room: str | None = None
+    label: str | None = None
+    name: str | None = None
+    role: str | None = None
+    tenant: str = ""
+
+
+class Draining(SidecarError):
+    """The service is stopping and takes no new forks."""
+
+    code = "draining"
+
+
+class Switchboard:
+    """``run`` is its one task, and the parent of every conference's task."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        event_log: EventLog,
+        writer: EventWriter,
+        bus: EventBus,
+        clock: Clock,
+        recogniser: Recogniser,
+        telephony: Telephony | None,
+    ) -> None:
+        self._directory = directory
+        self._event_log = event_log
+        self._writer = writer
+        self._bus = bus
+        self._clock = clock
+        self._recogniser = recogniser
+        self._telephony = telephony
+        self._reopener = (
+            StreamReopener(directory=directory, telephony=telephony, clock=clock) if telephony is not None else None
+        )
+        self._sessions: dict[str, ConferenceSession] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+        self.refusals: Counter[str] = Counter()  # by reason: requests, sockets and tokens that were turned away
+
+    async def run(self) -> None:
+        """Look after what an earlier process left, then hold the conferences until ``shut_down``."""
+        async with asyncio.TaskGroup() as self._tasks:
+            for conference in await self._directory.unfinished():
+                log.info("conference_found_again", conference=conference.id)
+                self._session_of(conference, recover=True)
+            await self._stopping.wait()
+
+    async def shut_down(self) -> None:
+        """Take nothing new, finish every fork's last words; the conferences themselves go on without us."""
+        self._stopping.set()
+        for session in list(self._sessions.values()):
+            await session.shut_down()
+
+    async def admit(self, caller: Caller) -> tuple[BoundFork, str]:
+        """A call asks for its TwiML: its rows are made, and the token with which its media stream must come."""
+        if self._stopping.is_set():
+            raise Draining("The service is stopping.")
+        token, now = self._clock.new_token(), self._clock.now()
+        role = role_of(parameter=caller.role, label=caller.label, address=caller.address)
+        label = caller.label or (role.value if role is not Role.OTHER else "caller")
+        bound = await self._directory.open_fork(
+            ForkRequest(
+                conference_id=self._clock.new_id("cnf"),
+                participant_id=self._clock.new_id("par"),
+                fork_id=self._clock.new_id("frk"),
+                tenant=caller.tenant,
+                room=caller.room,
+                call_sid=caller.call_sid,
+                label=label,
+                name=caller.name or label.capitalize(),
+                role=role,
+                token_hash=token_hash(token),
+                token_expires_at=now + TOKEN_LIFE,
+                now=now,
+            )
+        )
+        self._session_of(bound.conference)
+        return bound, token
+
+    async def bind(self, *, token: str, call_sid: str, stream_sid: str) -> tuple[ConferenceSession, ForkSession]:
+        """A media stream shows its token. Raises ForkRefused, Draining."""
+        if self._stopping.is_set():
+            raise Draining("The service is stopping.")
+        bound = await self._directory.claim_fork(
+            token_hash=token_hash(token), call_sid=call_sid, stream_sid=stream_sid, now=self._clock.now()
+        )
+        session = self._session_of(bound.conference)
+        return session, await session.attach(bound)
+
+    async def session(self, *, conference_sid: str, room: str) -> ConferenceSession | None:
+        """The session that a network callback is about: by the network's id, else by the room. None: not ours."""
+        conference = await self._directory.conference(conference_sid)
+        if conference is None:
+            conference = await self._directory.conference_in_room(room)
+            if conference is None or conference.sid not in (None, conference_sid):
+                return None
+        session = self._sessions.get(conference.id)
+        if session is not None:
+            await session.bound_to(conference_sid)
+        return session
+
+    def _session_of(self, conference: Conference, *, recover: bool = False) -> ConferenceSession:
+        session = self._sessions.get(conference.id)
+        if session is None:
+            session = ConferenceSession(
+                Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock),
+                directory=self._directory,
+                event_log=self._event_log,
+                recogniser=self._recogniser,
+                telephony=self._telephony,
+                reopener=self._reopener,
+            )
+            self._sessions[conference.id] = session
+            assert self._tasks is not None  # noqa: S101 - handlers run only while ``run`` does
+            self._tasks.create_task(self._hold(session, recover=recover), name=f"conference:{conference.id}")
+        return session
+
+    async def _hold(self, session: ConferenceSession, *, recover: bool) -> None:
+        try:
+            await session.run(recover=recover)
+        except Exception:  # one conference's failure must not end the others
+            log.exception("conference_failed", conference=session.conference.id)
+        finally:
+            self._sessions.pop(session.conference.id, None)

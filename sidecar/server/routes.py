@@ -1,0 +1,26 @@
+"""Every address of the service on one page (pages and their static files: ``pages.add_pages``)."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sidecar.server.api.conferences import get_conference, list_conferences
+from sidecar.server.health import healthz
+from sidecar.server.pages import add_pages
+from sidecar.server.stream import stream
+from sidecar.server.twilio.callbacks import conference_events, stream_events
+from sidecar.server.twilio.media_socket import media_socket
+from sidecar.server.twilio.voice import voice
+
+
+def add_routes(app: web.Application) -> None:
+    """Register all handlers."""
+    app.router.add_post("/twilio/voice", voice)
+    app.router.add_post("/twilio/conference-events", conference_events)
+    app.router.add_post("/twilio/stream-events", stream_events)
+    app.router.add_get("/twilio/media", media_socket)
+    app.router.add_get("/v1/conferences", list_conferences)
+    app.router.add_get("/v1/conferences/{id}", get_conference)
+    app.router.add_get("/v1/stream", stream)
+    app.router.add_get("/healthz", healthz)
+    add_pages(app)

@@ -1,0 +1,26 @@
+"""Where Twilio finds us, and with what it proves itself."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class TwilioEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """How Twilio reaches us and proves itself.
+
+    ``public_url``: scheme and host (and path prefix) as Twilio requests it, no slash at the end.
+    ``tokens``: the account's auth tokens; more than one while it is being rotated. Empty: nothing is accepted.
+    ``notice``: spoken to each caller before transcription starts; "" for none.
+    """
+
+    public_url: str
+    tokens: tuple[str, ...]
+    notice: str = ""
+
+    def url(self, path: str) -> str:
+        """The public address of one of our routes."""
+        return self.public_url + path
+
+    def socket_url(self, path: str) -> str:
+        """The same for a WebSocket: ws for http, wss for https."""
+        return "ws" + self.public_url.removeprefix("http") + path

@@ -1,0 +1,92 @@
+"""``/twilio/media``: one WebSocket per media stream, from the signed upgrade to the last frame.
+
+The story: the upgrade is signed - ``start`` comes within 5 s - its token binds the stream to a fork - frames go to the
+fork session - however the socket ends, the fork session hears of it once. Nothing is ever sent to Twilio on a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from sidecar.domain.errors import ForkRefused, SidecarError
+from sidecar.runtime.fork_session import EndReason, ForkSession
+from sidecar.server.app_keys import SWITCHBOARD
+from sidecar.server.twilio.signed import check_upgrade
+from sidecar.wire.media_stream import MAX_MESSAGE_BYTES, Media, MediaStream, MediaStreamError, Started, Stopped
+
+log = structlog.get_logger()
+
+START_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 2.0
+# A stream with more wrong frames than this is closed; the fork is then opened again.
+MAX_BAD_FRAMES = 50
+
+
+async def media_socket(request: web.Request) -> web.WebSocketResponse:
+    """Carry one media stream. Refusals are counted by reason in ``Switchboard.refusals``."""
+    check_upgrade(request)
+    ws = web.WebSocketResponse(
+        compress=False, decode_text=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_TIMEOUT_S
+    )
+    await ws.prepare(request)
+    switchboard, stream = request.app[SWITCHBOARD], MediaStream()
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            started = await _start_of(ws, stream)
+        conference, fork = await switchboard.bind(
+            token=started.parameters.get("token", ""), call_sid=started.call_sid, stream_sid=started.stream_sid
+        )
+    except (SidecarError, TimeoutError) as error:
+        reason = error.code if isinstance(error, SidecarError) else "start_late"
+        switchboard.refusals[reason] += 1
+        log.warning("stream_refused", reason=reason)
+        theirs = isinstance(error, ForkRefused | MediaStreamError | TimeoutError)
+        await ws.close(code=WSCloseCode.POLICY_VIOLATION if theirs else WSCloseCode.TRY_AGAIN_LATER)
+        return ws
+    reason = EndReason.LOST
+    try:
+        reason = await _pump(ws, stream, fork, request)
+    finally:
+        log.info("stream_ended", fork=fork.fork.id, stream_sid=started.stream_sid, reason=reason, frames=fork.frames)
+        await conference.detach(fork, reason)
+    await ws.close()
+    return ws
+
+
+async def _start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:
+    """The start message; only ``connected`` and unknown events may come before it."""
+    async for message in ws:
+        if message.type is not WSMsgType.TEXT:
+            raise MediaStreamError("A binary frame came on a media stream.", code="media_not_json", fatal=True)
+        started = stream.receive(message.data)
+        if isinstance(started, Started):
+            return started
+    code = "media_too_big" if ws.close_code == WSCloseCode.MESSAGE_TOO_BIG else "closed_before_start"
+    raise MediaStreamError("The socket closed before start.", code=code, fatal=True)
+
+
+async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSession, request: web.Request) -> EndReason:
+    """Frames to the fork session until the stream stops or the socket ends. Wrong frames are counted and skipped."""
+    bad_frames = 0
+    async for message in ws:
+        try:
+            if message.type is not WSMsgType.TEXT:
+                raise MediaStreamError("A binary frame came on a media stream.", code="media_not_json")
+            received = stream.receive(message.data)
+        except MediaStreamError as error:
+            bad_frames += 1
+            request.app[SWITCHBOARD].refusals[error.code] += 1
+            log.warning("frame_refused", fork=fork.fork.id, reason=error.code, frames=fork.frames)
+            if error.fatal or bad_frames > MAX_BAD_FRAMES:
+                break
+            continue
+        if type(received) is Media:
+            await fork.receive(received.sequence, received.timestamp_ms, received.audio)
+        elif type(received) is Stopped:
+            return EndReason.STOPPED
+    if ws.close_code == WSCloseCode.MESSAGE_TOO_BIG:
+        request.app[SWITCHBOARD].refusals["media_too_big"] += 1
+    return EndReason.LOST

@@ -1,0 +1,35 @@
+"""TwiML from the templates in twiml/: one file per moment of a call. Values are escaped, missing ones are an error."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jinja2
+import msgspec
+
+from sidecar import assets
+
+
+class ForkConference(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller enters a conference, and what it says is forked to our media socket."""
+
+    notice: str
+    stream_name: str
+    media_url: str
+    stream_events_url: str
+    conference_events_url: str
+    token: str
+    label: str
+    room: str
+
+
+def render(moment: ForkConference) -> str:
+    """The TwiML document for this moment."""
+    return _environment().get_template("fork_conference.xml.j2").render(msgspec.structs.asdict(moment))
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(assets.root() / "twiml"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
