@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Generator, Iterable
 
 import pytest
 
+pytest_plugins = ["tests.stores"]
+
 OWN_VARIABLES = ("SIDECAR_", "TWILIO_", "DEEPGRAM_", "OPENAI_")
 OPTIONAL = "optional:"  # how the reason of a skip begins that may stand in CI too
 

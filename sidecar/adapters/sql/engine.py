@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from sidecar.adapters.sql.errors import StoreUnusable, store_errors
+from sidecar.adapters.sql.tables import PlainText
 
 SQLITE_BUSY_TIMEOUT_MS = 5_000
 POSTGRES_CONNECT_TIMEOUT_S = 5.0
@@ -30,6 +31,11 @@ _DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
 }
+
+
+_LOCK_KEY = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))").bindparams(
+    bindparam("key", type_=PlainText)
+)
 
 
 class Database:
@@ -124,7 +130,7 @@ async def serialise(connection: AsyncConnection, key: str) -> None:
     SQLite needs nothing: its writers are alone from BEGIN IMMEDIATE on.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": key})
+        await connection.execute(_LOCK_KEY, {"key": key})
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:

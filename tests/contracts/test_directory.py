@@ -1,0 +1,216 @@
+"""The contract of ports.directory, on every fulfilment."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
+from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, Role
+from sidecar.domain.errors import ForkRefused, NotFound
+from sidecar.domain.events import ConferenceEnded, ForkStarted, ParticipantJoined
+from sidecar.ports.directory import BoundFork, Directory
+from tests.facts import NOON, draft, fork_request, open_call
+
+LATER = NOON + timedelta(seconds=90)
+
+
+@pytest.fixture
+def directory(any_database: Database) -> Directory:
+    return SqlDirectory(any_database)
+
+
+@pytest.fixture
+def event_log(any_database: Database) -> SqlEventLog:
+    return SqlEventLog(any_database)
+
+
+async def end(event_log: SqlEventLog, bound: BoundFork) -> None:
+    await event_log.append([draft(bound.conference.id, ConferenceEnded(reason="done", at_ms=1))])
+
+
+async def refusal(directory: Directory, token_hash: str, call_sid: str, *, late: bool = False) -> str:
+    with pytest.raises(ForkRefused) as refused:
+        await directory.claim_fork(
+            token_hash=token_hash, call_sid=call_sid, stream_sid="MZ9", now=LATER if late else NOON
+        )
+    return refused.value.code
+
+
+async def test_the_first_call_makes_a_waiting_conference_and_a_pending_fork(directory: Directory) -> None:
+    request = fork_request("CA1", room="support", label="agent", name="Ana Ruíz", role=Role.AGENT)
+    bound = await directory.open_fork(request)
+    conference, participant, fork = bound.conference, bound.participant, bound.fork
+    assert (conference.id, conference.room, conference.sid) == (request.conference_id, "support", None)
+    assert (conference.state, conference.clock_zero, conference.seq) == (ConferenceState.WAITING, NOON, 0)
+    assert (participant.id, participant.label, participant.name) == (request.participant_id, "agent", "Ana Ruíz")
+    assert (participant.role, participant.state) == (Role.AGENT, ParticipantState.EXPECTED)
+    assert (fork.id, fork.state, fork.epoch, fork.covered_ms) == (request.fork_id, ForkState.PENDING, 1, 0)
+    assert await directory.conference(conference.id) == conference
+    assert await directory.conference_in_room("support") == conference
+    assert await directory.participant_of_call("CA1") == participant
+    assert list(await directory.forks(conference.id)) == [fork]
+
+
+async def test_unknown_ids_give_nothing(directory: Directory) -> None:
+    assert await directory.conference("cnf_nobody") is None
+    assert await directory.conference("\0") is None
+    assert await directory.conference_in_room("empty") is None
+    assert await directory.participant_of_call("CA0") is None
+    assert list(await directory.participants("cnf_nobody")) == []
+    assert list(await directory.forks("cnf_nobody")) == []
+    with pytest.raises(NotFound, match="cnf_nobody"):
+        await directory.bind_conference("cnf_nobody", "CF1")
+    with pytest.raises(NotFound, match="frk_nobody"):
+        await directory.renew_fork("frk_nobody", token_hash="h", expires_at=LATER)
+
+
+async def test_calls_without_a_room_get_one_each_named_after_the_conference(directory: Directory) -> None:
+    first, second = await open_call(directory, "CA1", room=None), await open_call(directory, "CA2", room=None)
+    assert first.conference.id != second.conference.id
+    assert first.conference.room == first.conference.id
+
+
+@pytest.mark.parametrize("room", ["support", None])
+async def test_asking_again_for_the_same_call_replaces_the_token_and_raises_the_epoch(
+    directory: Directory, room: str | None
+) -> None:
+    once = fork_request("CA1", room=room)
+    again = fork_request("CA1", room=room, label="another label")
+    first, second = await directory.open_fork(once), await directory.open_fork(again)
+    assert second.conference == first.conference
+    assert second.participant == first.participant
+    assert (second.fork.id, second.fork.epoch, second.fork.state) == (first.fork.id, 2, ForkState.PENDING)
+    assert await refusal(directory, once.token_hash, "CA1") == "fork_token_unknown"
+    claimed = await directory.claim_fork(token_hash=again.token_hash, call_sid="CA1", stream_sid="MZ1", now=NOON)
+    assert claimed.fork.id == first.fork.id
+
+
+async def test_an_ended_conference_leaves_its_room_to_a_new_one(directory: Directory, event_log: SqlEventLog) -> None:
+    old = await open_call(directory, "CA1", room="support")
+    await end(event_log, old)
+    assert await directory.conference_in_room("support") is None
+    new = await directory.open_fork(fork_request("CA1", room="support", now=LATER))
+    assert new.conference.id != old.conference.id
+    assert [c.id for c in await directory.conferences(room="support")] == [new.conference.id, old.conference.id]
+    assert await directory.participant_of_call("CA1") == new.participant
+    own = await open_call(directory, "CA7", room=None)
+    await end(event_log, own)
+    assert (await open_call(directory, "CA7", room=None)).conference.id != own.conference.id
+
+
+async def test_labels_are_unique_in_their_conference(directory: Directory) -> None:
+    labels = [(await open_call(directory, f"CA{n}", room="support")).participant.label for n in range(3)]
+    assert labels == ["agent", "agent-2", "agent-3"]
+    assert (await open_call(directory, "CA9", room="sales")).participant.label == "agent"
+
+
+async def test_calls_that_arrive_together_meet_in_one_conference_with_labels_of_their_own(
+    directory: Directory,
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(open_call(directory, f"CA{n}", room="rush"), name=f"call {n}") for n in range(12)]
+    bound = [call.result() for call in calls]
+    assert len({one.conference.id for one in bound}) == 1
+    people = await directory.participants(bound[0].conference.id)
+    assert sorted(person.id for person in people) == sorted(one.participant.id for one in bound)
+    assert len({person.label for person in people}) == 12
+    assert len(await directory.conferences(room="rush")) == 1
+
+
+async def test_the_same_call_asking_many_times_at_once_gets_one_fork(directory: Directory) -> None:
+    async with asyncio.TaskGroup() as group:
+        calls = [group.create_task(open_call(directory, "CA1", room=None), name=f"try {n}") for n in range(6)]
+    assert len({call.result().fork.id for call in calls}) == 1
+    assert sorted(call.result().fork.epoch for call in calls) == [1, 2, 3, 4, 5, 6]
+    assert len(await directory.conferences()) == 1
+
+
+async def test_a_token_opens_its_fork_once_for_its_call_and_in_time(directory: Directory) -> None:
+    request = fork_request("CA1")
+    await directory.open_fork(request)
+    token = request.token_hash
+    assert await refusal(directory, "never heard of", "CA1") == "fork_token_unknown"
+    assert await refusal(directory, token, "CA2") == "fork_token_other_call"
+    assert await refusal(directory, token, "CA1", late=True) == "fork_token_expired"
+    claimed = await directory.claim_fork(token_hash=token, call_sid="CA1", stream_sid="MZ1", now=NOON)
+    assert (claimed.fork.id, claimed.fork.stream_sid) == (request.fork_id, "MZ1")
+    assert (claimed.participant.call_sid, claimed.conference.room) == ("CA1", "support")
+    assert await refusal(directory, token, "CA1") == "fork_token_used"
+
+
+async def test_of_many_claims_of_one_token_exactly_one_wins(directory: Directory) -> None:
+    request = fork_request("CA1")
+    await directory.open_fork(request)
+    outcomes: list[str] = []
+
+    async def claim(number: int) -> None:
+        try:
+            won = await directory.claim_fork(
+                token_hash=request.token_hash, call_sid="CA1", stream_sid=f"MZ{number}", now=NOON
+            )
+            outcomes.append(won.fork.stream_sid or "")
+        except ForkRefused as refused:
+            outcomes.append(refused.code)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(12):
+            group.create_task(claim(number), name=f"claim {number}")
+    (winner,) = [outcome for outcome in outcomes if outcome != "fork_token_used"]
+    (fork,) = await directory.forks(request.conference_id)
+    assert fork.stream_sid == winner
+
+
+async def test_a_renewed_fork_has_a_fresh_token_and_the_next_epoch(
+    directory: Directory, event_log: SqlEventLog
+) -> None:
+    request = fork_request("CA1")
+    bound = await directory.open_fork(request)
+    await directory.claim_fork(token_hash=request.token_hash, call_sid="CA1", stream_sid="MZ1", now=NOON)
+    started = ForkStarted(fork=bound.fork.id, participant=bound.participant.id, stream_sid="MZ1", at_ms=0)
+    await event_log.append([draft(bound.conference.id, started)])
+    renewed = await directory.renew_fork(bound.fork.id, token_hash="fresh", expires_at=LATER)
+    assert (renewed.fork.epoch, renewed.fork.state) == (2, ForkState.LIVE)
+    assert await refusal(directory, request.token_hash, "CA1") == "fork_token_unknown"
+    claimed = await directory.claim_fork(token_hash="fresh", call_sid="CA1", stream_sid="MZ2", now=NOON)
+    assert (claimed.fork.stream_sid, claimed.fork.epoch) == ("MZ2", 2)
+
+
+async def test_the_providers_id_is_noted_once_and_finds_the_conference(directory: Directory) -> None:
+    bound = await open_call(directory)
+    assert (await directory.bind_conference(bound.conference.id, "CF1")).sid == "CF1"
+    assert (await directory.bind_conference(bound.conference.id, "CF2")).sid == "CF1"
+    found = await directory.conference("CF1")
+    assert found is not None
+    assert found.id == bound.conference.id
+    assert await directory.conference("CF2") is None
+
+
+async def test_conferences_come_newest_first_and_not_more_than_asked_for(directory: Directory) -> None:
+    made = []
+    for minute in range(4):
+        at = NOON + timedelta(minutes=minute)
+        made.append((await directory.open_fork(fork_request(f"CA{minute}", room=f"r{minute}", now=at))).conference.id)
+    assert [c.id for c in await directory.conferences(limit=3)] == made[:0:-1]
+    assert [c.id for c in await directory.unfinished()] == made
+
+
+async def test_participants_and_forks_come_in_order_of_arrival(directory: Directory, event_log: SqlEventLog) -> None:
+    first = await open_call(directory, "CA9")
+    joined = ParticipantJoined(participant="par_0", call_sid="CA5", label="walk-in", name="", role=Role.OTHER, at_ms=0)
+    await event_log.append([draft(first.conference.id, joined)])
+    third = await open_call(directory, "CA1")
+    people = await directory.participants(first.conference.id)
+    assert [person.call_sid for person in people] == ["CA9", "CA5", "CA1"]
+    assert [fork.id for fork in await directory.forks(first.conference.id)] == [first.fork.id, third.fork.id]
+    # The one who joined without TwiML gets a fork when asked for.
+    assert (await open_call(directory, "CA5")).participant.id == "par_0"
+
+
+async def test_names_that_a_database_may_not_like_do_not_make_a_call_fail(directory: Directory) -> None:
+    request = fork_request("CA1", name="A\0na \ud800 \U0001f600", label="<b>'\"%", room="r/'\" \0")
+    bound = await directory.open_fork(request)
+    assert bound.participant.name == "Ana  \U0001f600"
+    assert bound.participant.label == "-b----"
