@@ -1,0 +1,59 @@
+"""What is to be heard on one track of a call, tick by tick. Silence unless a recording is due. No I/O, no clock.
+
+A tick is 20 ms of the ticker's clock; ``frames.FRAME_BYTES`` of mu-law fill it.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections import deque
+
+from sidecar.emulator.frames import FRAME_BYTES
+from sidecar.speech.g711 import SILENCE
+
+_SILENT_FRAME = bytes([SILENCE]) * FRAME_BYTES
+_SILENT_BASE64 = binascii.b2a_base64(_SILENT_FRAME, newline=False)
+
+
+def ticks_of(audio: bytes) -> int:
+    """How many ticks the recording takes; the last one is filled up with silence."""
+    return -(-len(audio) // FRAME_BYTES)
+
+
+class AudioTrack:
+    """Recordings at their places in time. One that is due while another still plays waits for its end."""
+
+    def __init__(self) -> None:
+        self._clips: deque[tuple[int, bytes]] = deque()  # bounded by the scenario: one per line it speaks
+        self._end = 0
+        self._last: tuple[int, bytes] = (-1, _SILENT_BASE64)
+
+    def put(self, tick: int, audio: bytes) -> int:
+        """Let the recording begin at the tick, or when the one before it ends. Returns the tick when it has ended."""
+        begin = max(tick, self._end)
+        self._clips.append((begin, audio))
+        self._end = begin + ticks_of(audio)
+        return self._end
+
+    def clear(self) -> None:
+        """Forget what was not heard yet."""
+        self._clips.clear()
+        self._end = 0
+
+    def base64_frame(self, tick: int) -> bytes:
+        """The 160 bytes of that tick in base64. Ask in rising order; asking twice for one tick is free."""
+        if self._last[0] != tick:
+            self._last = (tick, self._encode(tick))
+        return self._last[1]
+
+    def _encode(self, tick: int) -> bytes:
+        while self._clips and tick >= self._clips[0][0] + ticks_of(self._clips[0][1]):
+            self._clips.popleft()
+        if not self._clips or tick < self._clips[0][0]:
+            return _SILENT_BASE64
+        begin, audio = self._clips[0]
+        at = (tick - begin) * FRAME_BYTES
+        frame = audio[at : at + FRAME_BYTES]
+        if len(frame) < FRAME_BYTES:
+            frame += _SILENT_FRAME[len(frame) :]
+        return binascii.b2a_base64(frame, newline=False)

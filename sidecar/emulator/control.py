@@ -1,0 +1,174 @@
+"""The control API under /control: what a tester does to the small Twilio. JSON; a bad body is 400 with one line.
+
+Not part of Twilio, no authentication: bind to loopback.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from aiohttp import web
+from yarl import URL
+
+from sidecar.emulator.calls import CallOver
+from sidecar.emulator.exchange import Exchange
+from sidecar.emulator.keys import EXCHANGE, RUNS
+from sidecar.emulator.player import CALLED_NUMBER, Run, read_clips, speak_when_ready
+from sidecar.emulator.scenario import Says, ScenarioInvalid, check_absolute, from_json, invalid, json_object
+from sidecar.emulator.state import Call, Conference, Stream
+
+SOURCE = "request body"
+MAX_RUNS = 200  # reports kept; beyond that the oldest finished ones are forgotten
+
+
+class CallOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One call. ``says`` counts from when the call is in a room and streams, at most 5 s after it was placed."""
+
+    voice_url: str
+    from_: str = msgspec.field(name="from", default="+12025550199")
+    to: str = CALLED_NUMBER
+    label: str = ""
+    says: tuple[Says, ...] = ()
+
+
+class Snapshot(msgspec.Struct, kw_only=True):
+    """All that is known, oldest first, without the auth token."""
+
+    account_sid: str
+    calls: list[Call]
+    conferences: list[Conference]
+    streams: list[Stream]
+    ticks: int
+    ticks_skipped: int
+
+
+def routes() -> list[web.RouteDef]:
+    """The control API."""
+    return [
+        web.post("/control/scenarios", play_scenario),
+        web.get("/control/scenarios/{id}", show_scenario),
+        web.post("/control/calls", place_call),
+        web.post("/control/calls/{sid}/hangup", hang_up),
+        web.post("/control/streams/{sid}/cut", cut_stream),
+        web.get("/control/state", show_state),
+        web.get("/control/debugger", show_debugger),
+        web.get("/control/health", show_health),
+    ]
+
+
+async def play_scenario(request: web.Request) -> web.Response:
+    """201 with the run's id, room and state, as soon as its recordings are read."""
+    exchange = request.app[EXCHANGE]
+    try:
+        scenario = from_json(await request.read(), SOURCE)
+        _check_voice_url(scenario.voice_url)
+        clips = [
+            await read_clips(actor.says, exchange.recordings, SOURCE, f"participants[{i}].says")
+            for i, actor in enumerate(scenario.participants)
+        ]
+    except ScenarioInvalid as error:
+        return _problem(400, error.message)
+    run = Run(scenario, clips, exchange)
+    _remember(request.app[RUNS], run)
+    exchange.tasks.create_task(run.play(), name=f"emulator-scenario-{run.id}")
+    return _json({"id": run.id, "room": run.room, "state": run.state}, 201)
+
+
+async def show_scenario(request: web.Request) -> web.Response:
+    """Where a run stands."""
+    run = request.app[RUNS].get(request.match_info["id"])
+    return _problem(404, "no scenario of that id") if run is None else _json(run.report())
+
+
+async def place_call(request: web.Request) -> web.Response:
+    """201 with the call's id; the call goes on until its TwiML ends, the room ends or it is hung up."""
+    exchange = request.app[EXCHANGE]
+    try:
+        order = _call_order(await request.read())
+        clips = await read_clips(order.says, exchange.recordings, SOURCE, "says")
+    except ScenarioInvalid as error:
+        return _problem(400, error.message)
+    call = exchange.calls.place(voice_url=order.voice_url, from_=order.from_, to=order.to, label=order.label)
+    if clips:
+        exchange.tasks.create_task(speak_when_ready(exchange, call, clips), name=f"emulator-caller-{call.sid}")
+    return _json({"call_sid": call.sid, "label": call.label, "status": call.status}, 201)
+
+
+async def hang_up(request: web.Request) -> web.Response:
+    """204; the caller has put the phone down."""
+    exchange = request.app[EXCHANGE]
+    try:
+        exchange.calls.hang_up(request.match_info["sid"])
+    except CallOver as error:
+        return _problem(404, error.message)
+    return web.Response(status=204)
+
+
+async def cut_stream(request: web.Request) -> web.Response:
+    """204; the stream's connection is gone, without a close frame. The call goes on."""
+    if not request.app[EXCHANGE].streams.cut(request.match_info["sid"]):
+        return _problem(404, "no open stream of that id")
+    return web.Response(status=204)
+
+
+async def show_state(request: web.Request) -> web.Response:
+    """Calls, conferences and streams."""
+    exchange = request.app[EXCHANGE]
+    state = exchange.state
+    return _json(
+        Snapshot(
+            account_sid=state.account.sid,
+            calls=list(state.calls.values()),
+            conferences=list(state.conferences.values()),
+            streams=list(state.streams.values()),
+            ticks=exchange.ticker.tick,
+            ticks_skipped=exchange.ticker.skipped,
+        )
+    )
+
+
+async def show_debugger(request: web.Request) -> web.Response:
+    """What the service did wrong, oldest first."""
+    debugger = request.app[EXCHANGE].debugger
+    return _json({"total": debugger.total, "entries": debugger.entries})
+
+
+async def show_health(request: web.Request) -> web.Response:
+    """200 as soon as calls can be placed."""
+    exchange: Exchange = request.app[EXCHANGE]
+    return _json({"status": "ok", "account_sid": exchange.state.account.sid})
+
+
+def _call_order(body: bytes) -> CallOrder:
+    raw = json_object(body, SOURCE)
+    try:
+        order = msgspec.convert(raw, CallOrder)
+    except msgspec.ValidationError as error:
+        raise invalid(error, SOURCE) from None
+    _check_voice_url(order.voice_url)
+    check_absolute(order.says, SOURCE, "says")
+    return order
+
+
+def _check_voice_url(text: str) -> None:
+    try:
+        url = URL(text)
+        usable = url.scheme in {"http", "https"} and bool(url.host)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ScenarioInvalid(SOURCE, "voice_url", "expected an absolute http or https URL.")
+
+
+def _remember(runs: dict[str, Run], run: Run) -> None:
+    runs[run.id] = run
+    finished = [known.id for known in runs.values() if known.over]
+    for run_id in finished[: max(0, len(runs) - MAX_RUNS)]:
+        del runs[run_id]
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def _problem(status: int, line: str) -> web.Response:
+    return _json({"error": line}, status)

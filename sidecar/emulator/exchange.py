@@ -1,0 +1,85 @@
+"""Puts the small Twilio together: one account, its calls, rooms, streams and clocks, and their orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from sidecar.emulator.callbacks import Callbacks
+from sidecar.emulator.calls import Calls
+from sidecar.emulator.debugger import Debugger
+from sidecar.emulator.recordings import Recordings
+from sidecar.emulator.signing import Signer
+from sidecar.emulator.state import Account, State
+from sidecar.emulator.streams import Streams
+from sidecar.emulator.ticker import Ticker
+from sidecar.emulator.webhooks import Webhooks, new_session
+
+FAREWELL_S = 3.0  # at the end: for last frames, ``stop`` and last callbacks
+
+
+class Exchange:
+    """All parts of one running emulator. Its tasks belong to the group it is given."""
+
+    def __init__(self, account: Account, http: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
+        signer = Signer(account.auth_token)
+        webhooks = Webhooks(http, signer)
+        self.tasks = tasks
+        self.state = State(account=account)
+        self.debugger = Debugger()
+        self.ticker = Ticker()
+        self.recordings = Recordings(http)
+        self.callbacks = Callbacks(webhooks, self.debugger, tasks)
+        self.streams = Streams(
+            self.state,
+            http=http,
+            signer=signer,
+            ticker=self.ticker,
+            callbacks=self.callbacks,
+            debugger=self.debugger,
+            tasks=tasks,
+        )
+        self.calls = Calls(
+            self.state,
+            webhooks=webhooks,
+            streams=self.streams,
+            callbacks=self.callbacks,
+            recordings=self.recordings,
+            ticker=self.ticker,
+            debugger=self.debugger,
+            tasks=tasks,
+        )
+
+    async def say_farewell(self) -> None:
+        """Hang up every call and let stop frames and callbacks out, for at most FAREWELL_S."""
+        self.calls.hang_up_all()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                while not (self.calls.idle and self.streams.idle and self.callbacks.idle):
+                    await self.ticker.next()
+
+
+@asynccontextmanager
+async def running_exchange(account: Account) -> AsyncIterator[Exchange]:
+    """An exchange whose clock ticks, until the block is left; then every task of it has ended."""
+    async with new_session() as http, asyncio.TaskGroup() as tasks:
+        # The inner group is the exchange's; this outer one carries nothing else, so one cancel ends them all.
+        work = tasks.create_task(_work(account, http, ready := asyncio.Future[Exchange]()), name="emulator-exchange")
+        try:
+            exchange = await ready
+            yield exchange
+            await exchange.say_farewell()
+        finally:
+            work.cancel()
+
+
+async def _work(account: Account, http: aiohttp.ClientSession, ready: asyncio.Future[Exchange]) -> None:
+    """Own the exchange's TaskGroup; cancelling this task cancels all of them."""
+    async with asyncio.TaskGroup() as tasks:
+        exchange = Exchange(account, http, tasks)
+        tasks.create_task(exchange.ticker.run(), name="emulator-ticker")
+        ready.set_result(exchange)

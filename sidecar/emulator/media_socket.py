@@ -1,0 +1,230 @@
+"""One one-way media stream over its WebSocket: connects, starts, sends what the ticker brings, stops.
+
+Source: https://www.twilio.com/docs/voice/media-streams. A stuck or broken socket delays nobody: the ticker only fills
+this stream's own bounded queue. Never reconnects (Twilio does not) and never touches the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping
+
+import aiohttp
+from aiohttp import WSMsgType
+from yarl import URL
+
+from sidecar.domain.errors import SidecarError
+from sidecar.emulator.audio import AudioTrack
+from sidecar.emulator.debugger import ErrorNumber
+from sidecar.emulator.frames import FRAME_MS, FrameWriter
+from sidecar.emulator.signing import Signer
+from sidecar.emulator.state import Stream, StreamStatus
+from sidecar.emulator.ticker import Ticker
+from sidecar.emulator.urls import is_loopback, request_url
+from sidecar.emulator.webhooks import UpgradeRedirected
+
+HANDSHAKE_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 5.0  # to get the last frames, ``stop`` and the close handshake through
+# 10 s of one track. A service so far behind does not read: the newest frame is dropped, a hole in the numbers.
+MAX_WAITING_FRAMES = 500
+
+_TRACKS = {
+    "inbound_track": ("inbound",),
+    "outbound_track": ("outbound",),
+    "both_tracks": ("inbound", "outbound"),
+}
+
+
+class StreamFailed(SidecarError):
+    """The stream ended for a reason that Twilio numbers; ``number`` goes to the debugger and the status callback."""
+
+    code = "stream_failed"
+
+    def __init__(self, number: ErrorNumber, message: str) -> None:
+        super().__init__(message)
+        self.number = number
+
+
+def tracks_of(track: str) -> tuple[str, ...]:
+    """The tracks behind the attribute's value. Raises StreamFailed (31941)."""
+    try:
+        return _TRACKS[track]
+    except KeyError:
+        raise StreamFailed(
+            ErrorNumber.STREAM_BAD_TRACK, "The track is not inbound_track, outbound_track or both_tracks."
+        ) from None
+
+
+def stream_url(text: str) -> URL:
+    """Where to connect: without query, as Twilio drops it. Raises StreamFailed (31922, 31923)."""
+    try:
+        url = request_url(text)
+    except ValueError as error:
+        raise StreamFailed(ErrorNumber.STREAM_URL_MALFORMED, f"The stream URL is malformed: {error}.") from None
+    if url.scheme != "wss" and not (url.scheme == "ws" and is_loopback(url.host)):
+        raise StreamFailed(ErrorNumber.STREAM_NOT_WSS, "The stream URL is not wss (ws is for loopback hosts only).")
+    return url.with_query(None)
+
+
+class MediaSocket:
+    """Runs one stream; ``run`` is its task. ``tracks`` maps inbound and outbound to what is heard there.
+
+    ``on_start``: the stream is open and ``start`` has left. ``on_unexpected``: the service sent its first message.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        account_sid: str,
+        tracks: Mapping[str, AudioTrack],
+        http: aiohttp.ClientSession,
+        signer: Signer,
+        ticker: Ticker,
+        on_start: Callable[[], None],
+        on_unexpected: Callable[[], None],
+    ) -> None:
+        self.stream = stream
+        self.unexpected_messages = 0
+        self._names = tracks_of(stream.order.track)
+        self._url = stream_url(stream.order.url)
+        self._tracks = tracks
+        self._http, self._signer, self._ticker = http, signer, ticker
+        self._on_start, self._on_unexpected = on_start, on_unexpected
+        self._writer = FrameWriter(account_sid=account_sid, call_sid=stream.call_sid, stream_sid=stream.sid)
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_FRAMES)
+        self._first_tick = 0
+        self._stopping = False
+        self._sending: asyncio.Timeout | None = None
+        self._lost: StreamFailed | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+
+    def stop(self) -> None:
+        """Send what waits, then ``stop``, then close. Returns at once; ``run`` ends within CLOSE_TIMEOUT_S."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._ticker.remove(self._on_tick)
+        if self._sending is not None:
+            self._sending.reschedule(asyncio.get_running_loop().time() + CLOSE_TIMEOUT_S)
+        self._wake()
+
+    def cut(self) -> bool:
+        """Lose the connection as a dead network would, without a close frame. False if there is none."""
+        if self._socket is None or self._socket.closed:
+            return False
+        transport_socket = self._socket.get_extra_info("socket")
+        if transport_socket is None:
+            return False
+        # A duplicate of the descriptor, as neither asyncio nor uvloop lets go of its own.
+        with socket.fromfd(transport_socket.fileno(), transport_socket.family, socket.SOCK_STREAM) as same:
+            same.shutdown(socket.SHUT_RDWR)
+        return True
+
+    async def run(self) -> None:
+        """Until the stream is over. Raises StreamFailed if it could not open or broke; the caller tells about it."""
+        ws = await self._connect()
+        self._socket = ws
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._read(ws), name=f"emulator-stream-reader-{self.stream.sid}")
+                await self._send(ws)
+                reader.cancel()
+        finally:
+            self._ticker.remove(self._on_tick)
+            self._socket = None
+            await _close(ws)
+        if self._lost is not None:
+            raise self._lost
+
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+        # Signed over the ws(s) URL (https://github.com/twilio-labs/twilio-aspnet/issues/162).
+        headers = self._signer.headers(str(self._url))
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                return await self._http.ws_connect(
+                    self._url, headers=headers, compress=0, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S)
+                )
+        except TimeoutError:
+            raise StreamFailed(ErrorNumber.STREAM_NO_ANSWER, "The WebSocket upgrade got no answer.") from None
+        except aiohttp.WSServerHandshakeError as error:
+            text = f"The WebSocket upgrade was answered with status {error.status}; expected 101."
+            raise StreamFailed(ErrorNumber.STREAM_HANDSHAKE, text) from None
+        except UpgradeRedirected:
+            text = "The WebSocket upgrade was answered with a redirect; expected 101."
+            raise StreamFailed(ErrorNumber.STREAM_HANDSHAKE, text) from None
+        except aiohttp.ClientError as error:
+            text = f"The WebSocket connection was refused: {type(error).__name__}."
+            raise StreamFailed(ErrorNumber.STREAM_REFUSED, text) from None
+
+    async def _send(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        """Until ``stop`` or the loss of the connection."""
+        try:
+            async with asyncio.timeout(None) as self._sending:  # ``stop`` sets the deadline
+                await ws.send_frame(self._writer.connected(), WSMsgType.TEXT)
+                start = self._writer.start(tracks=self._names, parameters=self.stream.order.parameters)
+                await ws.send_frame(start, WSMsgType.TEXT)
+                if not self._stopping:
+                    self._go_live()
+                while not self._stopping and self._lost is None:
+                    await self._send_one(ws, await self._frames.get())
+                if self._lost is None:
+                    await self._send_rest(ws)
+        except TimeoutError:
+            return  # a service that does not read cannot be told; closing is all that is left
+        except (aiohttp.ClientError, ConnectionError) as error:
+            self._lose(f"The connection was lost: {type(error).__name__}.")
+
+    def _go_live(self) -> None:
+        self.stream.status = StreamStatus.LIVE
+        self._first_tick = self._ticker.tick + 1
+        self._ticker.add(self._on_tick)
+        self._on_start()
+
+    async def _send_one(self, ws: aiohttp.ClientWebSocketResponse, frame: bytes | None) -> None:
+        if frame is not None:
+            await ws.send_frame(frame, WSMsgType.TEXT)
+            self.stream.frames += 1
+
+    async def _send_rest(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        while not self._frames.empty():
+            await self._send_one(ws, self._frames.get_nowait())
+        await ws.send_frame(self._writer.stop(), WSMsgType.TEXT)
+
+    async def _read(self, ws: aiohttp.ClientWebSocketResponse) -> None:
+        """Nothing may come but the close; whatever comes is counted, and the end of it is the stream's end."""
+        async for message in ws:
+            if message.type is WSMsgType.ERROR:
+                break
+            self.unexpected_messages += 1
+            if self.unexpected_messages == 1:
+                self._on_unexpected()
+        if not self._stopping:
+            self._lose(f"The service closed the WebSocket (close code {ws.close_code}).")
+
+    def _on_tick(self, tick: int) -> None:
+        timestamp_ms = (tick - self._first_tick) * FRAME_MS
+        for name in self._names:
+            frame = self._writer.media(name, timestamp_ms, self._tracks[name].base64_frame(tick))
+            try:
+                self._frames.put_nowait(frame)
+            except asyncio.QueueFull:
+                self.stream.dropped += 1
+
+    def _lose(self, text: str) -> None:
+        if self._lost is None:
+            self._lost = StreamFailed(ErrorNumber.STREAM_CLOSED_BY_SERVICE, text)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._frames.empty():
+            self._frames.put_nowait(None)
+
+
+async def _close(ws: aiohttp.ClientWebSocketResponse) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await ws.close()
+    except (TimeoutError, aiohttp.ClientError, ConnectionError):
+        return

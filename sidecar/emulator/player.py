@@ -1,0 +1,228 @@
+"""Plays a scenario: dials everybody in, waits until they stream, lets them speak, hangs up. One task per scenario."""
+
+from __future__ import annotations
+
+import secrets
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+from yarl import URL
+
+from sidecar.domain.errors import SidecarError
+from sidecar.emulator.audio import ticks_of
+from sidecar.emulator.exchange import Exchange
+from sidecar.emulator.recordings import Recordings
+from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid
+from sidecar.emulator.state import Call, CallStatus, StreamStatus
+from sidecar.emulator.ticker import TICK_S
+from sidecar.speech.wav import AudioUnreadable
+
+READY_TIMEOUT_S = 5.0  # then a caller speaks, streamed or not
+CALLED_NUMBER = "+12025550100"  # 555-01xx: reserved for fiction
+
+Clips = tuple[tuple[int, bytes], ...]  # ticks from the scenario's zero, mu-law audio
+
+
+class RunState(StrEnum):
+    """calling: not all are there. speaking: until the last has hung up. failed: a call failed, all were hung up."""
+
+    CALLING = "calling"
+    SPEAKING = "speaking"
+    ENDED = "ended"
+    FAILED = "failed"
+
+
+class Part(msgspec.Struct):
+    """One participant's share of a run. ``call`` is None until it is placed; ``begun``: its clips are laid out."""
+
+    actor: Actor
+    clips: Clips
+    call: Call | None = None
+    called_at_tick: int = 0
+    begun: bool = False
+
+
+class CallReport(msgspec.Struct, frozen=True):
+    """A call as the control API shows it."""
+
+    call_sid: str
+    label: str
+    status: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as the control API shows it."""
+
+    id: str
+    title: str
+    room: str
+    state: RunState
+    error: str | None
+    calls: list[CallReport]
+    conference_sid: str | None
+    seconds_spoken: float
+    seconds_total: float
+
+
+async def read_clips(says: tuple[Says, ...], recordings: Recordings, source: str, place: str) -> Clips:
+    """All recordings of one caller, in order of time. Raises ScenarioInvalid that names the file and its place."""
+    clips: list[tuple[int, bytes]] = []
+    for i, said in enumerate(says):
+        try:
+            audio = await recordings.read(Path(said.wav))
+        except AudioUnreadable as error:
+            raise ScenarioInvalid(source, f"{place}[{i}].wav", str(error)) from None
+        clips.append((round(said.at / TICK_S), audio))
+    return tuple(sorted(clips, key=lambda clip: clip[0]))
+
+
+def is_ready(exchange: Exchange, call: Call) -> bool:
+    """Is the call in a room, and does every stream that was asked for it carry audio, at least one?"""
+    if exchange.state.conference_of(call.sid) is None:
+        return False
+    statuses = [stream.status for stream in exchange.state.streams_of(call.sid)]
+    return StreamStatus.CONNECTING not in statuses and StreamStatus.LIVE in statuses
+
+
+class Run:
+    """One playing of a scenario whose recordings are in memory."""
+
+    def __init__(self, scenario: Scenario, clips: list[Clips], exchange: Exchange) -> None:
+        self.id = f"scn_{secrets.token_hex(8)}"
+        self.room = scenario.room or f"room-{secrets.token_hex(4)}"
+        self.state = RunState.CALLING
+        self._scenario, self._exchange = scenario, exchange
+        self._error: str | None = None
+        self._parts = [Part(actor, c) for actor, c in zip(scenario.participants, clips, strict=True)]
+        self._zero: int | None = None
+        self._end = 0
+        self._conference_sid: str | None = None
+        self._total_ticks = max(_length(part.clips) for part in self._parts)
+
+    @property
+    def over(self) -> bool:
+        """Has everybody hung up?"""
+        return self.state in {RunState.ENDED, RunState.FAILED}
+
+    def report(self) -> Report:
+        """Where it stands."""
+        total = max(self._total_ticks, self._end - self._zero if self._zero is not None else 0)
+        spoken = 0 if self._zero is None else min(total, max(0, self._exchange.ticker.tick - self._zero))
+        calls = [CallReport(p.call.sid, p.actor.label, p.call.status.value) for p in self._parts if p.call is not None]
+        return Report(
+            id=self.id,
+            title=self._scenario.title,
+            room=self.room,
+            state=self.state,
+            error=self._error,
+            calls=calls,
+            conference_sid=self._conference_sid,
+            seconds_spoken=round(spoken * TICK_S, 2),
+            seconds_total=round(total * TICK_S, 2),
+        )
+
+    async def play(self) -> None:
+        """From the first call to the last hang-up. A failed call ends it; that is told in the report."""
+        try:
+            while not self._step():
+                await self._exchange.ticker.next()
+            self.state = RunState.ENDED
+        except SidecarError as error:
+            self._error, self.state = error.message, RunState.FAILED
+        finally:
+            self._hang_up()
+
+    def _step(self) -> bool:
+        """One look at the clock and the calls; True when the scenario is over. Raises SidecarError if a call failed."""
+        tick = self._exchange.ticker.tick
+        self._place_due_calls(tick)
+        self._look_at_calls()
+        calls = [part.call for part in self._parts if part.call is not None]
+        if len(calls) == len(self._parts) and all(call.over for call in calls):
+            return True
+        if self._zero is None:
+            early = [part for part in self._parts if part.actor.joins_at == 0]
+            if all(self._can_speak(part, tick) for part in early):
+                self._zero = tick + 1
+                self._end = self._zero
+                self.state = RunState.SPEAKING
+                for part in early:
+                    self._begin(part, self._zero)
+            return False
+        for part in self._parts:
+            if part.call is not None and not part.begun and self._can_speak(part, tick):
+                self._begin(part, tick + 1)
+        spoken = all(part.begun for part in self._parts)
+        return spoken and tick >= self._end + round(self._scenario.hang_up_after / TICK_S)
+
+    def _place_due_calls(self, tick: int) -> None:
+        for n, part in enumerate(self._parts):
+            joins_at = round(part.actor.joins_at / TICK_S)
+            if part.call is None and (joins_at == 0 or (self._zero is not None and tick >= self._zero + joins_at)):
+                part.call = self._exchange.calls.place(
+                    voice_url=voice_url(self._scenario.voice_url, self.room, part.actor),
+                    from_=part.actor.number or _invented_number(part.actor, n),
+                    to=CALLED_NUMBER,
+                    label=part.actor.label,
+                )
+                part.called_at_tick = tick
+
+    def _look_at_calls(self) -> None:
+        for part in self._parts:
+            if part.call is None:
+                continue
+            if part.call.status is CallStatus.FAILED:
+                raise SidecarError(f"The call of {part.actor.label} failed: {part.call.failure or 'unknown reason'}")
+            conference = self._exchange.state.conference_of(part.call.sid)
+            if conference is not None:
+                self._conference_sid = conference.sid
+
+    def _can_speak(self, part: Part, tick: int) -> bool:
+        if part.call is None:
+            return False
+        waited = (tick - part.called_at_tick) * TICK_S >= READY_TIMEOUT_S
+        return waited or part.call.over or is_ready(self._exchange, part.call)
+
+    def _begin(self, part: Part, earliest: int) -> None:
+        """Lay out all that the participant says; a caller who came late says it late, with the same pauses."""
+        part.begun = True
+        if part.call is None or part.call.over or self._zero is None or not part.clips:
+            return
+        origin = max(self._zero, earliest - part.clips[0][0])
+        for at, audio in part.clips:
+            self._end = max(self._end, self._exchange.calls.say(part.call.sid, audio, origin + at))
+
+    def _hang_up(self) -> None:
+        for part in self._parts:
+            if part.call is not None and not part.call.over:
+                self._exchange.calls.hang_up(part.call.sid)
+
+
+async def speak_when_ready(exchange: Exchange, call: Call, clips: Clips) -> None:
+    """For a single call: its recordings begin when it is in a room and streams, or after READY_TIMEOUT_S."""
+    deadline = exchange.ticker.tick + round(READY_TIMEOUT_S / TICK_S)
+    while not call.over and exchange.ticker.tick < deadline and not is_ready(exchange, call):
+        await exchange.ticker.next()
+    if call.over:
+        return
+    origin = exchange.ticker.tick + 1
+    for at, audio in clips:
+        exchange.calls.say(call.sid, audio, origin + at)
+
+
+def voice_url(base: str, room: str, actor: Actor) -> str:
+    """The voice URL with room, label, name and role in its query; the result is requested and signed as it is."""
+    query = {"room": room, "label": actor.label, "name": actor.name, "role": actor.role}
+    return str(URL(base).extend_query({key: value for key, value in query.items() if value}))
+
+
+def _invented_number(actor: Actor, n: int) -> str:
+    return f"client:{actor.label}" if actor.role == "agent" else f"+120255501{n + 10:02d}"
+
+
+def _length(clips: Clips) -> int:
+    end = 0
+    for at, audio in clips:
+        end = max(end, at) + ticks_of(audio)
+    return end

@@ -1,0 +1,148 @@
+"""A scenario: who dials in when, and which recordings they speak. TOML files, and the same shape as JSON.
+
+Times of speech count from the moment when everybody who joins at the start is in the room and streaming, so that no
+word is lost at the start. Errors are one line: source, place, what was expected. Never plays anything.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from sidecar.domain.errors import SidecarError
+
+MAX_SCENARIO_S = 4 * 3600
+MAX_PARTICIPANTS = 50
+MAX_SAYS = 2_000
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_SCENARIO_S)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class ScenarioInvalid(SidecarError):
+    """A scenario or control request that cannot be played. One line: source, place, what was expected."""
+
+    code = "scenario_invalid"
+
+    def __init__(self, source: str, place: str, expected: str) -> None:
+        super().__init__(f"{source}: {place}: {expected}" if place else f"{source}: {expected}")
+
+
+class Says(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One recording. ``at``: seconds from the scenario's zero; it waits while the one before it still plays."""
+
+    wav: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    at: Seconds = 0.0
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One caller. ``number``: an E.164 number or ``client:name``; one is invented when there is none.
+
+    ``joins_at``: seconds from the scenario's zero; 0 = at the start, before the zero.
+    """
+
+    label: Word
+    name: str = ""
+    role: str = ""
+    number: str = ""
+    joins_at: Seconds = 0.0
+    says: Annotated[tuple[Says, ...], msgspec.Meta(max_length=MAX_SAYS)] = ()
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``room`` "": a fresh one. ``voice_url`` "": whoever plays the scenario adds it.
+
+    ``hang_up_after``: seconds of silence after the last recording, then all hang up.
+    """
+
+    participants: Annotated[tuple[Actor, ...], msgspec.Meta(min_length=1, max_length=MAX_PARTICIPANTS)]
+    title: str = ""
+    room: str = ""
+    voice_url: str = ""
+    hang_up_after: Seconds = 1.5
+
+
+def load(path: Path) -> Scenario:
+    """A scenario file; recordings are found relative to it. Raises ScenarioInvalid."""
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ScenarioInvalid(str(path), "", f"cannot be read ({error.strerror}); expected a TOML file.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ScenarioInvalid(str(path), "", f"expected TOML: {error}.") from None
+    return _with_paths(from_object(raw, str(path)), path.parent.resolve())
+
+
+def from_json(body: bytes, source: str) -> Scenario:
+    """The same shape as JSON; recordings must be absolute paths. Raises ScenarioInvalid."""
+    scenario = from_object(json_object(body, source), source)
+    for i, actor in enumerate(scenario.participants):
+        check_absolute(actor.says, source, f"participants[{i}].says")
+    return scenario
+
+
+def json_object(body: bytes, source: str) -> Any:
+    """The body as plain values. Raises ScenarioInvalid."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ScenarioInvalid(source, "", f"expected JSON: {error}.") from None
+
+
+def from_object(raw: Any, source: str) -> Scenario:
+    """Plain values as a scenario, checked. Raises ScenarioInvalid."""
+    try:
+        scenario = msgspec.convert(raw, Scenario)
+    except msgspec.ValidationError as error:
+        raise _located(raw, source, error) from None
+    labels = [actor.label for actor in scenario.participants]
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            raise ScenarioInvalid(source, f"participants[{i}].label", "expected a label that no other participant has.")
+    return scenario
+
+
+def check_absolute(says: tuple[Says, ...], source: str, place: str) -> None:
+    """JSON has no folder of its own to look in. Raises ScenarioInvalid."""
+    for i, said in enumerate(says):
+        if not Path(said.wav).is_absolute():
+            raise ScenarioInvalid(source, f"{place}[{i}].wav", "expected an absolute path.")
+
+
+def invalid(error: msgspec.ValidationError, source: str, prefix: str = "") -> ScenarioInvalid:
+    """msgspec's sentence as ours: its "… - at `$.a.b`" becomes the place."""
+    sentence, _, path = str(error).partition(" - at `$")
+    place = ".".join(part for part in (prefix, path.strip("`").lstrip(".")) if part)
+    return ScenarioInvalid(source, place, sentence.replace("`", "") + ".")
+
+
+def _located(raw: Any, source: str, error: msgspec.ValidationError) -> ScenarioInvalid:
+    """msgspec does not say which element of a list is wrong; convert them one by one to find it."""
+    for i, actor in enumerate(_list(raw, "participants")):
+        for j, says in enumerate(_list(actor, "says")):
+            try:
+                msgspec.convert(says, Says)
+            except msgspec.ValidationError as inner:
+                return invalid(inner, source, f"participants[{i}].says[{j}]")
+        try:
+            msgspec.convert(actor, Actor)
+        except msgspec.ValidationError as inner:
+            return invalid(inner, source, f"participants[{i}]")
+    return invalid(error, source)
+
+
+def _list(raw: Any, key: str) -> list[Any]:
+    value = raw.get(key) if isinstance(raw, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def _with_paths(scenario: Scenario, folder: Path) -> Scenario:
+    replace = msgspec.structs.replace
+    actors = tuple(
+        replace(actor, says=tuple(replace(said, wav=str(folder / said.wav)) for said in actor.says))
+        for actor in scenario.participants
+    )
+    return replace(scenario, participants=actors)

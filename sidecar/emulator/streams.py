@@ -1,0 +1,166 @@
+"""The streams of all calls: takes orders, runs the sockets, tells about start, stop, error. Calls never notice.
+
+Source for orders: https://www.twilio.com/docs/voice/twiml/stream and https://www.twilio.com/docs/voice/api/stream-resource.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import aiohttp
+import structlog
+
+from sidecar.emulator.audio import AudioTrack
+from sidecar.emulator.callbacks import Callbacks
+from sidecar.emulator.clock import iso8601, utc_now
+from sidecar.emulator.debugger import Debugger, ErrorNumber
+from sidecar.emulator.media_socket import MediaSocket, StreamFailed, stream_url, tracks_of
+from sidecar.emulator.sids import new_sid
+from sidecar.emulator.signing import Signer
+from sidecar.emulator.state import Call, State, Stream, StreamOrder, StreamStatus
+from sidecar.emulator.ticker import Ticker
+
+MAX_TRACKS_PER_CALL = 4  # https://www.twilio.com/docs/voice/media-streams
+MAX_PARAMETER_CHARS = 500  # name and value together
+
+_log = structlog.get_logger()
+
+
+class Streams:
+    """Owns the media sockets; each runs as a task of the given group."""
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        http: aiohttp.ClientSession,
+        signer: Signer,
+        ticker: Ticker,
+        callbacks: Callbacks,
+        debugger: Debugger,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._state = state
+        self._http, self._signer, self._ticker = http, signer, ticker
+        self._callbacks, self._debugger, self._tasks = callbacks, debugger, tasks
+        self._sockets: dict[str, MediaSocket] = {}
+        self._cut: set[str] = set()
+
+    def start(self, call: Call, order: StreamOrder, tracks: Mapping[str, AudioTrack]) -> Stream:
+        """Begin a stream; it connects on its own. Raises StreamFailed, already noted, if the order cannot be kept."""
+        try:
+            self._check(call, order)
+        except StreamFailed as failure:
+            self._debugger.note(failure.number, call.sid, failure.message)
+            raise
+        stream = Stream(
+            sid=new_sid("MZ"), call_sid=call.sid, order=order, status=StreamStatus.CONNECTING, updated_at=utc_now()
+        )
+        self._state.streams[stream.sid] = stream
+        media_socket = MediaSocket(
+            stream,
+            account_sid=self._state.account.sid,
+            tracks=tracks,
+            http=self._http,
+            signer=self._signer,
+            ticker=self._ticker,
+            on_start=lambda: self._tell(stream, "stream-started"),
+            on_unexpected=lambda: self._debugger.note(
+                ErrorNumber.STREAM_PROTOCOL, stream.sid, "The service sent a message; a one-way stream takes none."
+            ),
+        )
+        self._sockets[stream.sid] = media_socket
+        self._tasks.create_task(self._run(media_socket), name=f"emulator-stream-{stream.sid}")
+        return stream
+
+    def find(self, call_sid: str, name: str) -> Stream | None:
+        """The newest stream of the call with that name or id; a live one comes first."""
+        of_name = [s for s in self._state.streams_of(call_sid) if name in {s.sid, s.name}]
+        live = [s for s in of_name if not s.status.over]
+        newest_last = live or of_name
+        return newest_last[-1] if newest_last else None
+
+    def stop(self, stream: Stream) -> None:
+        """End it with ``stop``; no error if it is over."""
+        media_socket = self._sockets.get(stream.sid)
+        if media_socket is not None:
+            media_socket.stop()
+
+    def stop_all(self, call_sid: str) -> None:
+        """The call is over, and its streams with it."""
+        for stream in self._state.streams_of(call_sid):
+            self.stop(stream)
+
+    def cut(self, stream_sid: str) -> bool:
+        """Lose its connection without a close frame. False if it has none."""
+        media_socket = self._sockets.get(stream_sid)
+        if media_socket is None or not media_socket.cut():
+            return False
+        self._cut.add(stream_sid)
+        return True
+
+    @property
+    def idle(self) -> bool:
+        """Has every socket been closed?"""
+        return not self._sockets
+
+    def _check(self, call: Call, order: StreamOrder) -> None:
+        stream_url(order.url)
+        wanted = tracks_of(order.track)
+        live = [s for s in self._state.streams_of(call.sid) if not s.status.over]
+        in_use = sum(len(tracks_of(s.order.track)) for s in live)
+        if in_use + len(wanted) > MAX_TRACKS_PER_CALL:
+            text = f"The call streams {in_use} tracks; at most {MAX_TRACKS_PER_CALL} may run."
+            raise StreamFailed(ErrorNumber.STREAM_BAD_TRACK, text)
+        if any(len(name) + len(value) > MAX_PARAMETER_CHARS for name, value in order.parameters.items()):
+            text = f"A stream parameter has more than {MAX_PARAMETER_CHARS} characters."
+            self._debugger.note(ErrorNumber.TWIML_SCHEMA_WARNING, call.sid, text)
+        if order.name and any(s.name == order.name for s in live):
+            text = "A live stream has that name already; what Twilio does then is not documented."
+            self._debugger.note(ErrorNumber.EMULATOR_LIMIT, call.sid, text)
+
+    async def _run(self, media_socket: MediaSocket) -> None:
+        stream = media_socket.stream
+        try:
+            await media_socket.run()
+        except StreamFailed as failure:
+            self._finish(stream, StreamStatus.FAILED)
+            if stream.sid not in self._cut:  # a cut is the tester's doing, not the service's mistake
+                self._debugger.note(failure.number, stream.sid, failure.message)
+            self._tell(stream, "stream-error", f"{int(failure.number)} {failure.message}")
+        else:
+            self._finish(stream, StreamStatus.STOPPED)
+            self._tell(stream, "stream-stopped")
+        finally:
+            self._finish(stream, StreamStatus.STOPPED)
+
+    def _finish(self, stream: Stream, status: StreamStatus) -> None:
+        if stream.status.over:
+            return
+        stream.status = status
+        stream.updated_at = utc_now()
+        del self._sockets[stream.sid]
+        if stream.dropped:
+            _log.warning("emulator_stream_dropped_frames", stream=stream.sid, frames=stream.dropped)
+
+    def _tell(self, stream: Stream, event: str, error: str | None = None) -> None:
+        callback = stream.order.callback
+        if callback is None:
+            return
+        self._callbacks.send(stream.sid, callback, stream_form(self._state.account.sid, stream, event, error))
+
+
+def stream_form(account_sid: str, stream: Stream, event: str, error: str | None = None) -> dict[str, str]:
+    """The fields of a stream status callback (https://www.twilio.com/docs/voice/twiml/stream#statuscallback)."""
+    form = {
+        "AccountSid": account_sid,
+        "CallSid": stream.call_sid,
+        "StreamSid": stream.sid,
+        "StreamName": stream.name,
+        "StreamEvent": event,
+        "Timestamp": iso8601(utc_now()),
+    }
+    if error is not None:
+        form["StreamError"] = error
+    return form
