@@ -6,12 +6,14 @@ import asyncio
 import inspect
 import os
 from collections.abc import AsyncIterator, Generator, Iterable
+from typing import TypeVar
 
 import pytest
 
 pytest_plugins = ["tests.stores"]
 
 OWN_VARIABLES = ("SIDECAR_", "TWILIO_", "DEEPGRAM_", "OPENAI_")
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 OPTIONAL = "optional:"  # how the reason of a skip begins that may stand in CI too
 
 
@@ -42,9 +44,23 @@ async def no_task_left_behind() -> AsyncIterator[None]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With CI=true a skipped test fails, unless its reason begins with "optional:"."""
     report = yield
+    return refuse_skip(report, item.nodeid)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a file that skips itself as a whole."""
+    report = yield
+    return refuse_skip(report, collector.nodeid)
+
+
+def refuse_skip(report: Report, node: str) -> Report:
+    """Turn a skip into a failure where it may not be."""
     if report.skipped and isinstance(report.longrepr, tuple) and os.environ.get("CI") == "true":
         reason = report.longrepr[2].removeprefix("Skipped: ")
         if not reason.startswith(OPTIONAL):
             report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} may not be skipped in CI: {reason}"
+            report.longrepr = f"{node} may not be skipped in CI: {reason}"
     return report

@@ -97,6 +97,17 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     assert rows == expected
 
 
+def test_every_test_that_a_promise_names_exists() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)::(\w+)`", (ROOT / "docs" / "promises.md").read_text())
+    assert named
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).is_file() or f"def {name}(" not in (ROOT / path).read_text()
+    ]
+    assert missing == []
+
+
 def test_the_readme_lists_the_spine_and_the_spine_is_short() -> None:
     readme = sections((ROOT / "README.md").read_text())["Read in this order"]
     spine = [ROOT / name for name in re.findall(r"\]\(((?:sidecar|web)/[\w/.]+)\)", readme)]
