@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Mapping
 
 from sidecar.emulator.debugger import Debugger, ErrorNumber
+from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import StatusCallback
 from sidecar.emulator.webhooks import WebhookFailed, Webhooks
 
@@ -17,10 +17,10 @@ MAX_WAITING = 500
 class Callbacks:
     """A queue per lane; a lane's task lives while something waits in it."""
 
-    def __init__(self, webhooks: Webhooks, debugger: Debugger, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, webhooks: Webhooks, debugger: Debugger, spawn: Spawn) -> None:
         self._webhooks = webhooks
         self._debugger = debugger
-        self._tasks = tasks
+        self._spawn = spawn
         self._lanes: dict[str, deque[tuple[StatusCallback, Mapping[str, str]]]] = {}
 
     def send(self, lane: str, callback: StatusCallback, form: Mapping[str, str]) -> None:
@@ -33,7 +33,7 @@ class Callbacks:
             waiting.append((callback, form))
             return
         self._lanes[lane] = deque([(callback, form)])
-        self._tasks.create_task(self._deliver(lane), name=f"emulator-callbacks-{lane}")
+        self._spawn(lambda: self._deliver(lane), name=f"emulator-callbacks-{lane}")
 
     @property
     def idle(self) -> bool:
@@ -42,11 +42,13 @@ class Callbacks:
 
     async def _deliver(self, lane: str) -> None:
         waiting = self._lanes[lane]
-        while waiting:
-            callback, form = waiting[0]
-            try:
-                await self._webhooks.ask(callback.url, form, callback.method)
-            except WebhookFailed as failure:
-                self._debugger.note(failure.number, lane, f"Status callback: {failure.message}")
-            waiting.popleft()
-        del self._lanes[lane]
+        try:
+            while waiting:
+                callback, form = waiting[0]
+                try:
+                    await self._webhooks.ask(callback.url, form, callback.method)
+                except WebhookFailed as failure:
+                    self._debugger.note(failure.number, lane, f"Status callback: {failure.message}")
+                waiting.popleft()
+        finally:
+            del self._lanes[lane]

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 import msgspec
-import structlog
 
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.audio import AudioTrack, ticks_of
@@ -22,6 +21,7 @@ from sidecar.emulator.debugger import Debugger, ErrorNumber
 from sidecar.emulator.media_socket import StreamFailed
 from sidecar.emulator.recordings import RecordingFailed, Recordings
 from sidecar.emulator.sids import new_sid
+from sidecar.emulator.spawn import Running, Spawn
 from sidecar.emulator.state import Account, Call, CallStatus, State, StatusCallback, Stream, StreamOrder
 from sidecar.emulator.streams import Streams
 from sidecar.emulator.ticker import Ticker
@@ -48,8 +48,6 @@ MAX_DOCUMENTS = 200  # a call whose documents redirect in a circle ends here
 SPOKEN_CHARS_PER_S = 14.0
 XML_TYPES = frozenset({"text/xml", "application/xml", "text/html"})  # what Twilio reads as TwiML
 
-_log = structlog.get_logger()
-
 
 class CallFailed(SidecarError):
     """The call cannot go on; it ends with status failed. Already noted in the debugger."""
@@ -69,7 +67,7 @@ class Line(msgspec.Struct):
     call: Call
     tracks: dict[str, AudioTrack]
     put_out: asyncio.Event
-    task: asyncio.Task[None] | None = None
+    task: Running | None = None
 
 
 class Calls:
@@ -85,13 +83,13 @@ class Calls:
         recordings: Recordings,
         ticker: Ticker,
         debugger: Debugger,
-        tasks: asyncio.TaskGroup,
+        spawn: Spawn,
     ) -> None:
         self._state = state
         self._rooms = Rooms(state)
         self._webhooks, self._streams, self._callbacks = webhooks, streams, callbacks
         self._recordings, self._ticker, self._debugger = recordings, ticker, debugger
-        self._tasks = tasks
+        self._spawn = spawn
         self._lines: dict[str, Line] = {}
 
     def place(self, *, voice_url: str, from_: str, to: str, label: str = "") -> Call:
@@ -110,7 +108,9 @@ class Calls:
         self._state.calls[call.sid] = call
         line = Line(call, {"inbound": AudioTrack(), "outbound": AudioTrack()}, asyncio.Event())
         self._lines[call.sid] = line
-        line.task = self._tasks.create_task(self._run(line, voice_url), name=f"emulator-call-{call.sid}")
+        line.task = self._spawn(lambda: self._run(line, voice_url), name=f"emulator-call-{call.sid}")
+        # A task that is cancelled before its first step never reaches its own ``finally``.
+        line.task.add_done_callback(lambda _: self._end(line, CallStatus.COMPLETED))
         return call
 
     def hang_up(self, call_sid: str) -> None:
@@ -160,14 +160,12 @@ class Calls:
         except asyncio.CancelledError:
             status = CallStatus.COMPLETED
             raise
-        except Exception as error:  # noqa: BLE001 - a bug in one call must not end the other calls; it is logged whole
-            call.failure = f"The emulator failed: {type(error).__name__}."
-            self._debugger.note(ErrorNumber.EMULATOR_LIMIT, call.sid, call.failure)
-            _log.exception("emulator_call_crashed", call=call.sid)
         finally:
             self._end(line, status)
 
     def _end(self, line: Line, status: CallStatus) -> None:
+        if line.call.over:
+            return
         line.call.status = status
         line.call.ended_at = line.call.updated_at = utc_now()
         self._leave(line)

@@ -69,7 +69,7 @@ async def play_scenario(request: web.Request) -> web.Response:
         return _problem(400, error.message)
     run = Run(scenario, clips, exchange)
     _remember(request.app[RUNS], run)
-    exchange.tasks.create_task(run.play(), name=f"emulator-scenario-{run.id}")
+    exchange.spawn(run.play, name=f"emulator-scenario-{run.id}")
     return _json({"id": run.id, "room": run.room, "state": run.state}, 201)
 
 
@@ -89,7 +89,7 @@ async def place_call(request: web.Request) -> web.Response:
         return _problem(400, error.message)
     call = exchange.calls.place(voice_url=order.voice_url, from_=order.from_, to=order.to, label=order.label)
     if clips:
-        exchange.tasks.create_task(speak_when_ready(exchange, call, clips), name=f"emulator-caller-{call.sid}")
+        exchange.spawn(lambda: speak_when_ready(exchange, call, clips), name=f"emulator-caller-{call.sid}")
     return _json({"call_sid": call.sid, "label": call.label, "status": call.status}, 201)
 
 

@@ -14,6 +14,7 @@ from sidecar.emulator.calls import Calls
 from sidecar.emulator.debugger import Debugger
 from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.signing import Signer
+from sidecar.emulator.spawn import spawner
 from sidecar.emulator.state import Account, State
 from sidecar.emulator.streams import Streams
 from sidecar.emulator.ticker import Ticker
@@ -28,12 +29,12 @@ class Exchange:
     def __init__(self, account: Account, http: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
         signer = Signer(account.auth_token)
         webhooks = Webhooks(http, signer)
-        self.tasks = tasks
+        self.spawn = spawner(tasks)
         self.state = State(account=account)
         self.debugger = Debugger()
         self.ticker = Ticker()
         self.recordings = Recordings(http)
-        self.callbacks = Callbacks(webhooks, self.debugger, tasks)
+        self.callbacks = Callbacks(webhooks, self.debugger, self.spawn)
         self.streams = Streams(
             self.state,
             http=http,
@@ -41,7 +42,7 @@ class Exchange:
             ticker=self.ticker,
             callbacks=self.callbacks,
             debugger=self.debugger,
-            tasks=tasks,
+            spawn=self.spawn,
         )
         self.calls = Calls(
             self.state,
@@ -51,7 +52,7 @@ class Exchange:
             recordings=self.recordings,
             ticker=self.ticker,
             debugger=self.debugger,
-            tasks=tasks,
+            spawn=self.spawn,
         )
 
     async def say_farewell(self) -> None:
@@ -66,20 +67,20 @@ class Exchange:
 @asynccontextmanager
 async def running_exchange(account: Account) -> AsyncIterator[Exchange]:
     """An exchange whose clock ticks, until the block is left; then every task of it has ended."""
-    async with new_session() as http, asyncio.TaskGroup() as tasks:
-        # The inner group is the exchange's; this outer one carries nothing else, so one cancel ends them all.
-        work = tasks.create_task(_work(account, http, ready := asyncio.Future[Exchange]()), name="emulator-exchange")
+    ready: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
+
+    async def work(http: aiohttp.ClientSession) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            exchange = Exchange(account, http, tasks)
+            tasks.create_task(exchange.ticker.run(), name="emulator-ticker")
+            ready.set_result(exchange)
+
+    async with new_session() as http, asyncio.TaskGroup() as owner:
+        # One task owns the exchange's group, so that one cancel ends all that runs in it.
+        exchange_task = owner.create_task(work(http), name="emulator-exchange")
         try:
             exchange = await ready
             yield exchange
             await exchange.say_farewell()
         finally:
-            work.cancel()
-
-
-async def _work(account: Account, http: aiohttp.ClientSession, ready: asyncio.Future[Exchange]) -> None:
-    """Own the exchange's TaskGroup; cancelling this task cancels all of them."""
-    async with asyncio.TaskGroup() as tasks:
-        exchange = Exchange(account, http, tasks)
-        tasks.create_task(exchange.ticker.run(), name="emulator-ticker")
-        ready.set_result(exchange)
+            exchange_task.cancel()

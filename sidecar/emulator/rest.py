@@ -107,7 +107,7 @@ async def create_stream(request: web.Request) -> web.Response:
         raise RestError(400, CALL_NOT_IN_PROGRESS, "Call is not in-progress. Cannot start a stream.") from None
     except StreamFailed as failure:
         raise RestError(400, int(failure.number), failure.message) from None
-    return _json(resources.stream(exchange.state.account.sid, stream), 201)
+    return _json(resources.stream(exchange.state.account.sid, stream))
 
 
 async def update_stream(request: web.Request) -> web.Response:

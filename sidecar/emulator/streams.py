@@ -5,7 +5,6 @@ Source for orders: https://www.twilio.com/docs/voice/twiml/stream and https://ww
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 import aiohttp
@@ -18,6 +17,7 @@ from sidecar.emulator.debugger import Debugger, ErrorNumber
 from sidecar.emulator.media_socket import MediaSocket, StreamFailed, stream_url, tracks_of
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
+from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import Call, State, Stream, StreamOrder, StreamStatus
 from sidecar.emulator.ticker import Ticker
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 
 class Streams:
-    """Owns the media sockets; each runs as a task of the given group."""
+    """Owns the media sockets; each runs as a task of its own."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class Streams:
         ticker: Ticker,
         callbacks: Callbacks,
         debugger: Debugger,
-        tasks: asyncio.TaskGroup,
+        spawn: Spawn,
     ) -> None:
         self._state = state
         self._http, self._signer, self._ticker = http, signer, ticker
-        self._callbacks, self._debugger, self._tasks = callbacks, debugger, tasks
+        self._callbacks, self._debugger, self._spawn = callbacks, debugger, spawn
         self._sockets: dict[str, MediaSocket] = {}
         self._cut: set[str] = set()
 
@@ -71,7 +71,7 @@ class Streams:
             ),
         )
         self._sockets[stream.sid] = media_socket
-        self._tasks.create_task(self._run(media_socket), name=f"emulator-stream-{stream.sid}")
+        self._spawn(lambda: self._run(media_socket), name=f"emulator-stream-{stream.sid}")
         return stream
 
     def find(self, call_sid: str, name: str) -> Stream | None:

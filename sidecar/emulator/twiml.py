@@ -120,6 +120,7 @@ _CONFERENCE_ATTRIBUTES = frozenset(
         *("recordingStatusCallback", "recordingStatusCallbackMethod", "recordingStatusCallbackEvent"),
     )
 )
+_CALLBACK_EVENTS = frozenset(("start", "end", "join", "leave", "mute", "hold", "modify", "speaker", "announcement"))
 _KNOWN: Mapping[str, frozenset[str]] = {
     "Say": frozenset({"voice", "language", "loop"}),
     "Play": frozenset({"loop", "digits"}),
@@ -179,7 +180,7 @@ class _Reader:
                 case ("Stop", "Stream"):
                     self._check(child)
                     verbs.append(StopStream(child.get("name", "")))
-                case ("Dial", "Conference"):
+                case ("Dial", "Conference") if _text(child):
                     verbs.append(self._conference(child))
                 case _:
                     self.warnings.append(
@@ -223,6 +224,8 @@ class _Reader:
         if not url:
             return None
         events = frozenset(element.get("statusCallbackEvent", "").split())
+        if events - _CALLBACK_EVENTS:
+            self._bad_value(element, "statusCallbackEvent", "words out of: " + " ".join(sorted(_CALLBACK_EVENTS)))
         return StatusCallback(url=url, method=self._method(element, "statusCallbackMethod"), events=events)
 
     def _check(self, element: ET.Element, *, children: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""A service for the emulator to call: scripted TwiML, a recording media socket, every signature checked by twilio's own code."""
+"""A service for the emulator to call: scripted TwiML, a recording media socket, signatures checked by twilio's code."""
 
 from __future__ import annotations
 
