@@ -27,8 +27,12 @@ SHUTDOWN_TIMEOUT_S = 1.0  # for requests under way; calls say farewell on their 
 def emulate(
     host: Annotated[str, typer.Option(help="Address to listen on; the control API has no password.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = DEFAULT_PORT,
-    account_sid: Annotated[str, typer.Option(help="AC and 32 hexadecimal digits; invented if empty.")] = "",
-    auth_token: Annotated[str, typer.Option(help="Signs requests, opens the REST API; invented if empty.")] = "",
+    account_sid: Annotated[
+        str, typer.Option(envvar="TWILIO_ACCOUNT_SID", help="AC and 32 hexadecimal digits; invented if empty.")
+    ] = "",
+    auth_token: Annotated[
+        str, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Signs requests, opens the REST API; invented if empty.")
+    ] = "",
 ) -> None:
     """Run a small Twilio on this machine: calls, conferences, media streams, callbacks, REST."""
     if account_sid and not is_sid(account_sid, "AC"):
