@@ -1,0 +1,272 @@
+"""``GET /v1/stream``: the events of up to 20 conferences as server-sent events, resumed without hole or double.
+
+Subscribe first, then read the rows behind the client's position, then drain what the bus kept meanwhile, skipping
+what was sent. Partials pass by without an id. A client that cannot keep up is closed and comes back by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from sidecar.domain.conference import Conference
+from sidecar.domain.errors import NotFound, SidecarError
+from sidecar.domain.events import Ping, encode
+from sidecar.runtime.event_bus import SubscriberTooSlow, Subscription, SubscriptionClosed, Told, conference_topic
+from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_BUS, EVENT_LOG, STREAM_HUB
+from sidecar.server.problems import RequestRefused, request_id
+from sidecar.server.stream_hub import StreamHub
+from sidecar.wire import sse
+from sidecar.wire.sse import BadPosition, Positions
+
+__all__ = ["StreamHub", "stream"]
+
+log = structlog.get_logger()
+
+TOPICS_MOST = 20
+RETRY_MS = 2_000
+HEARTBEAT_S = 15.0
+# A write of at most WRITE_BYTES that takes longer is a client that does not read.
+WRITE_TIMEOUT_S = 10.0
+WRITE_BYTES = 65_536
+# TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged before the peer counts as dead.
+DEAD_PEER_MS = 30_000
+REPLAY_PAGE_EVENTS = 250
+# All clients are told to come back within this span, each at another moment.
+CLOSING_RETRY_MS = (500, 2_500)
+
+HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """``?topic=conference:<id>[&topic=…][&last_event_id=…]``; the header ``Last-Event-ID`` counts more than the query.
+
+    400 for no or bad topics, 404 for an unknown conference, 503 when there are too many streams.
+    """
+    request.app[STREAM_HUB].admit()
+    conferences = await _conferences(request)
+    epoch = await request.app[EVENT_LOG].epoch()
+    start = _Start(epoch, conferences, request.headers.get("Last-Event-ID") or request.query.get("last_event_id"))
+
+    response = web.StreamResponse(headers=HEADERS | {"X-Request-Id": request_id(request)})
+    if request.method == "HEAD":
+        return response
+    with request.app[EVENT_BUS].subscribe(map(conference_topic, start.seqs)) as subscription:
+        await response.prepare(request)
+        _notice_dead_peer(request)
+        live = _LiveStream(request, response, subscription, start)
+        with request.app[STREAM_HUB].holding(live):
+            await live.run()
+    return response
+
+
+async def _conferences(request: web.Request) -> list[Conference]:
+    topics = list(dict.fromkeys(request.query.getall("topic", [])))
+    if not topics:
+        raise RequestRefused(
+            HTTPStatus.BAD_REQUEST, "topic_missing", "No topic was asked for.", next_step="Add ?topic=conference:<id>."
+        )
+    if len(topics) > TOPICS_MOST:
+        raise RequestRefused(
+            HTTPStatus.BAD_REQUEST,
+            "too_many_topics",
+            f"{len(topics)} topics are more than {TOPICS_MOST}.",
+            next_step="Open another stream.",
+        )
+    found: dict[str, Conference] = {}
+    for topic in topics:
+        kind, _, id_or_sid = topic.partition(":")
+        if kind != "conference" or not id_or_sid:
+            raise RequestRefused(
+                HTTPStatus.BAD_REQUEST,
+                "topic_invalid",
+                f"There is no topic {topic[:64]!r}.",
+                next_step="Topics have the form conference:<id>.",
+            )
+        conference = await request.app[DIRECTORY].conference(id_or_sid)
+        if conference is None:
+            raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+        found[conference.id] = conference
+    return list(found.values())
+
+
+class _Start:
+    """Where a stream begins: ``seqs`` per conference, whether that resumes an earlier one, and what was lost."""
+
+    def __init__(self, epoch: str, conferences: Sequence[Conference], position: str | None) -> None:
+        self.epoch = epoch
+        self.seqs = {conference.id: 0 for conference in conferences}
+        self.gap_reason: str | None = None
+        self.gap_in: list[str] = []
+        self.resumed = False
+        if position is None:
+            return
+        try:
+            asked = Positions.parse(position)
+        except BadPosition as error:
+            self._lost(error.code, list(self.seqs))
+            return
+        if asked.epoch != epoch:
+            self._lost("other_epoch", list(self.seqs))
+            return
+        # A store that was restored from a backup can end before what a client has seen.
+        beyond = [c.id for c in conferences if asked.seqs.get(c.id, 0) > c.seq]
+        if beyond:
+            self._lost("beyond_end", beyond)
+        self.seqs |= {name: seq for name, seq in asked.seqs.items() if name in self.seqs and name not in beyond}
+        self.resumed = not beyond
+
+    def _lost(self, reason: str, conferences: list[str]) -> None:
+        self.gap_reason, self.gap_in = reason, conferences
+
+
+class _LiveStream:
+    """One client, from the first byte to the last."""
+
+    def __init__(
+        self, request: web.Request, response: web.StreamResponse, subscription: Subscription, start: _Start
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._subscription = subscription
+        self._start = start
+        self._log = request.app[EVENT_LOG]
+        self._hub = request.app[STREAM_HUB]
+        self._clock = request.app[CLOCK]
+        self._sent = dict(start.seqs)
+        self._unsaved: dict[str, int] = {}
+
+    def close(self) -> None:
+        """``run`` says ``stream.closing`` and returns."""
+        self._subscription.close()
+
+    def abort(self) -> None:
+        """Cut the connection; ``run`` returns with its next write."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def run(self) -> None:
+        """Returns when the client is gone, cannot keep up, or the service stops."""
+        try:
+            await self._greet()
+            for conference in self._sent:
+                await self._replay(conference)
+            await self._follow()
+        except SubscriberTooSlow:
+            self._hub.too_slow += 1
+            self.abort()
+        except SubscriptionClosed:
+            await self._say_closing()
+        except TimeoutError:
+            self._hub.stalled += 1
+            self.abort()
+        except SidecarError as error:
+            # The store cannot be read just now. The client comes back with the position that it has.
+            log.warning("stream_interrupted", code=error.code, request_id=request_id(self._request))
+            await self._say_closing()
+        except ConnectionError:
+            pass  # the client is gone; so are we
+
+    async def _greet(self) -> None:
+        start = self._start
+        ready = {"resumed": start.resumed, "epoch": start.epoch, "from": start.seqs}
+        hello = sse.retry(RETRY_MS) + sse.frame("stream.ready", msgspec.json.encode(ready))
+        self._hub.resumed += start.resumed
+        if start.gap_reason is not None:
+            hello += self._gap(start.gap_reason, start.gap_in)
+        await self._write(hello)
+
+    def _gap(self, reason: str, conferences: Sequence[str]) -> bytes:
+        """History that the client has is void or was lost: it reads these conferences anew. They follow from seq 1."""
+        self._hub.gaps += 1
+        topics = [conference_topic(conference) for conference in conferences]
+        return sse.frame("stream.gap", msgspec.json.encode({"reason": reason, "topics": topics}))
+
+    async def _replay(self, conference: str) -> None:
+        """Send the stored events behind what was sent."""
+        while not self._hub.closing:
+            async with self._hub.replays:
+                events = await self._log.read(conference, after=self._sent[conference], limit=REPLAY_PAGE_EVENTS)
+            frames = []
+            for event in events:
+                seq = event.seq or 0
+                if self._sent[conference] and seq != self._sent[conference] + 1:
+                    frames.append(self._gap("history_gone", [conference]))
+                frames.append(self._durable(conference, seq, event.type, encode(event)))
+            await self._write(b"".join(frames))
+            if len(events) < REPLAY_PAGE_EVENTS:
+                return
+
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        heartbeat_at = loop.time() + HEARTBEAT_S
+        while True:
+            if loop.time() >= heartbeat_at:
+                heartbeat_at = loop.time() + HEARTBEAT_S
+                await self._write(sse.comment("hb") + self._ping())
+            try:
+                async with asyncio.timeout_at(heartbeat_at):
+                    batch = await self._subscription.next_batch()
+            except TimeoutError:
+                continue
+            await self._deliver(batch)
+
+    async def _deliver(self, batch: Sequence[Told]) -> None:
+        """One write for all that waited."""
+        frames: list[bytes] = []
+        for told in batch:
+            event, conference = told.event, told.event.conference
+            if isinstance(event.data, Ping):
+                self._unsaved[conference] = event.data.unsaved
+                frames.append(self._ping())
+            elif event.seq is None:
+                frames.append(sse.frame(event.type, told.data))
+            elif event.seq == self._sent[conference] + 1:
+                frames.append(self._durable(conference, event.seq, event.type, told.data))
+            elif event.seq > self._sent[conference]:
+                # Stored by somebody whose bus is not ours: the rows know.
+                await self._write(b"".join(frames))
+                frames.clear()
+                await self._replay(conference)
+        await self._write(b"".join(frames))
+
+    def _durable(self, conference: str, seq: int, type_: str, data: bytes) -> bytes:
+        self._sent[conference] = seq
+        return sse.frame(type_, data, id_=str(Positions(self._start.epoch, self._sent)))
+
+    def _ping(self) -> bytes:
+        return sse.frame("ping", msgspec.json.encode(Ping(time=self._clock.now(), unsaved=sum(self._unsaved.values()))))
+
+    async def _say_closing(self) -> None:
+        """Native EventSource takes ``retry``, our page the data; both come back, not all at once."""
+        first, last = CLOSING_RETRY_MS
+        retry_ms = first + secrets.randbelow(last - first)
+        data = msgspec.json.encode({"retry_ms": retry_ms})
+        try:
+            await self._write(sse.frame("stream.closing", data, retry_ms=retry_ms))
+        except (TimeoutError, ConnectionError):
+            self.abort()
+
+    async def _write(self, data: bytes) -> None:
+        """Raises TimeoutError for a client that does not read, ConnectionError for one that is gone."""
+        for offset in range(0, len(data), WRITE_BYTES):
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await self._response.write(data[offset : offset + WRITE_BYTES])
+
+
+def _notice_dead_peer(request: web.Request) -> None:
+    """Let the kernel give up a peer that vanished without a word (Linux); elsewhere its own patience decides."""
+    connection = request.get_extra_info("socket")
+    if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
