@@ -1,0 +1,263 @@
+"""A transcript as people read it: rows in order of speech, who is who, and who spoke how much.
+
+A pure fold over a conference's durable events. Exports and the first paint of the page use it; the page goes on with
+the same rules in ``web/static/js/store.js``, and ``tests/golden/blocks`` holds both to the same cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import pairwise
+
+import msgspec
+
+from sidecar.domain import events as ev
+from sidecar.domain.conference import Participant, ParticipantState, Role
+
+# The same speaker within this time after the end of the utterance before belongs to the same block.
+BLOCK_JOIN_MS = 30_000
+
+# Where rows of different kinds share a millisecond: who came in, what was said, what was lost, the rest.
+_ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
+
+# What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{utterances}``, ``{gaps}``: counted
+# out by the reader of the row. Types that are not listed make no row.
+SYSTEM_WORDS = {
+    ev.ConferenceStarted.type: "Call started {time}",
+    ev.ParticipantJoined.type: "{name} joined",
+    ev.ParticipantLeft.type: "{name} left",
+    ev.ForkInterrupted.type: "Audio of {name} interrupted",
+    ev.ForkResumed.type: "Audio of {name} resumed",
+    ev.ConferenceEnded.type: "Call ended {time}",
+    ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
+}
+_ARRIVALS = frozenset({ev.ConferenceStarted.type, ev.ParticipantJoined.type})
+
+
+class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", tag_field="kind"):
+    """One utterance. ``opens_block``: it begins a block; else it continues the one above."""
+
+    key: str
+    participant: str
+    at_ms: int
+    end_ms: int
+    revision: int
+    text: str
+    opens_block: bool
+
+
+class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="kind"):
+    """Audio of a participant from ``at_ms`` to ``to_ms`` that was not transcribed."""
+
+    key: str
+    participant: str
+    at_ms: int
+    to_ms: int
+    reason: str
+
+
+class SystemRow(msgspec.Struct, frozen=True, kw_only=True, tag="system", tag_field="kind"):
+    """Something that happened on the call; ``SYSTEM_WORDS[type]`` says it. The counts belong to the manifest's row."""
+
+    key: str
+    type: str
+    at_ms: int
+    timestamp: datetime
+    participant: str | None
+    utterances: int = 0
+    gaps: int = 0
+    gap_ms: int = 0
+
+
+Row = UtteranceRow | GapRow | SystemRow
+
+
+class Person(msgspec.Struct, kw_only=True):
+    """A participant as the page shows it. ``fork``: the word of its last fork event, or "none" before the first."""
+
+    participant: str
+    name: str
+    label: str
+    role: Role
+    state: ParticipantState
+    left_ms: int | None = None
+    fork: str = "none"
+    talk_ms: int = 0
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a reader needs. ``seq``: of the newest event in it. ``speech_ms``: first word to last word."""
+
+    seq: int
+    rows: list[Row]
+    people: list[Person]
+    started_ms: int | None
+    ended_ms: int | None
+    completed: bool
+    speech_ms: int
+    gaps: int
+    gap_ms: int
+
+
+def read_transcript(
+    events: Iterable[ev.Event], *, clock_zero: datetime, roster: Sequence[Participant] = ()
+) -> Transcript:
+    """The transcript of one conference from its durable events in order of seq; types without a rule are passed over.
+
+    ``roster`` names participants of whom no event has spoken yet: a fork may be heard before its call has joined.
+    """
+    reading = _Reading(clock_zero, roster)
+    for event in events:
+        reading.take(event)
+    return reading.done()
+
+
+def display_name(name: str, label: str) -> str:
+    """What to call a participant: its name, else its label, else "Caller"."""
+    return name.strip() or label.strip() or "Caller"
+
+
+def talk_shares(people: Sequence[Person], speech_ms: int) -> dict[str, int]:
+    """Percent of the conversation per participant, rounded; what is left over 100 is silence (never negative)."""
+    whole = max(speech_ms, sum(person.talk_ms for person in people))
+    return {person.participant: (100 * person.talk_ms + whole // 2) // whole if whole else 0 for person in people}
+
+
+class _Reading:
+    """The fold's state."""
+
+    def __init__(self, clock_zero: datetime, roster: Sequence[Participant]) -> None:
+        self.zero_ms = _epoch_ms(clock_zero)
+        self.seq = 0
+        self.utterances: dict[str, ev.UtteranceFinal] = {}
+        self.others: list[tuple[int, int, int, Row]] = []
+        self.people = {
+            p.id: Person(participant=p.id, name=p.name, label=p.label, role=p.role, state=ParticipantState.EXPECTED)
+            for p in roster
+        }
+        self.started_ms: int | None = None
+        self.ended_ms: int | None = None
+        self.completed = False
+        self.gaps = 0
+        self.gap_ms = 0
+
+    def take(self, event: ev.Event) -> None:
+        data, seq = event.data, event.seq or 0
+        self.seq = max(self.seq, seq)
+        at_ms = getattr(data, "at_ms", None)
+        if at_ms is None:
+            at_ms = max(0, _epoch_ms(event.timestamp) - self.zero_ms)
+        match data:
+            case ev.UtteranceFinal():
+                known = self.utterances.get(data.id)
+                if known is None or known.revision < data.revision:
+                    self.utterances[data.id] = data
+            case ev.TranscriptGap(participant=who, from_ms=start, to_ms=end):
+                self.gaps += 1
+                self.gap_ms += end - start
+                gap = GapRow(key=f"r-{seq}", participant=who, at_ms=start, to_ms=end, reason=data.reason)
+                self.others.append((start, _LOSS, seq, gap))
+            case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
+                self._meet(who, data)
+            case ev.ParticipantLeft(participant=who):
+                person = self._person(who)
+                person.state, person.left_ms = ParticipantState.LEFT, data.at_ms
+            case ev.ForkStarted() | ev.ForkResumed() | ev.ForkInterrupted() | ev.ForkStopped():
+                self._person(data.participant).fork = data.type.partition(".")[2]
+            case ev.ConferenceStarted():
+                self.started_ms = at_ms
+            case ev.ConferenceEnded():
+                self.ended_ms = at_ms
+            case ev.TranscriptCompleted():
+                self.completed = True
+        if event.type in SYSTEM_WORDS:
+            rank = _ARRIVAL if event.type in _ARRIVALS else _REST
+            self.others.append((at_ms, rank, seq, _system_row(event, seq, at_ms)))
+
+    def _meet(self, who: str, data: ev.ParticipantJoined | ev.ParticipantUpdated) -> None:
+        person = self._person(who)
+        person.name, person.label, person.role = data.name, data.label, data.role
+        if isinstance(data, ev.ParticipantJoined):
+            person.state, person.left_ms = ParticipantState.JOINED, None
+
+    def _person(self, who: str) -> Person:
+        """Somebody whom no event has introduced yet is kept as a caller without a name."""
+        if who not in self.people:
+            self.people[who] = Person(
+                participant=who, name="", label="", role=Role.OTHER, state=ParticipantState.EXPECTED
+            )
+        return self.people[who]
+
+    def done(self) -> Transcript:
+        spoken = list(self.utterances.values())
+        for utterance in spoken:
+            self._person(utterance.participant).talk_ms += max(0, utterance.end_ms - utterance.start_ms)
+        return Transcript(
+            seq=self.seq,
+            rows=self._rows(spoken),
+            people=list(self.people.values()),
+            started_ms=self.started_ms,
+            ended_ms=self.ended_ms,
+            completed=self.completed,
+            speech_ms=max(u.end_ms for u in spoken) - min(u.start_ms for u in spoken) if spoken else 0,
+            gaps=self.gaps,
+            gap_ms=self.gap_ms,
+        )
+
+    def _rows(self, spoken: Sequence[ev.UtteranceFinal]) -> list[Row]:
+        # Utterances that start together are ordered by id and not by seq: a partial has its id, but no seq yet, and
+        # must not change place on becoming final.
+        keyed: list[tuple[tuple[int, int, int, str], Row]] = [
+            ((at, rank, seq, ""), row) for at, rank, seq, row in self.others
+        ]
+        keyed += [
+            (
+                (u.start_ms, _SPEECH, 0, u.id),
+                UtteranceRow(
+                    key=u.id,
+                    participant=u.participant,
+                    at_ms=u.start_ms,
+                    end_ms=u.end_ms,
+                    revision=u.revision,
+                    text=u.text,
+                    opens_block=True,
+                ),
+            )
+            for u in spoken
+        ]
+        keyed.sort(key=lambda pair: pair[0])
+        rows = [row for _, row in keyed]
+        return rows[:1] + [
+            msgspec.structs.replace(row, opens_block=False) if _continues(above, row) else row
+            for above, row in pairwise(rows)
+        ]
+
+
+def _continues(above: Row, row: Row) -> bool:
+    return (
+        isinstance(row, UtteranceRow)
+        and isinstance(above, UtteranceRow)
+        and row.participant == above.participant
+        and row.at_ms - above.end_ms <= BLOCK_JOIN_MS
+    )
+
+
+def _system_row(event: ev.Event, seq: int, at_ms: int) -> SystemRow:
+    data = event.data
+    manifest = data if isinstance(data, ev.TranscriptCompleted) else None
+    return SystemRow(
+        key=f"r-{seq}",
+        type=event.type,
+        at_ms=at_ms,
+        timestamp=event.timestamp,
+        participant=getattr(data, "participant", None),
+        utterances=manifest.utterances if manifest else 0,
+        gaps=manifest.gaps if manifest else 0,
+        gap_ms=manifest.gap_ms if manifest else 0,
+    )
+
+
+def _epoch_ms(moment: datetime) -> int:
+    """Whole milliseconds, rounded down, as a browser reads a timestamp."""
+    return int(moment.timestamp() * 1_000_000 + 0.5) // 1000

@@ -1,0 +1,25 @@
+"""Pages for people: rendered on the server first, live afterwards. Handlers read; they never write.
+
+A page is a frozen dataclass, a template that gets nothing else, and a handler.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from sidecar.assets import assets_root
+from sidecar.server.pages import calls, conference
+from sidecar.server.pages.rendering import RENDERER, Renderer
+from sidecar.server.pages.security import guard_pages
+from sidecar.server.pages.static_files import StaticFiles
+
+
+def add_pages(app: web.Application) -> None:
+    """Register all pages, their static files and their security headers. The app carries the keys of ``app_keys``."""
+    web_root = assets_root() / "web"
+    static = StaticFiles.load(web_root / "static")
+    app[RENDERER] = Renderer(web_root / "templates", static.url)
+    app.router.add_get("/static/{version}/{path:.+}", static.handle)
+    app.router.add_get("/", calls.show)
+    app.router.add_get("/conferences/{id}", conference.show)
+    app.on_response_prepare.append(guard_pages)

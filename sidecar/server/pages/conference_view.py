@@ -1,0 +1,294 @@
+"""The conference page's context: what the template shows, and what its script starts from. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from sidecar.domain import blocks
+from sidecar.domain import events as ev
+from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
+from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, span, wall
+
+# Rows in the first paint; the script has all of them and adds older ones when the reader scrolls up.
+FIRST_PAINT_ROWS = 300
+
+# Modules that the page loads, named so that the browser fetches them at once and not one after the other.
+MODULES = tuple(
+    f"js/{name}.js"
+    for name in (
+        "conference", "stream", "store", "rows", "list", "follow", "find", "people", "clock",
+        "connection", "announce", "keys", "prefs", "toast",
+    )
+)  # fmt: skip
+
+SHORTCUTS = (
+    ("f", "Follow the live text, or stop following"),
+    ("End", "Jump to live"),
+    ("/", "Find in this call"),
+    ("j  k", "Next or previous utterance"),
+    ("y", "Copy a link to the chosen utterance, else the newest"),
+    ("Esc", "Close, or let go of the chosen utterance"),
+    ("?", "Show these shortcuts"),
+)
+
+_NOBODY = Person(participant="", name="", label="", role=Role.OTHER, state=ParticipantState.EXPECTED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownUtterance:
+    """An utterance with its speaker and its wall clock time."""
+
+    row: UtteranceRow
+    person: Person
+    wall: str
+    kind: Literal["utterance"] = "utterance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownGap:
+    """A gap with whose audio it was, and the sentence for why."""
+
+    row: GapRow
+    person: Person
+    reason: str
+    kind: Literal["gap"] = "gap"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownSystem:
+    """A system row as a sentence cut into its parts."""
+
+    row: SystemRow
+    parts: list[tuple[str, str | datetime]]
+    kind: Literal["system"] = "system"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownPerson:
+    """A line of the people card. ``trouble``: why this person is not being transcribed, or ""."""
+
+    role: Role
+    state: ParticipantState
+    name: str
+    meta: str
+    trouble: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """A part of the talk bar, in percent of its width."""
+
+    role: Role
+    from_percent: int
+    percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blank:
+    """Empty rows for the ``<template>`` elements that the script clones."""
+
+    person: Person
+    utterance: UtteranceRow
+    gap: GapRow
+    system: SystemRow
+    listed: ShownPerson
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConferencePage:
+    """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON."""
+
+    id: str
+    sid: str | None
+    room: str
+    heading: str
+    connection: str
+    call_state: str
+    call_words: str
+    coverage: str
+    started: str
+    empty: str
+    silent: bool
+    ended: bool
+    rows: list[ShownUtterance | ShownGap | ShownSystem]
+    people: list[ShownPerson]
+    shares: list[Share]
+    talk_words: str
+    silence: str
+    summary: list[tuple[str, str]]
+    summary_blank: list[tuple[str, str]]
+    shortcuts: tuple[tuple[str, str], ...]
+    modules: tuple[str, ...]
+    blank: Blank
+    history: dict[str, Any]
+
+
+def conference_page(
+    conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event], *, position: str, now: datetime
+) -> ConferencePage:
+    """The page of a conference as its events tell it. ``position``: where its event stream goes on."""
+    transcript = blocks.read_transcript(events, clock_zero=conference.clock_zero, roster=roster)
+    people = {person.participant: person for person in transcript.people}
+    shares = blocks.talk_shares(transcript.people, transcript.speech_ms)
+    shown_until = transcript.ended_ms if transcript.ended_ms is not None else conference.clock_ms(now)
+    ended = transcript.ended_ms is not None
+    return ConferencePage(
+        id=conference.id,
+        sid=conference.sid,
+        room=room_words(conference),
+        heading=heading(transcript.people, room_words(conference)),
+        connection="Complete" if transcript.completed else "Connecting",
+        call_state="quiet" if ended or transcript.started_ms is None else "live",
+        call_words=_call_words(transcript, shown_until),
+        coverage=_coverage(transcript.people, ended=ended),
+        started=_wall_at(conference, transcript.started_ms) if transcript.started_ms is not None else "not yet",
+        empty="Nobody spoke on this call." if ended else "Waiting for the first words.",
+        silent=all(isinstance(row, SystemRow) for row in transcript.rows),
+        ended=ended,
+        rows=[_shown(row, people, conference) for row in transcript.rows[-FIRST_PAINT_ROWS:]],
+        people=[_listed(person, shares[person.participant]) for person in transcript.people],
+        shares=_bar(transcript.people, shares),
+        talk_words=_talk_words(transcript.people, shares),
+        silence=_silence(transcript, shares),
+        summary=_summary(transcript, conference, shares) if ended else [],
+        summary_blank=[("Duration", ""), ("Time", ""), ("Not transcribed", ""), ("Talk", "")],
+        shortcuts=SHORTCUTS,
+        modules=MODULES,
+        blank=_blank(conference.clock_zero),
+        history=_history(conference, roster, events, position=position, now=now),
+    )
+
+
+def room_words(conference: Conference) -> str:
+    """The room's name; a call in a room of its own is named after our id, which says nothing to people."""
+    return "Call " + conference.id[-6:] if conference.room == conference.id else conference.room
+
+
+def heading(people: Sequence[Person], room: str) -> str:
+    """Who is talking; the room while nobody is known."""
+    names = [called(person) for person in people]
+    if len(names) > 3:
+        names = [*names[:2], f"{len(names) - 2} more"]
+    return " · ".join(names) or room
+
+
+def _call_words(transcript: Transcript, until_ms: int) -> str:
+    if transcript.started_ms is None:
+        return "Waiting"
+    return ("Ended " if transcript.ended_ms is not None else "Live ") + offset(until_ms - transcript.started_ms)
+
+
+def _coverage(people: Sequence[Person], *, ended: bool) -> str:
+    here = [person for person in people if person.state is ParticipantState.JOINED]
+    if ended or not here:
+        return ""
+    heard = sum(person.fork in ("started", "resumed") for person in here)
+    return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed"
+
+
+def _listed(person: Person, percent: int) -> ShownPerson:
+    meta = f"{person.role} · {percent} %"
+    if person.state is ParticipantState.LEFT and person.left_ms is not None:
+        meta = f"left {offset(person.left_ms)} · {percent} %"
+    elif person.state is ParticipantState.EXPECTED:
+        meta = f"{person.role} · joining"
+    trouble = ""
+    if person.state is ParticipantState.JOINED:
+        trouble = {"none": "Not transcribed yet", "interrupted": "Audio interrupted, asking for it again"}.get(
+            person.fork, ""
+        )
+    return ShownPerson(role=person.role, state=person.state, name=called(person), meta=meta, trouble=trouble)
+
+
+def _bar(people: Sequence[Person], shares: dict[str, int]) -> list[Share]:
+    bar: list[Share] = []
+    start = 0
+    for person in people:
+        percent = shares[person.participant]
+        bar.append(Share(role=person.role, from_percent=start, percent=percent))
+        start += percent
+    return bar
+
+
+def _talk_words(people: Sequence[Person], shares: dict[str, int]) -> str:
+    return ", ".join(f"{called(person)} {shares[person.participant]} %" for person in people)
+
+
+def _silence(transcript: Transcript, shares: dict[str, int]) -> str:
+    return f"Silence {max(0, 100 - sum(shares.values()))} %" if transcript.speech_ms else ""
+
+
+def _summary(transcript: Transcript, conference: Conference, shares: dict[str, int]) -> list[tuple[str, str]]:
+    started, ended = transcript.started_ms or 0, transcript.ended_ms or 0
+    return [
+        ("Duration", span(ended - started)),
+        ("Time", f"{_wall_at(conference, started)} to {_wall_at(conference, ended)}"),
+        ("Not transcribed", counted_gaps(transcript.gaps, transcript.gap_ms)),
+        ("Talk", _talk_words(transcript.people, shares) if transcript.speech_ms else "nobody spoke"),
+    ]
+
+
+def _wall_at(conference: Conference, ms: int) -> str:
+    return wall(conference.clock_zero + timedelta(milliseconds=ms))
+
+
+def _shown(row: Row, people: dict[str, Person], conference: Conference) -> ShownUtterance | ShownGap | ShownSystem:
+    person = people.get(row.participant or "", _NOBODY)
+    match row:
+        case UtteranceRow():
+            moment = conference.clock_zero + timedelta(milliseconds=row.at_ms)
+            return ShownUtterance(row=row, person=person, wall=f"{moment:%H:%M:%S} UTC")
+        case GapRow():
+            return ShownGap(row=row, person=person, reason=ev.GAP_REASONS.get(row.reason, row.reason))
+        case SystemRow():
+            values: dict[str, str | datetime] = {
+                "name": called(person),
+                "time": row.timestamp,
+                "utterances": counted(row.utterances, "utterance", "utterances"),
+                "gaps": counted_gaps(row.gaps, row.gap_ms),
+            }
+            return ShownSystem(row=row, parts=parts(blocks.SYSTEM_WORDS[row.type], values))
+
+
+def _blank(moment: datetime) -> Blank:
+    return Blank(
+        person=_NOBODY,
+        utterance=UtteranceRow(key="", participant="", at_ms=0, end_ms=0, revision=0, text="", opens_block=False),
+        gap=GapRow(key="", participant="", at_ms=0, to_ms=0, reason=""),
+        system=SystemRow(key="", type="", at_ms=0, timestamp=moment, participant=None),
+        listed=ShownPerson(role=Role.OTHER, state=ParticipantState.EXPECTED, name="", meta="", trouble=""),
+    )
+
+
+def _history(
+    conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event], *, position: str, now: datetime
+) -> dict[str, Any]:
+    return {
+        "conference": {
+            "id": conference.id,
+            "room": room_words(conference),
+            "clock_zero": conference.clock_zero,
+            "ended": conference.state is ConferenceState.ENDED,
+        },
+        "roster": [{"participant": p.id, "name": p.name, "label": p.label, "role": p.role} for p in roster],
+        "now": now,
+        "position": position,
+        "block_join_ms": blocks.BLOCK_JOIN_MS,
+        "system_words": blocks.SYSTEM_WORDS,
+        "gap_reasons": ev.GAP_REASONS,
+        "events": [
+            {"type": event.type, "seq": event.seq, "timestamp": event.timestamp, "data": _slim(event.data)}
+            for event in events
+        ],
+    }
+
+
+def _slim(data: ev.EventData) -> ev.EventData:
+    """Without word times, which the page does not show and which are most of the bytes."""
+    return msgspec.structs.replace(data, words=[]) if isinstance(data, ev.UtteranceFinal) else data

@@ -1,0 +1,128 @@
+"""Templates to HTML: autoescaped, strict about names, with the few words that pages share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from sidecar.domain.blocks import Person, display_name
+from sidecar.domain.errors import SidecarError
+
+
+class Renderer:
+    """The templates, compiled at start so that no request pays for it."""
+
+    def __init__(self, templates: Path, static_url: Callable[[str], str]) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(templates),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["static"] = static_url
+        self._environment.filters.update(
+            {"offset": offset, "span": span, "wall": wall, "iso": iso, "called": called, "island": island}
+        )
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
+    def html(self, template: str, page: object) -> str:
+        """The template with ``page``, a frozen dataclass, as all of its context."""
+        return self._environment.get_template(template).render(page=page)
+
+    def respond(self, template: str, page: object, *, status: int = 200) -> web.Response:
+        return web.Response(text=self.html(template, page), content_type="text/html", status=status)
+
+
+RENDERER = web.AppKey("renderer", Renderer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProblemPage:
+    """What happened, what to do next, and the stable code to ask about."""
+
+    title: str
+    message: str
+    next_step: str
+    code: str
+
+
+def problem(request: web.Request, error: SidecarError, *, title: str, status: int) -> web.Response:
+    """An error as a page."""
+    page = ProblemPage(title=title, message=error.message, next_step=error.next_step, code=error.code)
+    return request.app[RENDERER].respond("problem.html", page, status=status)
+
+
+def offset(ms: int) -> str:
+    """A time on the conference clock: 03:07, 1:02:03."""
+    minutes, seconds = divmod(max(0, ms) // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}"
+
+
+def span(ms: int) -> str:
+    """A length for reading: 0.4 s, 4 s, 75 s as "1 min 15 s", 2 h 5 min."""
+    tenths = (max(0, ms) + 50) // 100
+    if tenths < 100:
+        return f"{tenths // 10}.{tenths % 10} s" if tenths % 10 else f"{tenths // 10} s"
+    seconds = (max(0, ms) + 500) // 1000
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def wall(moment: datetime) -> str:
+    """Wall clock for a reader whose time zone the server does not know; the page's script shows the local time."""
+    return f"{moment:%H:%M} UTC"
+
+
+def iso(moment: datetime) -> str:
+    """For a ``datetime`` attribute."""
+    return moment.isoformat()
+
+
+def called(person: Person) -> str:
+    """What to call a participant."""
+    return display_name(person.name, person.label)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """1 gap, 2 gaps."""
+    return f"{number} {one if number == 1 else many}"
+
+
+def counted_gaps(gaps: int, gap_ms: int) -> str:
+    """No gaps; 1 gap of 4 s; 3 gaps, 12 s in all."""
+    if not gaps:
+        return "no gaps"
+    return f"1 gap of {span(gap_ms)}" if gaps == 1 else f"{gaps} gaps, {span(gap_ms)} in all"
+
+
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+def parts(words: str, values: dict[str, str | datetime]) -> list[tuple[str, str | datetime]]:
+    """A sentence with ``{slots}`` cut into ("text", …) and (slot, value), so that a template can mark the slots up."""
+    pieces = _SLOT.split(words)
+    return [(piece, values[piece]) if n % 2 else ("text", piece) for n, piece in enumerate(pieces) if piece]
+
+
+def island(value: Any) -> Markup:
+    """JSON for a ``<script type="application/json">``. No ``<`` can leave it, whatever a transcript says."""
+    text = msgspec.json.encode(value).decode()
+    # Not Markup.format: the text is made safe here, once, and is not HTML.
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704

@@ -1,0 +1,21 @@
+"""Headers that keep a page to itself: transcripts are hostile input, and pages show them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+# Everything from this origin and nothing inline; no script may turn text into markup or code.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+async def guard_pages(_request: web.Request, response: web.StreamResponse) -> None:
+    """Signal handler for ``on_response_prepare``: every answer, and more for HTML, errors included."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    if response.content_type == "text/html":
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,272 @@
+// The conference page: the server painted the call as it stood; from that position on this goes on by itself.
+//
+// Events go into the store, and once per frame what changed goes to the page. What is said on a call is hostile input:
+// it reaches the page as text nodes only.
+
+import { Announcer } from "./announce.js";
+import { offset, serverNow, setServerTime } from "./clock.js";
+import { Connection } from "./connection.js";
+import { Find } from "./find.js";
+import { Follow } from "./follow.js";
+import { listenForKeys } from "./keys.js";
+import { RowList } from "./list.js";
+import { heading, showCall, showPeople } from "./people.js";
+import { bindChoice, bindTheme, preference, setPreference } from "./prefs.js";
+import { RowMaker, setText, slot } from "./rows.js";
+import { called, Store } from "./store.js";
+import { Stream } from "./stream.js";
+import { copy, toast } from "./toast.js";
+
+const TICK_MS = 1_000;
+// A lost history is loaded anew, but never in a loop.
+const RELOAD_AT_MOST_EACH_MS = 15_000;
+
+const byId = (id) => document.getElementById(id);
+const history_ = JSON.parse(byId("history").textContent);
+const icons = JSON.parse(byId("icons").textContent);
+const { room } = history_.conference;
+
+setServerTime(history_.now);
+const store = new Store({
+  clockZeroMs: Math.floor(Date.parse(history_.conference.clock_zero)),
+  blockJoinMs: history_.block_join_ms,
+  systemWords: history_.system_words,
+  roster: history_.roster,
+});
+for (const event of history_.events) store.take(event);
+
+const maker = new RowMaker(store, history_.gap_reasons);
+const list = new RowList(byId("rows"), store, maker);
+const announcer = new Announcer(byId("announcer"), () => preference("announce", "events"));
+const connection = new Connection({
+  pill: byId("connection"), banner: byId("banner"), icons, announce: (text) => announcer.event(text),
+});
+const follow = new Follow(byId("log"), {
+  onChange: showFollowing,
+  onEdge: (direction) => list.extend(direction) && paintRows(),
+});
+const find = new Find({
+  input: byId("find"), count: byId("find-count"), box: byId("find-hits"), rows: () => list.shown,
+  elementOf: (key) => list.elements.has(key) && slot(list.elements.get(key), "text"), onShow: showRow,
+});
+const stream = new Stream({
+  topic: `conference:${history_.conference.id}`, position: history_.position,
+  onEvent, onPing, onReady, onGap, onState: (state) => connection.setStream(state),
+});
+
+// Events in, once per frame out.
+
+let queued = false;
+let unseen = 0;
+let arrived = [];
+
+function queuePaint() {
+  if (queued) return;
+  queued = true;
+  requestAnimationFrame(() => {
+    queued = false;
+    paint();
+  });
+}
+
+function onEvent(event) {
+  if (!store.take(event)) return;
+  if (event.data.lag_ms !== undefined) connection.heard(event.data.lag_ms);
+  if (event.type === "utterance.final" && !follow.following) unseen += 1;
+  if (event.type === "utterance.final") arrived.push(event.data.id);
+  else if (event.seq != null) arrived.push(`r-${event.seq}`);
+  if (store.completed) finish();
+  queuePaint();
+}
+
+function onPing({ time, unsaved }) {
+  if (time) setServerTime(time);
+  connection.unsaved = unsaved ?? 0;
+  connection.show();
+}
+
+function onReady() {
+  // Whoever speaks now says so again within half a second; what was cut off will never be finished.
+  store.dropPartials();
+  queuePaint();
+}
+
+function onGap() {
+  const last = Number(sessionStorage.getItem("sidecar.reloaded") ?? -Infinity);
+  if (Date.now() - last < RELOAD_AT_MOST_EACH_MS) return toast("The history of this call was lost. Reload the page to see what is left.");
+  sessionStorage.setItem("sidecar.reloaded", String(Date.now()));
+  return location.reload();
+}
+
+function finish() {
+  stream.stop();
+  connection.ended = true;
+  connection.show();
+}
+
+function paint() {
+  const changed = store.drain();
+  if (changed.rows.size) paintRows(changed.rows);
+  if (changed.people) showPeople(store, room);
+  if (changed.people || changed.call) showCall(store);
+  byId("empty").hidden = store.lastWordMs > 0 || store.rows.some((row) => row.kind !== "system");
+  if (unseen) showFollowing();
+  announce();
+}
+
+function paintRows(dirty = new Set()) {
+  follow.keepPlace(() => list.render(dirty, follow.following));
+  find.refresh();
+}
+
+function announce() {
+  for (const key of arrived) {
+    const row = store.byKey.get(key);
+    if (row?.kind === "utterance") announcer.utterance(`${called(store.person(row.participant))}: ${row.text}`);
+    else if (list.elements.has(key)) announcer.event(list.elements.get(key).textContent.trim());
+  }
+  arrived = [];
+}
+
+function tick() {
+  const pill = byId("call");
+  const now = serverNow() - store.clockZeroMs;
+  const running = store.startedMs !== null && store.endedMs === null;
+  let words = "Waiting";
+  if (running) words = `Live ${offset(now - store.startedMs)}`;
+  else if (store.endedMs !== null) words = `Ended ${offset(store.endedMs - (store.startedMs ?? 0))}`;
+  pill.dataset.state = running ? "live" : "quiet";
+  setText(slot(pill, "words"), words);
+  document.title = `${heading(store, room)} · ${words}`;
+  connection.show();
+}
+
+// Following, choosing, showing.
+
+function showFollowing() {
+  if (follow.following) unseen = 0;
+  byId("follow").setAttribute("aria-pressed", String(follow.following));
+  byId("jump").hidden = follow.following;
+  setText(slot(byId("jump"), "words"), `Jump to ${store.endedMs === null ? "live" : "the end"}${unseen ? ` (${unseen} new)` : ""}`);
+}
+
+function jumpToLive() {
+  list.toEnd();
+  paintRows();
+  follow.set(true);
+  showFollowing();
+}
+
+function choose(key) {
+  for (const [each, element] of list.elements) {
+    element.toggleAttribute("data-selected", each === key);
+    if (store.byKey.get(each)?.kind === "utterance") slot(element, "link").tabIndex = each === key ? 0 : -1;
+  }
+  list.selected = key;
+}
+
+function showRow(key) {
+  if (!list.reveal(key)) return false;
+  follow.set(false);
+  paintRows();
+  choose(key);
+  follow.show(list.elements.get(key));
+  return true;
+}
+
+function step(direction) {
+  const spoken = list.shown.filter((row) => row.kind === "utterance" && !row.partial);
+  const at = spoken.findIndex((row) => row.key === list.selected);
+  const next = at < 0 ? spoken.at(-1) : spoken[at + direction];
+  if (!next) return;
+  showRow(next.key);
+  slot(list.elements.get(next.key), "link").focus({ preventScroll: true });
+}
+
+function letGo() {
+  choose(null);
+  if (location.hash) history.replaceState(null, "", location.pathname);
+  if (find.query) find.clear();
+}
+
+function copyLink(key) {
+  const url = new URL(location.pathname, location.href);
+  if (key) url.hash = `u-${key}`;
+  const row = key && store.byKey.get(key);
+  copy(url.href, row ? `Link to ${offset(row.at_ms)} copied` : "Link to this call copied");
+}
+
+function openHash() {
+  const key = location.hash.startsWith("#u-") ? location.hash.slice("#u-".length) : null;
+  if (key && !showRow(key)) toast("That utterance is not in this call");
+}
+
+// Controls.
+
+function bind() {
+  bindTheme();
+  bindChoice("announce", "events");
+  const letters = byId("letters");
+  letters.checked = preference("letters", "on") === "on";
+  letters.addEventListener("change", () => setPreference("letters", letters.checked ? "on" : "off"));
+  byId("show-keys").addEventListener("click", showKeys);
+  byId("follow").addEventListener("click", toggleFollow);
+  byId("jump").addEventListener("click", jumpToLive);
+  byId("retry").addEventListener("click", () => stream.retryNow());
+  byId("copy-link").addEventListener("click", () => copyLink(list.selected));
+  byId("find-next").addEventListener("click", () => find.step(1));
+  byId("find-previous").addEventListener("click", () => find.step(-1));
+  byId("speaker").addEventListener("change", (event) => {
+    list.filter(event.target.value);
+    jumpToLive();
+  });
+  byId("side-handle").addEventListener("click", ({ currentTarget: handle }) => {
+    handle.setAttribute("aria-expanded", String(handle.getAttribute("aria-expanded") !== "true"));
+  });
+  byId("rows").addEventListener("click", (event) => {
+    const link = event.target.closest("a.at");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.hash);
+    const key = link.hash.slice("#u-".length);
+    choose(key);
+    copyLink(key);
+  });
+  listenForKeys({
+    f: toggleFollow,
+    j: () => step(1),
+    k: () => step(-1),
+    y: () => copyLink(list.selected ?? store.rows.findLast((row) => row.kind === "utterance" && !row.partial)?.key),
+    "/": () => byId("find").select(),
+    "?": showKeys,
+    End: jumpToLive,
+    Escape: (event) => (event.target === byId("find") && event.target.blur(), letGo(), false),
+    ArrowUp: ({ target }) => target.matches("a.at") ? step(-1) : false,
+    ArrowDown: ({ target }) => target.matches("a.at") ? step(1) : false,
+    Enter: ({ target }) => target === byId("log") ? step(0) : false,
+  }, () => letters.checked);
+  addEventListener("hashchange", openHash);
+  addEventListener("online", () => stream.wake());
+  addEventListener("offline", () => connection.show());
+  document.addEventListener("visibilitychange", () => document.hidden || stream.wake());
+  addEventListener("pagehide", () => stream.stop());
+  addEventListener("pageshow", (event) => event.persisted && !store.completed && stream.start());
+}
+
+function toggleFollow() {
+  if (follow.following) follow.set(false);
+  else jumpToLive();
+}
+
+function showKeys() {
+  byId("view-menu").hidePopover();
+  byId("keys").showModal();
+}
+
+bind();
+paint();
+openHash();
+setInterval(tick, TICK_MS);
+if (store.completed) finish();
+else stream.start();
+tick();

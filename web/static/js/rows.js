@@ -1,0 +1,94 @@
+// Rows to elements: clones of the server's own macros, filled by text nodes only. Filling twice changes nothing.
+
+import { called } from "./store.js";
+import { counted, countedGaps, offset, span, wall, wallToSecond } from "./clock.js";
+
+const templates = new Map();
+
+/** A fresh copy of a <template>'s first element. */
+export function cloneTemplate(id) {
+  if (!templates.has(id)) templates.set(id, document.getElementById(id).content.firstElementChild);
+  return templates.get(id).cloneNode(true);
+}
+
+export const slot = (element, name) => element.querySelector(`[data-slot="${name}"]`);
+
+/** Set an element's text by the smallest change, so that a selection in the part that stays survives. */
+export function setText(element, text) {
+  const node = element.firstChild;
+  if (node?.nodeType !== Node.TEXT_NODE || node.nextSibling) {
+    if (element.textContent !== text) element.textContent = text;
+    return;
+  }
+  const old = node.data;
+  if (old === text) return;
+  let same = 0;
+  while (same < old.length && same < text.length && old[same] === text[same]) same += 1;
+  node.replaceData(same, old.length - same, text.slice(same));
+}
+
+export const elementId = (row) => (row.kind === "utterance" ? `u-${row.key}` : row.key);
+
+export class RowMaker {
+  constructor(store, gapReasons) {
+    this.store = store;
+    this.gapReasons = gapReasons;
+  }
+
+  make(row) {
+    const element = cloneTemplate(`row-${row.kind}`);
+    element.id = elementId(row);
+    return element;
+  }
+
+  /** Bring an element in line with its row; opens: whether the row begins a block. */
+  fill(element, row, opens) {
+    const person = this.store.person(row.participant);
+    if (row.kind === "utterance") this.#fillUtterance(element, row, person, opens);
+    else if (row.kind === "gap") this.#fillGap(element, row, person);
+    else this.#fillSystem(element, row, person);
+  }
+
+  #fillUtterance(element, row, person, opens) {
+    element.dataset.role = person.role;
+    element.toggleAttribute("data-opens", opens);
+    element.toggleAttribute("data-partial", Boolean(row.partial));
+    // A screen reader hears finals only; a partial is for the eye until it stands.
+    if (row.partial) element.setAttribute("aria-hidden", "true");
+    else element.removeAttribute("aria-hidden");
+    slot(element, "link").hash = `#${element.id}`;
+    const time = slot(element, "time");
+    setText(time, offset(row.at_ms));
+    time.title = wallToSecond(this.store.clockZeroMs + row.at_ms);
+    const name = slot(element, "name");
+    setText(name, called(person));
+    name.title = called(person);
+    setText(slot(element, "text"), row.text);
+  }
+
+  #fillGap(element, row, person) {
+    setText(slot(element, "length"), span(row.to_ms - row.at_ms));
+    setText(slot(element, "name"), called(person));
+    setText(slot(element, "from"), offset(row.at_ms));
+    setText(slot(element, "to"), offset(row.to_ms));
+    setText(slot(element, "reason"), this.gapReasons[row.reason] ?? row.reason);
+  }
+
+  #fillSystem(element, row, person) {
+    slot(element, "words").replaceChildren(...this.systemParts(row, person));
+  }
+
+  /** The sentence of a system row as nodes. */
+  systemParts(row, person) {
+    const words = this.store.systemWords[row.type];
+    return words.split(/\{(\w+)\}/).map((piece, n) => {
+      if (n % 2 === 0) return piece;
+      if (piece === "name") return Object.assign(document.createElement("bdi"), { textContent: called(person) });
+      if (piece === "time") {
+        const moment = Date.parse(row.timestamp);
+        return Object.assign(document.createElement("time"), { textContent: wall(moment), dateTime: row.timestamp });
+      }
+      return piece === "utterances" ? counted(row.utterances, "utterance", "utterances") : countedGaps(row.gaps, row.gap_ms);
+    });
+  }
+}

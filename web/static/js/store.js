@@ -1,0 +1,184 @@
+// A call as its events tell it: rows in order of speech, people, talk and gaps. No DOM, no clock, no network.
+//
+// The same rules as sidecar/domain/blocks.py; tests/golden/blocks holds both to the same cases. The store goes further
+// in one thing: it knows partials, which stand in their place among the rows until they are final.
+
+const ARRIVAL = 0, SPEECH = 1, LOSS = 2, REST = 3;
+const ARRIVALS = new Set(["conference.started", "participant.joined"]);
+const NOBODY = Object.freeze({ participant: "", name: "", label: "", role: "other", state: "expected" });
+
+const compare = (a, b) =>
+  a.at_ms - b.at_ms || a.rank - b.rank || a.seq - b.seq || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
+
+export class Store {
+  /** clockZeroMs: the conference clock's zero, epoch ms. roster: participants whom no event may have introduced yet. */
+  constructor({ clockZeroMs, blockJoinMs, systemWords, roster = [] }) {
+    this.clockZeroMs = clockZeroMs;
+    this.blockJoinMs = blockJoinMs;
+    this.systemWords = systemWords;
+    this.seq = 0;
+    this.rows = [];
+    this.byKey = new Map();
+    this.people = new Map(roster.map((one) => [one.participant, person(one)]));
+    this.startedMs = null;
+    this.endedMs = null;
+    this.completed = false;
+    this.gaps = 0;
+    this.gapMs = 0;
+    this.firstWordMs = Infinity;
+    this.lastWordMs = 0;
+    this.changed = { rows: new Set(), people: false, call: false };
+  }
+
+  /** What changed since the last call, then forgets it: {rows: Set of keys, people, call}. */
+  drain() {
+    const changed = this.changed;
+    this.changed = { rows: new Set(), people: false, call: false };
+    return changed;
+  }
+
+  /** Take an event in. A durable one that was taken before, or a type without a rule, changes nothing. */
+  take(event) {
+    if (event.seq != null) {
+      if (event.seq <= this.seq) return false;
+      this.seq = event.seq;
+    }
+    const { type, data } = event;
+    const at_ms = data.at_ms ?? Math.max(0, Math.floor(Date.parse(event.timestamp)) - this.clockZeroMs);
+    switch (type) {
+      case "utterance.partial": this.#partial(data); break;
+      case "utterance.final": this.#final(data); break;
+      case "transcript.gap": this.#gap(event.seq, data); break;
+      case "participant.joined":
+      case "participant.updated": this.#meet(type, data); break;
+      case "participant.left": this.#change(data.participant, { state: "left", leftMs: data.at_ms }); break;
+      case "fork.started":
+      case "fork.resumed":
+      case "fork.interrupted":
+      case "fork.stopped":
+        this.#change(data.participant, { fork: type.slice("fork.".length) });
+        if (type !== "fork.started") this.dropPartials(data.participant);
+        break;
+      case "conference.started": this.startedMs = at_ms; break;
+      case "conference.ended": this.endedMs = at_ms; break;
+      case "transcript.completed": this.completed = true; this.dropPartials(); break;
+    }
+    if (Object.hasOwn(this.systemWords, type)) {
+      this.changed.call = true;
+      this.#put({
+        kind: "system", key: `r-${event.seq}`, type, at_ms, seq: event.seq, rank: ARRIVALS.has(type) ? ARRIVAL : REST,
+        timestamp: event.timestamp, participant: data.participant ?? null,
+        utterances: data.utterances ?? 0, gaps: data.gaps ?? 0, gap_ms: data.gap_ms ?? 0,
+      });
+    }
+    return true;
+  }
+
+  /** Take partials away: their stream is gone, and nobody will finish them. All, or those of one participant. */
+  dropPartials(participant = null) {
+    for (const row of this.rows.filter((r) => r.partial && (participant === null || r.participant === participant))) {
+      this.#remove(row);
+    }
+  }
+
+  person(participant) {
+    return this.people.get(participant) ?? NOBODY;
+  }
+
+  /** Whether a row begins a block below the row above it (undefined at the top). */
+  opensBlock(above, row) {
+    return !(
+      above?.kind === "utterance" && above.participant === row.participant &&
+      row.at_ms - above.end_ms <= this.blockJoinMs
+    );
+  }
+
+  get speechMs() {
+    return Math.max(0, this.lastWordMs - Math.min(this.firstWordMs, this.lastWordMs));
+  }
+
+  /** Percent of the conversation per participant, rounded; what is left over 100 is silence. */
+  shares() {
+    const people = [...this.people.values()];
+    const whole = Math.max(this.speechMs, people.reduce((sum, one) => sum + one.talkMs, 0));
+    return new Map(people.map((one) => [one.participant, whole ? Math.floor((100 * one.talkMs + Math.floor(whole / 2)) / whole) : 0]));
+  }
+
+  /** Where a row stands; its own index if it is in, else the one where it would go. */
+  indexOf(row) {
+    let low = 0, high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compare(this.rows[middle], row) < 0) low = middle + 1; else high = middle;
+    }
+    return low;
+  }
+
+  #partial({ id, participant, start_ms, end_ms, text }) {
+    const known = this.byKey.get(id);
+    if (known && !known.partial) return;
+    if (text) this.#put(utterance(id, participant, start_ms, end_ms, text, 0, true));
+    else if (known) this.#remove(known);
+  }
+
+  #final({ id, participant, start_ms, end_ms, text, revision }) {
+    const known = this.byKey.get(id);
+    if (known && !known.partial && known.revision >= revision) return;
+    if (known && !known.partial) this.#talk(known.participant, known.at_ms - known.end_ms);
+    this.#put(utterance(id, participant, start_ms, end_ms, text, revision, false));
+    this.#talk(participant, end_ms - start_ms);
+    this.firstWordMs = Math.min(this.firstWordMs, start_ms);
+    this.lastWordMs = Math.max(this.lastWordMs, end_ms);
+  }
+
+  #gap(seq, { participant, from_ms, to_ms, reason }) {
+    this.gaps += 1;
+    this.gapMs += to_ms - from_ms;
+    this.changed.call = true;
+    this.#put({ kind: "gap", key: `r-${seq}`, at_ms: from_ms, to_ms, seq, rank: LOSS, participant, reason });
+  }
+
+  #meet(type, { participant, name, label, role }) {
+    this.#change(participant, { name, label, role, ...(type === "participant.joined" && { state: "joined", leftMs: null }) });
+    for (const row of this.rows) if (row.participant === participant) this.changed.rows.add(row.key);
+  }
+
+  #talk(participant, ms) {
+    this.#change(participant, { talkMs: this.people.get(participant)?.talkMs ?? 0 });
+    this.people.get(participant).talkMs += ms;
+  }
+
+  #change(participant, facts) {
+    const one = this.people.get(participant) ?? person({ participant });
+    this.people.set(participant, Object.assign(one, facts));
+    this.changed.people = true;
+  }
+
+  #put(row) {
+    const known = this.byKey.get(row.key);
+    if (known && compare(known, row) === 0) {
+      Object.assign(known, row);
+    } else {
+      if (known) this.#remove(known);
+      this.rows.splice(this.indexOf(row), 0, row);
+      this.byKey.set(row.key, row);
+    }
+    this.changed.rows.add(row.key);
+  }
+
+  #remove(row) {
+    this.rows.splice(this.indexOf(row), 1);
+    this.byKey.delete(row.key);
+    this.changed.rows.add(row.key);
+  }
+}
+
+// Utterances that start together are ordered by id and not by seq: a partial has no seq yet, and must not change place.
+const utterance = (key, participant, at_ms, end_ms, text, revision, partial) =>
+  ({ kind: "utterance", key, participant, at_ms, end_ms, text, revision, partial, seq: 0, rank: SPEECH });
+
+const person = ({ participant, name = "", label = "", role = "other" }) =>
+  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0 });
+
+/** What to call a participant: its name, else its label, else "Caller". */
+export const called = ({ name, label }) => name.trim() || label.trim() || "Caller";
