@@ -18,12 +18,13 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from sidecar.domain.errors import TelephonyFailed
-from sidecar.ports.telephony import LiveParticipant
+from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 
 CALL_TIMEOUT_S = 10.0
 API_HOST = "https://api.twilio.com"
 # twilio.com/docs/api/errors: the resource is gone; the call is not in progress.
 GONE = {20404, 21220}
+IN_PROGRESS = ("init", "in-progress")
 
 
 class TwilioAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +51,19 @@ class TwilioTelephony:
     async def find_conference(self, room: str) -> str | None:
         """The conference of that room that is not over: rooms are one at a time."""
         found = await _bounded(self._client().conferences.list_async(friendly_name=room, limit=20), room)
-        return next((str(c.sid) for c in found if c.status in ("init", "in-progress")), None)
+        return next((str(c.sid) for c in found if c.status in IN_PROGRESS), None)
 
-    async def in_progress(self, conference_sid: str) -> bool:
-        """Whether the conference is waiting or running."""
+    async def status(self, conference_sid: str) -> ConferenceStatus:
+        """Waiting or running is in progress. A completed conference is not updated after its end."""
         try:
             fetched = await _bounded(self._client().conferences(conference_sid).fetch_async(), conference_sid)
         except TelephonyFailed as error:
             if error.gone:
-                return False
+                return ConferenceStatus(in_progress=False)
             raise
-        return fetched.status in ("init", "in-progress")
+        if fetched.status in IN_PROGRESS:
+            return ConferenceStatus(in_progress=True)
+        return ConferenceStatus(in_progress=False, ended_at=fetched.date_updated)
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
         """Active members only; that is all that Twilio lists."""

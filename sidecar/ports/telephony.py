@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -17,6 +18,13 @@ class LiveParticipant(msgspec.Struct, frozen=True, kw_only=True):
     hold: bool
 
 
+class ConferenceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """``ended_at``: when a conference that is over ended, if the provider knows (UTC)."""
+
+    in_progress: bool
+    ended_at: datetime | None = None
+
+
 class Telephony(Protocol):
     """All methods raise TelephonyFailed: within their own time limit, never an endless wait."""
 
@@ -24,8 +32,8 @@ class Telephony(Protocol):
         """The id of the conference in progress in that room."""
         ...
 
-    async def in_progress(self, conference_sid: str) -> bool:
-        """False when the conference is over or unknown."""
+    async def status(self, conference_sid: str) -> ConferenceStatus:
+        """How it stands with a conference; one that the provider does not know is over."""
         ...
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:

@@ -6,6 +6,7 @@ Everything the network tells may come twice, late or never; what is known alread
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from itertools import chain, repeat
 
 import structlog
@@ -69,6 +70,7 @@ class ConferenceSession:
         self._running = asyncio.Event()
         self._over = asyncio.Event()
         self._stirred = asyncio.Event()
+        self._ended_at: datetime | None = None
 
     @property
     def conference(self) -> Conference:
@@ -112,15 +114,16 @@ class ConferenceSession:
                 return
             await self._note_left(participant, reason)
 
-    async def ended(self, reason: str) -> None:
-        """The conference is over: forks finish, then the transcript is completed."""
+    async def ended(self, reason: str, *, at: datetime | None = None) -> None:
+        """The conference is over (since ``at``, if that is known): forks finish, then the transcript is completed."""
         async with self._lock:
             if self._over.is_set():
                 return
+            self._ended_at = at
             for participant in await self._directory.participants(self.conference.id):
                 if participant.state is ParticipantState.JOINED:
                     await self._note_left(participant, reason)
-            await self._recorder.record(ConferenceEnded(reason=reason, at_ms=self._recorder.now_ms()))
+            await self._recorder.record(ConferenceEnded(reason=reason, at_ms=self._now_ms()))
             self._over.set()
 
     # -- media streams -----------------------------------------------------------------------------------------
@@ -226,12 +229,15 @@ class ConferenceSession:
 
     async def _recover(self) -> None:
         """Rows of a process that died: what is over is closed, what goes on is forked again."""
+        forks = [f for f in await self._directory.forks(self.conference.id) if f.state is not ForkState.STOPPED]
+        for fork in forks:
+            await self._note_orphaned(fork)
         if self.conference.state is ConferenceState.ENDED:
             self._over.set()
             return
         findings = await self._inquire_until_answered()
         if findings is None or not findings.in_progress:
-            await self.ended("not_in_progress")
+            await self.ended("not_in_progress", at=findings.ended_at if findings else None)
             return
         await self.bound_to(findings.sid)
         await self.started()
@@ -240,11 +246,12 @@ class ConferenceSession:
                 await self.joined(participant.call_sid)
             else:
                 await self.left(participant.call_sid, "left_while_service_was_down")
-        for fork in await self._directory.forks(self.conference.id):
-            if fork.call_sid in findings.present and fork.state is not ForkState.STOPPED:
-                await self._fork_again(fork)
+        for fork in forks:
+            if fork.call_sid in findings.present:
+                self._reopen(fork)
 
-    async def _fork_again(self, fork: Fork) -> None:
+    async def _note_orphaned(self, fork: Fork) -> None:
+        """The process that read this fork's stream is gone, and with it what was not stored yet."""
         self._lost[fork.id] = LostStream(fork.covered_ms, "service_restarted")
         if fork.state is ForkState.LIVE:
             await self._recorder.record(
@@ -252,7 +259,6 @@ class ConferenceSession:
                     fork=fork.id, participant=fork.participant_id, reason="service_restarted", at_ms=fork.covered_ms
                 )
             )
-        self._reopen(fork)
 
     async def _goes_on(self) -> bool:
         if self._telephony is None:
@@ -291,6 +297,11 @@ class ConferenceSession:
         async with self._lock:
             await self._recorder.record(*self._given_up(fork, EndReason.LEFT))
 
+    def _now_ms(self) -> int:
+        """The present on the conference clock, which stops when the conference ends."""
+        ended_at = self._ended_at or self.conference.ended_at
+        return self.conference.clock_ms(ended_at) if ended_at else self._recorder.now_ms()
+
     async def _why_lost(self, fork: Fork) -> EndReason:
         """A socket that closed without a stop: its call may simply be over."""
         if self._over.is_set():
@@ -317,12 +328,12 @@ class ConferenceSession:
         for fork in await self._directory.forks(self.conference.id):
             if fork.participant_id == participant.id and fork.state in (ForkState.PENDING, ForkState.INTERRUPTED):
                 facts += self._given_up(fork, EndReason.LEFT)
-        facts.append(ParticipantLeft(participant=participant.id, reason=reason, at_ms=self._recorder.now_ms()))
+        facts.append(ParticipantLeft(participant=participant.id, reason=reason, at_ms=self._now_ms()))
         await self._recorder.record(*facts)
 
     def _given_up(self, fork: Fork, reason: EndReason) -> list[EventData]:
         """A fork that gets no further stream: what nobody heard until now is a gap."""
-        now, lost = self._recorder.now_ms(), self._lost.pop(fork.id, None)
+        now, lost = self._now_ms(), self._lost.pop(fork.id, None)
         if lost is None and fork.state is ForkState.PENDING:
             lost = LostStream(fork.covered_ms, "stream_lost")
         facts: list[EventData] = []

@@ -49,6 +49,7 @@ class RecogniserSession:
         self._stream: RecogniserStream | None = None
         self._stream_base_ms = 0  # audio handed on before this engine session began
         self._sent_ms = 0
+        self._heard_ms = 0  # audio that an engine took
         self._opened = asyncio.Event()
         self._finished = False
         self._deaf_since_ms: int | None = None  # conference time from which audio met no engine
@@ -77,6 +78,7 @@ class RecogniserSession:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self._stream.send(audio)
+            self._heard_ms = self._sent_ms
         except (SidecarError, OSError, TimeoutError) as error:
             await self._fail(error)
 
@@ -156,7 +158,8 @@ class RecogniserSession:
         log.warning("recogniser_failed", fork=self._fork.id, engine=self._recogniser.engine, error=type(error).__name__)
         if self._deaf_since_ms is None:
             open_ms = self._desk.earliest_open_ms()
-            self._deaf_since_ms = open_ms if open_ms is not None else self._timeline.conference_ms(self._sent_ms)
+            unnoticed_ms = max(self._stream_base_ms, self._heard_ms - ACTIVITY_DELAY_MS)
+            self._deaf_since_ms = open_ms if open_ms is not None else self._timeline.conference_ms(unnoticed_ms)
         self._recorder.tell(self._desk.abandon_all(self._timeline.now_ms))
         if self._stream is not None:
             stream, self._stream = self._stream, None

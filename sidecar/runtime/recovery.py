@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -33,14 +33,18 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     sid: str | None
     in_progress: bool
+    ended_at: datetime | None = None
     present: frozenset[str] = frozenset()
 
 
 async def inquire(conference: Conference, telephony: Telephony) -> Findings:
     """Whether a conference goes on, and which calls are in it. Raises TelephonyFailed."""
     sid = conference.sid or await telephony.find_conference(conference.room)
-    if sid is None or not await telephony.in_progress(sid):
-        return Findings(sid=sid, in_progress=False)
+    if sid is None:
+        return Findings(sid=None, in_progress=False)
+    status = await telephony.status(sid)
+    if not status.in_progress:
+        return Findings(sid=sid, in_progress=False, ended_at=status.ended_at)
     participants = await telephony.participants(sid)
     return Findings(sid=sid, in_progress=True, present=frozenset(p.call_sid for p in participants))
 

@@ -8,8 +8,8 @@ from collections import Counter
 import msgspec
 import structlog
 
-from sidecar.domain.conference import Conference, Role, role_of
-from sidecar.domain.errors import SidecarError
+from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
+from sidecar.domain.errors import ForkRefused, SidecarError
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 from sidecar.ports.event_log import EventLog
@@ -119,6 +119,8 @@ class Switchboard:
         bound = await self._directory.claim_fork(
             token_hash=token_hash(token), call_sid=call_sid, stream_sid=stream_sid, now=self._clock.now()
         )
+        if bound.conference.state is ConferenceState.ENDED:
+            raise ForkRefused(f"Conference {bound.conference.id} is over.", code="conference_over")
         session = self._session_of(bound.conference)
         return session, await session.attach(bound)
 

@@ -8,10 +8,16 @@ from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
 from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.switchboard import Switchboard
 from sidecar.server.stream_hub import StreamHub
+from sidecar.server.twilio.edge import TwilioEdge
 
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)
+EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
+SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
+TWILIO_EDGE: web.AppKey[TwilioEdge] = web.AppKey("twilio_edge", TwilioEdge)

@@ -193,6 +193,8 @@ async def _fork_for(connection: AsyncConnection, request: ForkRequest, conferenc
         await connection.execute(renewed.values(state=ForkState.PENDING))
         return str(fork_id)
     made = await connection.execute(select(forks.c.id).where(forks.c.conference_id == conference_id))
+    conference = select(conferences).where(conferences.c.id == conference_id)
+    clock = conference_of((await connection.execute(conference)).one())
     await connection.execute(
         forks.insert().values(
             id=request.fork_id,
@@ -202,7 +204,7 @@ async def _fork_for(connection: AsyncConnection, request: ForkRequest, conferenc
             call_sid=request.call_sid,
             state=ForkState.PENDING,
             epoch=1,
-            covered_ms=0,
+            covered_ms=clock.clock_ms(request.now),  # what was said before the call came is not ours to cover
             token_hash=request.token_hash,
             token_expires_at=request.token_expires_at,
         )

@@ -1,0 +1,120 @@
+"""The composition root: builds every part from the settings, starts them in order and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import structlog
+from aiohttp import web
+
+from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.recognisers.local import LocalRecogniser
+from sidecar.adapters.sql.directory import SqlDirectory
+from sidecar.adapters.sql.engine import Database
+from sidecar.adapters.sql.event_log import SqlEventLog
+from sidecar.adapters.sql.migrate import migrate
+from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
+from sidecar.config import Settings
+from sidecar.ports.recogniser import Recogniser
+from sidecar.ports.telephony import Telephony
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.switchboard import Switchboard
+from sidecar.server import app_keys as keys
+from sidecar.server.loopback import loopback_only
+from sidecar.server.problems import problems
+from sidecar.server.routes import add_routes
+from sidecar.server.stream_hub import StreamHub
+from sidecar.server.twilio.edge import TwilioEdge
+from sidecar.server.twilio.errors import twilio_errors
+
+log = structlog.get_logger()
+
+# design budget: the whole shutdown takes at most 10 s
+FINISH_FORKS_TIMEOUT_S = 6.0
+FLUSH_TIMEOUT_S = 2.0
+
+
+def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Application:
+    """The service as an application; nothing runs before it is started. ``recogniser``: instead of the settings'."""
+    app = web.Application(middlewares=[problems, loopback_only, twilio_errors])
+    app[keys.TWILIO_EDGE] = TwilioEdge(
+        public_url=settings.base_url, tokens=settings.twilio_tokens, notice=settings.notice
+    )
+    app[keys.STREAM_HUB] = StreamHub()
+    add_routes(app)
+    app.cleanup_ctx.append(lambda app: _running(app, settings, recogniser))
+    app.on_shutdown.append(_shut_down)
+    return app
+
+
+async def _running(app: web.Application, settings: Settings, recogniser: Recogniser | None) -> AsyncIterator[None]:
+    """Everything that lives as long as the service: what was started last is stopped first."""
+    await migrate(settings.database_url)
+    async with AsyncExitStack() as stack:
+        database, clock, bus = Database(settings.database_url), SystemClock(), EventBus()
+        stack.push_async_callback(database.close)
+        engine = recogniser or _recogniser(settings)
+        stack.push_async_callback(engine.close)
+        telephony = _telephony(settings)
+        if telephony is not None:
+            stack.push_async_callback(telephony.close)
+        event_log, directory = SqlEventLog(database), SqlDirectory(database)
+        writer = EventWriter(event_log, bus, clock)
+        switchboard = Switchboard(
+            directory=directory,
+            event_log=event_log,
+            writer=writer,
+            bus=bus,
+            clock=clock,
+            recogniser=engine,
+            telephony=telephony,
+        )
+        app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
+        app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(writer.run(), name="event-writer"),
+                tasks.create_task(switchboard.run(), name="switchboard"),
+            ]
+            yield
+            for task in running:
+                task.cancel()
+
+
+async def _shut_down(app: web.Application) -> None:
+    """In phases: take nothing new and finish what was said; store it; send the viewers away. At most 10 s in all."""
+    try:
+        async with asyncio.timeout(FINISH_FORKS_TIMEOUT_S):
+            await app[keys.SWITCHBOARD].shut_down()
+    except TimeoutError:
+        log.warning("forks_not_finished", deadline_s=FINISH_FORKS_TIMEOUT_S)
+    await app[keys.EVENT_WRITER].flush(FLUSH_TIMEOUT_S)
+    await app[keys.STREAM_HUB].close_all()
+
+
+def _recogniser(settings: Settings) -> Recogniser:
+    return LocalRecogniser(
+        language=settings.language, model=settings.local_model, workers=settings.local_workers or None
+    )
+
+
+def _telephony(settings: Settings) -> Telephony | None:
+    """None without an account: then streams that die are not opened again."""
+    account, token = settings.twilio_account_sid, (settings.twilio_tokens or ("",))[0]
+    key, secret = settings.twilio_api_key, settings.twilio_api_secret.get_secret_value()
+    if not account or not (secret if key else token):
+        return None
+    edge = TwilioEdge(public_url=settings.base_url, tokens=())
+    return TwilioTelephony(
+        TwilioAccount(
+            account_sid=account,
+            key=key or account,
+            secret=secret if key else token,
+            api_base_url=settings.twilio_api_base_url or None,
+        ),
+        media_url=edge.socket_url("/twilio/media"),
+        stream_events_url=edge.url("/twilio/stream-events"),
+    )

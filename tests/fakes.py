@@ -1,0 +1,150 @@
+"""Hand-written stand-ins for ports, held to the same contract suites as the real ones where there is one."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed
+from sidecar.ports.recogniser import FinalResult, Result, Unrecognised
+from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
+
+
+class FakeClock:
+    """Time stands still until ``pass_ms``; ids count up, over all clocks of a run."""
+
+    _ids = itertools.count(1)
+
+    def __init__(self, start: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The moment that was set."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """The same moment in seconds."""
+        return self._now.timestamp()
+
+    def new_id(self, kind: str) -> str:
+        """``<kind>_000001`` and so on."""
+        return f"{kind}_{next(self._ids):06}"
+
+    def new_token(self) -> str:
+        """``token_000001`` and so on."""
+        return self.new_id("token")
+
+    def pass_ms(self, ms: float) -> None:
+        """Let time go by."""
+        self._now += timedelta(milliseconds=ms)
+
+
+Script = Sequence[tuple[int, Result]]
+"""Audio ms at which a result is given, and the result."""
+
+
+class ScriptedStream:
+    """Gives each result of its script as soon as the audio has come so far as the result ends (or starts)."""
+
+    def __init__(self, script: Script, *, fail_at_ms: int | None) -> None:
+        self._script = list(script)
+        self._fail_at_ms = fail_at_ms
+        self._results: asyncio.Queue[Result | OSError | None] = asyncio.Queue()
+        self.audio = bytearray()
+        self.closed = False
+
+    async def send(self, audio: bytes) -> None:
+        """Audio moves the script on."""
+        self.audio += audio
+        heard_ms = len(self.audio) // 8
+        if self._fail_at_ms is not None and heard_ms >= self._fail_at_ms:
+            self._results.put_nowait(OSError("the engine hung up"))
+            raise OSError("the engine hung up")
+        while self._script and self._script[0][0] <= heard_ms:
+            self._results.put_nowait(self._script.pop(0)[1])
+
+    async def finish(self) -> None:
+        """What is left of the script comes at once."""
+        for _, result in self._script:
+            if isinstance(result, FinalResult | Unrecognised):
+                self._results.put_nowait(result)
+        self._results.put_nowait(None)
+
+    async def results(self) -> AsyncIterator[Result]:
+        """Until ``finish``, ``close`` or the scripted failure."""
+        while (result := await self._results.get()) is not None:
+            if isinstance(result, OSError):
+                raise result
+            yield result
+
+    async def close(self) -> None:
+        """Ends ``results``."""
+        self.closed = True
+        self._results.put_nowait(None)
+
+
+class ScriptedRecogniser:
+    """Opens one stream per script, then empty ones. ``refuse``: how many times ``open`` fails first."""
+
+    engine = "scripted"
+
+    def __init__(self, *scripts: Script, fail_at_ms: int | None = None, refuse: int = 0) -> None:
+        self._scripts = list(scripts)
+        self._fail_at_ms = fail_at_ms
+        self._refuse = refuse
+        self.streams: list[ScriptedStream] = []
+
+    async def open(self) -> ScriptedStream:
+        """The next script. Only the first stream fails as told."""
+        if self._refuse:
+            self._refuse -= 1
+            raise RecogniserUnavailable("The scripted recogniser was told to refuse.")
+        stream = ScriptedStream(
+            self._scripts.pop(0) if self._scripts else (), fail_at_ms=None if self.streams else self._fail_at_ms
+        )
+        self.streams.append(stream)
+        return stream
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+class FakeTelephony:
+    """A network with one conference, whose members the test sets; asked-for streams are written down."""
+
+    def __init__(self, sid: str | None = "CF" + "0" * 32, present: Sequence[str] = ()) -> None:
+        self.sid = sid
+        self.present = list(present)
+        self.over = False
+        self.ended_at: datetime | None = None
+        self.failures: list[TelephonyFailed] = []  # raised first, one per call
+        self.asked = asyncio.Queue[tuple[str, str, str]]()  # call, stream name, token
+
+    async def find_conference(self, room: str) -> str | None:
+        """The one conference, whatever the room."""
+        self._maybe_fail()
+        return self.sid
+
+    async def status(self, conference_sid: str) -> ConferenceStatus:
+        """In progress until ``over`` is set."""
+        self._maybe_fail()
+        return ConferenceStatus(in_progress=not self.over, ended_at=self.ended_at)
+
+    async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
+        """Who is present."""
+        return [LiveParticipant(call_sid=sid, label="", muted=False, hold=False) for sid in self.present]
+
+    async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
+        """Write the wish down."""
+        self._maybe_fail()
+        self.asked.put_nowait((call_sid, name, parameters["token"]))
+        return "MZ" + "0" * 32
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def _maybe_fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)

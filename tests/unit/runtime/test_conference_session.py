@@ -1,0 +1,319 @@
+"""A conference follows what the network says, whatever is repeated, late or missing, and closes its transcript."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from sidecar.adapters.sql import Database
+from sidecar.adapters.sql.directory import SqlDirectory
+from sidecar.adapters.sql.event_log import SqlEventLog
+from sidecar.domain.conference import ForkState
+from sidecar.domain.errors import ForkRefused, TelephonyFailed
+from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap
+from sidecar.ports.recogniser import FinalResult, SpeechStarted
+from sidecar.runtime import conference_session, recovery
+from sidecar.runtime.conference_session import ConferenceSession
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.fork_session import EndReason, ForkSession
+from sidecar.runtime.switchboard import Caller, Switchboard
+from tests.fakes import FakeClock, FakeTelephony, Script, ScriptedRecogniser
+
+CF = "CF" + "0" * 32
+AGENT, CUSTOMER = "CA" + "a" * 32, "CA" + "c" * 32
+HELLO: Script = [
+    (300, SpeechStarted(segment=0, start_ms=200)),
+    (900, FinalResult(segment=0, start_ms=200, end_ms=800, text="hello")),
+]
+
+
+class House:
+    """A switchboard on a real store, with a fake network and a scripted engine."""
+
+    def __init__(self, database: Database, telephony: FakeTelephony, recogniser: ScriptedRecogniser) -> None:
+        self.clock = FakeClock()
+        self.telephony = telephony
+        self.directory = SqlDirectory(database)
+        self.log = SqlEventLog(database)
+        bus = EventBus()
+        self.writer = EventWriter(self.log, bus, self.clock)
+        self.board = Switchboard(
+            directory=self.directory,
+            event_log=self.log,
+            writer=self.writer,
+            bus=bus,
+            clock=self.clock,
+            recogniser=recogniser,
+            telephony=telephony,
+        )
+
+    async def call(self, call_sid: str, label: str, room: str = "support") -> str:
+        """A call fetches its TwiML; the token it gets."""
+        _, token = await self.board.admit(Caller(call_sid=call_sid, address="+15550100", room=room, label=label))
+        return token
+
+    async def stream(self, call_sid: str, token: str) -> tuple[ConferenceSession, ForkSession]:
+        """Its media stream opens."""
+        return await self.board.bind(token=token, call_sid=call_sid, stream_sid="MZ" + "1" * 32)
+
+    async def session(self) -> ConferenceSession:
+        """As a network callback finds it."""
+        session = await self.board.session(conference_sid=CF, room="support")
+        assert session is not None
+        return session
+
+    async def events(self) -> list[Event]:
+        """All events of the one conference."""
+        assert await self.writer.flush(5)
+        [conference] = await self.directory.conferences()
+        return await self.log.read(conference.id)
+
+    async def types(self) -> list[str]:
+        """Their types, in order."""
+        return [event.type for event in await self.events()]
+
+    async def until(self, type_: str) -> Event:
+        """The first event of a type, as soon as it is there."""
+        async with asyncio.timeout(10):
+            while True:
+                for event in await self.events():
+                    if event.type == type_:
+                        return event
+                await asyncio.sleep(0.02)
+
+
+async def hear(fork: ForkSession, clock: FakeClock, ms: int) -> None:
+    """Steady frames."""
+    first = fork.frames
+    for n in range(first, first + ms // 20):
+        await fork.receive(n + 2, n * 20, b"\xff" * 160)
+        clock.pass_ms(20)
+
+
+Open = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture
+def house(database: Database, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """A running house; leaving it is the death of the process: nothing is told to anybody."""
+    monkeypatch.setattr(conference_session, "STREAM_STOP_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(recovery, "REOPEN_BACKOFF_S", (0.0, 0.01))
+    monkeypatch.setattr(conference_session, "REOPEN_BACKOFF_S", (0.0, 0.01))
+    monkeypatch.setattr(recovery, "BIND_TIMEOUT_S", 2.0)
+
+    @asynccontextmanager
+    async def running(
+        telephony: FakeTelephony | None = None, recogniser: ScriptedRecogniser | None = None
+    ) -> AsyncIterator[House]:
+        house = House(database, telephony or FakeTelephony(CF), recogniser or ScriptedRecogniser(HELLO, HELLO, HELLO))
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(house.writer.run()), tasks.create_task(house.board.run())]
+            await asyncio.sleep(0)
+            yield house
+            for task in running:
+                task.cancel()
+
+    return running
+
+
+async def test_a_call_from_first_ring_to_manifest(house: Open) -> None:
+    """Two people join, one says hello, all hang up: each fact once, the manifest last."""
+    async with house() as h:
+        tokens = [await h.call(AGENT, "agent"), await h.call(CUSTOMER, "customer")]
+        conference, fork = await h.stream(AGENT, tokens[0])
+        session = await h.session()
+        await session.joined(AGENT)
+        await session.joined(CUSTOMER)
+        await session.started()
+        await hear(fork, h.clock, 1_500)
+        await conference.detach(fork, EndReason.STOPPED)
+        await session.left(AGENT, "participant_hung_up")
+        await session.left(CUSTOMER, "participant_hung_up")
+        await session.ended("last-participant-left")
+        manifest = (await h.until("transcript.completed")).data
+        types = await h.types()
+    assert types[-1] == "transcript.completed"
+    assert sorted(types[:4]) == ["conference.started", "fork.started", "participant.joined", "participant.joined"]
+    for once in ("conference.started", "conference.ended", "utterance.final", "fork.started"):
+        assert types.count(once) == 1
+    assert isinstance(manifest, TranscriptCompleted)
+    assert (manifest.utterances, manifest.last_seq) == (1, len(types) - 1)
+
+
+async def test_repeated_and_shuffled_callbacks_change_nothing(house: Open) -> None:
+    """Leave before join, everything twice, an end in between."""
+    async with house() as h:
+        await h.call(AGENT, "agent")
+        session = await h.session()
+        for _ in range(2):
+            await session.left(AGENT, "left")
+            await session.joined(AGENT)
+            await session.started()
+        await asyncio.wait([asyncio.ensure_future(session.ended("over")) for _ in range(3)])  # noqa: TID251 - a storm
+        await h.until("transcript.completed")
+        types = await h.types()
+    assert types.count("participant.left") == 1
+    assert types.count("participant.joined") == 0  # it has left: joining late is no news
+    assert types.count("conference.ended") == 1
+    assert types.count("transcript.completed") == 1
+
+
+async def test_a_lost_socket_is_opened_again_and_the_pause_is_a_gap(house: Open) -> None:
+    """No stop came: ask the network for another stream of the same fork."""
+    async with house() as h:
+        token = await h.call(AGENT, "agent")
+        conference, fork = await h.stream(AGENT, token)
+        session = await h.session()
+        await session.joined(AGENT)
+        await hear(fork, h.clock, 1_500)
+        await conference.detach(fork, EndReason.LOST)
+        call_sid, name, new_token = await h.telephony.asked.get()
+        assert (call_sid, name) == (AGENT, f"{fork.fork.id}-{fork.fork.epoch + 1}")
+        h.clock.pass_ms(2_000)
+        _, again = await h.stream(AGENT, new_token)
+        await hear(again, h.clock, 1_500)
+        await conference.detach(again, EndReason.STOPPED)
+        events = await h.events()
+        await session.ended("over")
+        await h.until("transcript.completed")
+    facts = [event.data for event in events]
+    gaps = [fact for fact in facts if isinstance(fact, TranscriptGap)]
+    assert [(gap.from_ms, gap.to_ms, gap.reason) for gap in gaps] == [(1_500, 3_500, "stream_reconnected")]
+    assert [event.type for event in events if event.type.startswith("fork")] == [
+        "fork.started",
+        "fork.interrupted",
+        "fork.resumed",
+        "fork.stopped",
+    ]
+    assert sum(event.type == "utterance.final" for event in events) == 2
+
+
+async def test_a_newer_socket_of_the_same_fork_takes_over(house: Open) -> None:
+    """The older one says no more, and its end is no news."""
+    async with house() as h:
+        conference, old = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await hear(old, h.clock, 1_000)
+        _, new = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await conference.detach(old, EndReason.LOST)
+        await hear(new, h.clock, 1_000)
+        await conference.detach(new, EndReason.STOPPED)
+        types = await h.types()
+    assert types.count("fork.interrupted") == 0
+    assert types.count("fork.stopped") == 1
+    assert types.count("utterance.final") == 2  # one of each stream
+
+
+async def test_a_fork_whose_call_is_gone_is_given_up(house: Open) -> None:
+    """The network says 404: nothing to reopen, the fork is stopped."""
+    async with house() as h:
+        conference, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await hear(fork, h.clock, 1_000)
+        h.telephony.failures = [TelephonyFailed("gone", gone=True, provider_code=20404)]
+        await conference.detach(fork, EndReason.LOST)
+        await h.until("fork.stopped")
+    assert h.telephony.asked.empty()
+
+
+async def test_a_provider_that_fails_is_asked_again(house: Open) -> None:
+    """503 and no answer are no reason to give a fork up."""
+    async with house() as h:
+        conference, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        h.telephony.failures = [TelephonyFailed("busy"), TelephonyFailed("busy")]
+        await conference.detach(fork, EndReason.LOST)
+        call_sid, _, token = await h.telephony.asked.get()
+        await h.stream(call_sid, token)
+        await h.until("fork.resumed")
+
+
+async def test_a_token_opens_one_socket_once(house: Open) -> None:
+    """Replayed, late, of another call or made up: refused, with the reason."""
+    async with house() as h:
+        token = await h.call(AGENT, "agent")
+        other = await h.call(CUSTOMER, "customer")
+        await h.stream(AGENT, token)
+        h.clock.pass_ms(61_000)
+        for call_sid, used, code in (
+            (AGENT, token, "fork_token_used"),
+            (AGENT, other, "fork_token_other_call"),
+            (CUSTOMER, other, "fork_token_expired"),
+            (CUSTOMER, "made up", "fork_token_unknown"),
+        ):
+            with pytest.raises(ForkRefused) as caught:
+                await h.stream(call_sid, used)
+            assert caught.value.code == code
+
+
+async def test_no_stream_binds_to_a_conference_that_is_over(house: Open) -> None:
+    """A late socket gets a clear refusal."""
+    async with house() as h:
+        token = await h.call(AGENT, "agent")
+        await (await h.session()).ended("over")
+        await h.until("transcript.completed")
+        with pytest.raises(ForkRefused):
+            await h.stream(AGENT, token)
+
+
+async def test_a_killed_process_leaves_a_gap_and_its_forks_are_opened_again(house: Open) -> None:
+    """Everything needed for that is in the rows."""
+    async with house() as h:
+        for call_sid, label in ((AGENT, "agent"), (CUSTOMER, "customer")):
+            _, fork = await h.stream(call_sid, await h.call(call_sid, label))
+            await (await h.session()).joined(call_sid)
+        await hear(fork, h.clock, 4_000)
+        await h.writer.flush(5)
+    async with house(FakeTelephony(CF, present=[CUSTOMER])) as h:
+        h.clock.pass_ms(9_000)
+        call_sid, _, token = await h.telephony.asked.get()
+        assert call_sid == CUSTOMER
+        await h.stream(call_sid, token)
+        await h.until("fork.resumed")
+        events = await h.events()
+        forks = await h.directory.forks(events[0].conference)
+    gaps = [event.data for event in events if isinstance(event.data, TranscriptGap)]
+    customer_gap = next(gap for gap in gaps if gap.fork == fork.fork.id)
+    assert customer_gap.reason == "service_restarted"
+    assert 2_000 <= customer_gap.from_ms <= 4_000
+    assert customer_gap.to_ms == 9_000
+    assert {fork.call_sid: fork.state for fork in forks} == {AGENT: ForkState.STOPPED, CUSTOMER: ForkState.LIVE}
+    assert sum(event.type == "participant.left" for event in events) == 1
+    assert sum(event.type == "utterance.final" for event in events) == 1
+
+
+async def test_a_conference_that_ended_while_nobody_listened_is_completed(house: Open) -> None:
+    """After a restart the network knows of no such conference."""
+    async with house() as h:
+        await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await h.writer.flush(5)
+    network = FakeTelephony(CF)
+    network.over, network.ended_at = True, FakeClock().now() + timedelta(seconds=20)
+    async with house(network) as h:
+        h.clock.pass_ms(8 * 3_600_000)
+        await h.until("transcript.completed")
+        events = await h.events()
+    assert [event.type for event in events[-4:]] == [
+        "conference.ended",
+        "transcript.gap",
+        "fork.stopped",
+        "transcript.completed",
+    ]
+    gap = events[-3].data
+    assert isinstance(gap, TranscriptGap)
+    assert (gap.from_ms, gap.to_ms) == (0, 20_000)  # to its end, not to the moment of looking
+
+
+async def test_an_end_that_was_never_told_is_noticed(house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without streams for a while, the network is asked."""
+    monkeypatch.setattr(conference_session, "IDLE_BEFORE_INQUIRY_S", 0.05)
+    network = FakeTelephony(CF)
+    async with house(network) as h:
+        conference, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await conference.detach(fork, EndReason.STOPPED)
+        await asyncio.sleep(0.2)
+        assert "conference.ended" not in await h.types()
+        network.over = True
+        await h.until("transcript.completed")
