@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
 import secrets
 import signal
 import sys
 from typing import Annotated
 
-import structlog
 import typer
 from aiohttp import web
 
+from sidecar.cli import logs
 from sidecar.emulator.app import create_app
 from sidecar.emulator.sids import is_sid, new_sid
 from sidecar.emulator.state import Account
@@ -40,10 +39,7 @@ def emulate(
     account = Account(account_sid or new_sid("AC"), auth_token or secrets.token_hex(16))
     if not is_loopback(host):
         print(f"Warning: {host} is not loopback, and the control API has no password.", file=sys.stderr)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    logs.set_up("warning")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(host, port, account, show_token=not auth_token))
 

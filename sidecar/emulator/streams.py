@@ -6,6 +6,7 @@ Source for orders: https://www.twilio.com/docs/voice/twiml/stream and https://ww
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import aiohttp
 import structlog
@@ -148,10 +149,14 @@ class Streams:
         callback = stream.order.callback
         if callback is None:
             return
-        self._callbacks.send(stream.sid, callback, stream_form(self._state.account.sid, stream, event, error))
+        self._callbacks.send(
+            stream.sid, callback, stream_form(self._state.account.sid, stream, event, utc_now(), error)
+        )
 
 
-def stream_form(account_sid: str, stream: Stream, event: str, error: str | None = None) -> dict[str, str]:
+def stream_form(
+    account_sid: str, stream: Stream, event: str, now: datetime, error: str | None = None
+) -> dict[str, str]:
     """The fields of a stream status callback (https://www.twilio.com/docs/voice/twiml/stream#statuscallback)."""
     form = {
         "AccountSid": account_sid,
@@ -159,7 +164,7 @@ def stream_form(account_sid: str, stream: Stream, event: str, error: str | None 
         "StreamSid": stream.sid,
         "StreamName": stream.name,
         "StreamEvent": event,
-        "Timestamp": iso8601(utc_now()),
+        "Timestamp": iso8601(now),
     }
     if error is not None:
         form["StreamError"] = error

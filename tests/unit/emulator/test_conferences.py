@@ -1,0 +1,171 @@
+"""The rules of rooms, and the golden callbacks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.emulator.conferences import LabelRefused, Notice, Rooms
+from sidecar.emulator.sids import is_sid, new_sid
+from sidecar.emulator.state import Account, Call, CallStatus, ConferenceStatus, State, StatusCallback
+from sidecar.emulator.twiml import DialConference
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "twilio" / "conference"
+NOW = datetime(2026, 11, 2, 9, 15, 7, tzinfo=UTC)
+CALLBACK = StatusCallback(url="https://h.example/c", events=frozenset({"start", "end", "join", "leave"}))
+
+
+def golden(name: str) -> dict[str, str]:
+    return dict(parse_qsl((GOLDEN / f"{name}.form").read_text().strip(), strict_parsing=True))
+
+
+CUSTOMER, AGENT = golden("participant-join")["CallSid"], golden("conference-end")["CallSidEndingConference"]
+
+
+def hall(*sids: str) -> tuple[State, Rooms]:
+    state = State(account=Account(golden("participant-join")["AccountSid"], "secret"))
+    for sid in sids:
+        state.calls[sid] = Call(
+            sid=sid,
+            from_="client:a",
+            to="+12025550100",
+            label="",
+            status=CallStatus.IN_PROGRESS,
+            created_at=NOW,
+            updated_at=NOW,
+        )
+    return state, Rooms(state)
+
+
+def dial(label: str | None = None, **options: bool) -> DialConference:
+    return DialConference(room="garage-17", label=label, callback=CALLBACK, **options)
+
+
+def events(notices: list[Notice] | tuple[Notice, ...]) -> list[str]:
+    return [notice.form["StatusCallbackEvent"] for notice in notices]
+
+
+def test_a_conference_of_two_sends_the_golden_callbacks() -> None:
+    """Join, join, start, leave, leave, end; numbered from 1 in this order."""
+    state, rooms = hall(CUSTOMER, AGENT)
+    notices = rooms.join(state.calls[CUSTOMER], dial("customer"), NOW)
+    notices += rooms.join(state.calls[AGENT], dial("agent"), NOW)
+    for sid in (CUSTOMER, AGENT):
+        state.calls[sid].status = CallStatus.COMPLETED
+        notices += rooms.leave(state.calls[sid], NOW).notices
+    assert [notice.form["SequenceNumber"] for notice in notices] == ["1", "2", "3", "4", "5", "6"]
+    by_number = {notice.form["SequenceNumber"]: notice.form for notice in notices}
+    for name in ("participant-join", "conference-start", "participant-leave", "conference-end"):
+        expected = golden(name)
+        form = by_number[expected["SequenceNumber"]]
+        assert is_sid(form["ConferenceSid"], "CF")
+        assert form | {"ConferenceSid": expected["ConferenceSid"]} == expected
+
+
+def test_a_conference_starts_with_the_second_if_one_of_them_may_start_it() -> None:
+    """startConferenceOnEnter of the one who waits counts as well."""
+    state, rooms = hall("CA1", "CA2", "CA3")
+    rooms.join(state.calls["CA1"], dial(start_on_enter=False), NOW)
+    assert events(rooms.join(state.calls["CA2"], dial(start_on_enter=False), NOW)) == ["participant-join"]
+    assert events(rooms.join(state.calls["CA3"], dial(), NOW)) == ["participant-join", "conference-start"]
+    conference = state.live_conference("garage-17")
+    assert conference is not None
+    assert conference.status is ConferenceStatus.IN_PROGRESS
+
+
+def test_a_moderator_who_leaves_ends_the_conference_and_puts_the_others_out() -> None:
+    """Each gets a leave with the moderator as reason; the end names the moderator's call."""
+    state, rooms = hall("CA1", "CA2")
+    rooms.join(state.calls["CA1"], dial(end_on_exit=True), NOW)
+    rooms.join(state.calls["CA2"], dial("b"), NOW)
+    departure = rooms.leave(state.calls["CA1"], NOW)
+    assert departure.put_out == ("CA2",)
+    assert events(departure.notices) == ["participant-leave", "participant-leave", "conference-end"]
+    assert departure.notices[1].form["ReasonParticipantLeft"] == "moderator_ended_conference"
+    end = departure.notices[2].form
+    assert end["ReasonConferenceEnded"] == "participant-with-end-conference-on-exit-left"
+    assert end["CallSidEndingConference"] == "CA1"
+    assert state.live_conference("garage-17") is None
+
+
+def test_only_the_first_participants_callback_counts() -> None:
+    """The second cannot subscribe anybody."""
+    state, rooms = hall("CA1", "CA2")
+    silent = DialConference(room="garage-17")
+    assert rooms.join(state.calls["CA1"], silent, NOW) == []
+    assert rooms.join(state.calls["CA2"], dial(), NOW) == []
+
+
+def test_only_selected_events_are_sent_and_numbered() -> None:
+    """A hole in the numbers is a lost callback, nothing else."""
+    state, rooms = hall("CA1", "CA2")
+    only_leave = StatusCallback(url="https://h.example/c", events=frozenset({"leave"}))
+    rooms.join(state.calls["CA1"], DialConference(room="r", callback=only_leave), NOW)
+    rooms.join(state.calls["CA2"], DialConference(room="r"), NOW)
+    (notice,) = rooms.leave(state.calls["CA2"], NOW).notices
+    assert notice.form["SequenceNumber"] == "1"
+
+
+def test_a_taken_label_keeps_the_call_out() -> None:
+    """Twilio's 16025; the room stays as it was."""
+    state, rooms = hall("CA1", "CA2")
+    rooms.join(state.calls["CA1"], dial("agent"), NOW)
+    with pytest.raises(LabelRefused) as refused:
+        rooms.join(state.calls["CA2"], dial("agent"), NOW)
+    assert refused.value.code == "conference_label_taken"
+    assert state.conference_of("CA2") is None
+
+
+@pytest.mark.parametrize("label", ["a/b", "a%2Fb", "x" * 129, new_sid("CA")])
+def test_a_label_twilio_forbids_is_refused(label: str) -> None:
+    """Twilio's 16023."""
+    state, rooms = hall("CA1")
+    with pytest.raises(LabelRefused) as refused:
+        rooms.join(state.calls["CA1"], dial(label), NOW)
+    assert refused.value.code == "conference_label_invalid"
+
+
+def test_who_was_never_in_leaves_without_a_word() -> None:
+    """Hang-up before the room, or after being put out."""
+    state, rooms = hall("CA1")
+    assert rooms.leave(state.calls["CA1"], NOW).notices == ()
+
+
+def test_the_room_is_free_again_after_the_end() -> None:
+    """The same name makes another conference; the old one stays to be looked up."""
+    state, rooms = hall("CA1", "CA2")
+    rooms.join(state.calls["CA1"], dial(), NOW)
+    rooms.leave(state.calls["CA1"], NOW)
+    rooms.join(state.calls["CA2"], dial(), NOW)
+    assert [c.status for c in state.conferences.values()] == [ConferenceStatus.COMPLETED, ConferenceStatus.INIT]
+
+
+STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.booleans(), st.booleans()), max_size=40)
+
+
+@given(STEPS)
+def test_whoever_comes_and_goes_the_numbers_have_no_hole(steps: list[tuple[bool, int, bool, bool]]) -> None:
+    """Per conference 1, 2, 3 …; as many leaves as joins once all are gone; one end each, and it is the last."""
+    sids = [f"CA{n}" for n in range(6)]
+    state, rooms = hall(*sids)
+    notices: list[Notice] = []
+    for joins, n, starts, ends in steps:
+        call = state.calls[sids[n]]
+        if joins and state.conference_of(call.sid) is None:
+            notices += rooms.join(call, dial(start_on_enter=starts, end_on_exit=ends), NOW)
+        elif not joins:
+            notices += rooms.leave(call, NOW).notices
+    for sid in sids:
+        notices += rooms.leave(state.calls[sid], NOW).notices
+    for conference in state.conferences.values():
+        forms = [notice.form for notice in notices if notice.conference_sid == conference.sid]
+        told = [form["StatusCallbackEvent"] for form in forms]
+        assert [int(form["SequenceNumber"]) for form in forms] == list(range(1, len(forms) + 1))
+        assert told.count("participant-join") == told.count("participant-leave")
+        assert told.count("conference-end") == 1
+        assert told[-1] == "conference-end"

@@ -1,0 +1,135 @@
+"""Scenario files and bodies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid, from_json, from_object, load
+
+TOML = """
+title = "A lost parcel"
+room = "parcel"
+hang_up_after = 2
+
+[[participants]]
+label = "agent"
+name = "Ann"
+role = "agent"
+says = [{ wav = "ann.wav" }, { wav = "more/ann.wav", at = 12.5 }]
+
+[[participants]]
+label = "customer"
+number = "+12025550143"
+joins_at = 3
+"""
+
+
+def test_a_file_is_a_scenario_with_its_recordings_beside_it(tmp_path: Path) -> None:
+    """Paths are relative to the file, wherever the reader stands."""
+    file = tmp_path / "parcel.toml"
+    file.write_text(TOML)
+    assert load(file) == Scenario(
+        title="A lost parcel",
+        room="parcel",
+        hang_up_after=2.0,
+        participants=(
+            Actor(
+                label="agent",
+                name="Ann",
+                role="agent",
+                says=(Says(wav=str(tmp_path / "ann.wav")), Says(wav=str(tmp_path / "more/ann.wav"), at=12.5)),
+            ),
+            Actor(label="customer", number="+12025550143", joins_at=3.0),
+        ),
+    )
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({}, "participants"),
+    ({"participants": []}, "participants"),
+    ({"participants": [{"label": "a"}], "volume": 3}, "volume"),
+    ({"participants": [{"label": "a"}], "hang_up_after": "soon"}, "hang_up_after"),
+    ({"participants": [{"label": "a"}, {"name": "b"}]}, "participants[1]: "),
+    ({"participants": [{"label": "a"}, {"label": "a"}]}, "participants[1].label: "),
+    ({"participants": [{"label": "a", "joins_at": -1}]}, "participants[0].joins_at: "),
+    ({"participants": [{"label": "a"}, {"label": "b", "says": [{"wav": 7}]}]}, "participants[1].says[0].wav: "),
+    ({"participants": [{"label": "a", "says": [{"wav": "/a", "at": float("nan")}]}]}, "participants[0].says[0].at: "),
+    ({"participants": [{"label": "a", "says": "hello"}]}, "participants[0].says: "),
+]
+
+
+@pytest.mark.parametrize(("raw", "place"), BAD)
+def test_a_mistake_is_one_line_with_file_and_place(raw: dict[str, Any], place: str) -> None:
+    """And what was expected there."""
+    with pytest.raises(ScenarioInvalid) as invalid:
+        from_object(raw, "parcel.toml")
+    line = str(invalid.value)
+    assert line.startswith("parcel.toml: ")
+    assert place in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("text", ["title = ", "participants = 3", "\x00"])
+def test_a_file_that_is_no_scenario_is_named(tmp_path: Path, text: str) -> None:
+    """Broken TOML says its line."""
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(ScenarioInvalid, match=r"bad\.toml"):
+        load(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """With the system's reason."""
+    with pytest.raises(ScenarioInvalid, match=r"none.toml: cannot be read \(No such file"):
+        load(tmp_path / "none.toml")
+
+
+def test_a_body_must_name_recordings_by_absolute_paths() -> None:
+    """It has no folder of its own."""
+    body = json.dumps({"participants": [{"label": "a", "says": [{"wav": "a.wav"}]}]}).encode()
+    with pytest.raises(ScenarioInvalid, match=r"body: participants\[0\].says\[0\].wav: expected an absolute path"):
+        from_json(body, "body")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_json_is_one_error(body: bytes) -> None:
+    """However deep it nests."""
+    with pytest.raises(ScenarioInvalid, match="expected JSON"):
+        from_json(body, "body")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["participants", "says", "wav", "at", "label", "room", "title", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=15,
+)
+
+
+@given(VALUES)
+def test_any_values_are_a_scenario_or_the_one_error(raw: Any) -> None:
+    """Nothing else escapes, and the error is one line."""
+    try:
+        said = str(len(from_object(raw, "body: ").participants))
+    except ScenarioInvalid as error:
+        said = str(error)
+    assert said.startswith("body: ") or int(said) > 0
+
+
+@given(st.binary())
+def test_any_bytes_are_a_scenario_or_the_one_error(body: bytes) -> None:
+    """Nothing else escapes."""
+    try:
+        from_json(body, "body")
+    except ScenarioInvalid:
+        return
