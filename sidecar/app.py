@@ -10,7 +10,6 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.adapters.recognisers.local import LocalRecogniser
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
@@ -96,6 +95,8 @@ async def _shut_down(app: web.Application) -> None:
 
 
 def _recogniser(settings: Settings) -> Recogniser:
+    from sidecar.adapters.recognisers.local import LocalRecogniser
+
     return LocalRecogniser(
         language=settings.language, model=settings.local_model, workers=settings.local_workers or None
     )

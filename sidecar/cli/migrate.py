@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.adapters.sql import migrate as schema
+from sidecar.adapters.sql import migrate as upgrade
 from sidecar.config import load
 
 
 def migrate() -> None:
     """Bring the database to this version's schema. ``serve`` does it by itself; example: sidecar migrate"""
-    asyncio.run(schema.migrate(load().database_url))
+    asyncio.run(upgrade(load().database_url))
     print("The database is up to date.")

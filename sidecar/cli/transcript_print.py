@@ -37,6 +37,8 @@ class Transcript:
                 }
             case "transcript.completed":
                 self._manifest = data
+            case _:
+                pass  # joins, forks and types of a later version say nothing that is printed
 
     @property
     def spoken(self) -> int:
@@ -78,7 +80,8 @@ class Transcript:
             "participant_id": data["participant"],
             "role": who.get("role", ""),
         }
-        return {"seq": event["seq"]} | data | named
+        line: dict[str, Any] = {"seq": event["seq"]} | data | named
+        return line
 
 
 def _gap_text(gap: dict[str, Any]) -> str:

@@ -70,6 +70,7 @@ class ConferenceSession:
         self._running = asyncio.Event()
         self._over = asyncio.Event()
         self._stirred = asyncio.Event()
+        self._stopping = False
         self._ended_at: datetime | None = None
 
     @property
@@ -157,7 +158,9 @@ class ConferenceSession:
             return
         del self._live[session.fork.id]
         await session.end()
-        if reason is EndReason.LOST:
+        if self._stopping:
+            reason = EndReason.SHUTDOWN
+        elif reason is EndReason.LOST:
             reason = await self._why_lost(session.fork)
         if reason is EndReason.LOST:
             self._lost[session.fork.id] = session.lost()
@@ -169,6 +172,7 @@ class ConferenceSession:
 
     async def shut_down(self) -> None:
         """The service stops while the conference goes on: finish what was said, leave the rest to the next start."""
+        self._stopping = True
         ending = list(self._live.values())
         for session in ending:
             await self.detach(session, EndReason.SHUTDOWN)

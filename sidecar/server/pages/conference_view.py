@@ -112,6 +112,7 @@ class ConferencePage:
     call_state: str
     call_words: str
     coverage: str
+    coverage_state: str
     started: str
     empty: str
     silent: bool
@@ -138,6 +139,7 @@ def conference_page(
     shares = blocks.talk_shares(transcript.people, transcript.speech_ms)
     shown_until = transcript.ended_ms if transcript.ended_ms is not None else conference.clock_ms(now)
     ended = transcript.ended_ms is not None
+    coverage, all_heard = _coverage(transcript.people, ended=ended)
     return ConferencePage(
         id=conference.id,
         sid=conference.sid,
@@ -146,7 +148,8 @@ def conference_page(
         connection="Complete" if transcript.completed else "Connecting",
         call_state="quiet" if ended or transcript.started_ms is None else "live",
         call_words=_call_words(transcript, shown_until),
-        coverage=_coverage(transcript.people, ended=ended),
+        coverage=coverage,
+        coverage_state="warn" if coverage and not all_heard else "quiet",
         started=_wall_at(conference, transcript.started_ms) if transcript.started_ms is not None else "not yet",
         empty="Nobody spoke on this call." if ended else "Waiting for the first words.",
         silent=all(isinstance(row, SystemRow) for row in transcript.rows),
@@ -184,12 +187,13 @@ def _call_words(transcript: Transcript, until_ms: int) -> str:
     return ("Ended " if transcript.ended_ms is not None else "Live ") + offset(until_ms - transcript.started_ms)
 
 
-def _coverage(people: Sequence[Person], *, ended: bool) -> str:
+def _coverage(people: Sequence[Person], *, ended: bool) -> tuple[str, bool]:
+    """How many of those on the call are being transcribed, and whether that is all of them."""
     here = [person for person in people if person.state is ParticipantState.JOINED]
     if ended or not here:
-        return ""
+        return "", True
     heard = sum(person.fork in ("started", "resumed") for person in here)
-    return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed"
+    return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed", heard == len(here)
 
 
 def _listed(person: Person, percent: int) -> ShownPerson:

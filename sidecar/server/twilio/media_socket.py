@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from sidecar.domain.errors import ForkRefused, SidecarError
 from sidecar.runtime.fork_session import EndReason, ForkSession
@@ -59,13 +59,10 @@ async def media_socket(request: web.Request) -> web.WebSocketResponse:
 async def _start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:
     """The start message; only ``connected`` and unknown events may come before it."""
     async for message in ws:
-        if message.type is not WSMsgType.TEXT:
-            raise MediaStreamError("A binary frame came on a media stream.", code="media_not_json", fatal=True)
-        started = stream.receive(message.data)
+        started = stream.receive(_text(message))
         if isinstance(started, Started):
             return started
-    code = "media_too_big" if ws.close_code == WSCloseCode.MESSAGE_TOO_BIG else "closed_before_start"
-    raise MediaStreamError("The socket closed before start.", code=code, fatal=True)
+    raise MediaStreamError("The socket closed before start.", code="closed_before_start", fatal=True)
 
 
 async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSession, request: web.Request) -> EndReason:
@@ -73,9 +70,7 @@ async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSessio
     bad_frames = 0
     async for message in ws:
         try:
-            if message.type is not WSMsgType.TEXT:
-                raise MediaStreamError("A binary frame came on a media stream.", code="media_not_json")
-            received = stream.receive(message.data)
+            received = stream.receive(_text(message))
         except MediaStreamError as error:
             bad_frames += 1
             request.app[SWITCHBOARD].refusals[error.code] += 1
@@ -87,6 +82,16 @@ async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSessio
             await fork.receive(received.sequence, received.timestamp_ms, received.audio)
         elif type(received) is Stopped:
             return EndReason.STOPPED
-    if ws.close_code == WSCloseCode.MESSAGE_TOO_BIG:
-        request.app[SWITCHBOARD].refusals["media_too_big"] += 1
     return EndReason.LOST
+
+
+def _text(message: WSMessage) -> bytes:
+    """The text of a frame, still as bytes. aiohttp itself closes a socket that breaks the protocol or the size limit."""
+    if message.type is WSMsgType.TEXT:
+        text: bytes = message.data
+        return text
+    if message.type is WSMsgType.ERROR:
+        too_big = getattr(message.data, "code", None) == WSCloseCode.MESSAGE_TOO_BIG
+        code = "media_too_big" if too_big else "media_protocol_error"
+        raise MediaStreamError("The socket broke the protocol.", code=code, fatal=True)
+    raise MediaStreamError("A binary frame came on a media stream.", code="media_not_json")

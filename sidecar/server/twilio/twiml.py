@@ -7,7 +7,7 @@ from functools import cache
 import jinja2
 import msgspec
 
-from sidecar import assets
+from sidecar.assets import assets_root
 
 
 class ForkConference(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,5 +31,5 @@ def render(moment: ForkConference) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(assets.root() / "twiml"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(assets_root() / "twiml"), autoescape=True, undefined=jinja2.StrictUndefined
     )

@@ -1,0 +1,129 @@
+"""The service in this process on a real port, for tests that talk to it as Twilio does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from twilio.request_validator import RequestValidator
+from yarl import URL
+
+from sidecar.app import build
+from sidecar.config import load
+from sidecar.ports.recogniser import Recogniser
+from sidecar.server.app_keys import SWITCHBOARD
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+GOLDEN = Path(__file__).parent / "golden" / "twilio"
+
+
+class Service:
+    """A running service, and requests to it that are signed as Twilio signs them."""
+
+    def __init__(self, app: web.Application, http: aiohttp.ClientSession, port: int) -> None:
+        self.app = app
+        self.http = http
+        self.base = f"http://127.0.0.1:{port}"
+        self.socket_url = f"ws://127.0.0.1:{port}/twilio/media"
+        self._validator = RequestValidator(TOKEN)
+
+    @property
+    def refusals(self) -> Mapping[str, int]:
+        """What was turned away, by reason."""
+        return self.app[SWITCHBOARD].refusals
+
+    def signature(self, url: str, form: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The header that proves a request."""
+        signed: str = self._validator.compute_signature(url, dict(form or {}))
+        return {"X-Twilio-Signature": signed}
+
+    async def post(self, path: str, form: Mapping[str, str]) -> tuple[int, str]:
+        """A signed form post; status and body."""
+        url = self.base + path
+        async with self.http.post(URL(url, encoded=True), data=form, headers=self.signature(url, form)) as answer:
+            return answer.status, await answer.text()
+
+    async def get(self, path: str) -> Any:
+        """JSON of the API."""
+        async with self.http.get(self.base + path) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def call(self, call_sid: str, room: str = "support", label: str = "agent") -> str:
+        """A call fetches its TwiML; the token in it."""
+        form = {"CallSid": call_sid, "From": "+15550100", "To": "+15550199"}
+        status, twiml = await self.post(f"/twilio/voice?room={room}&label={label}", form)
+        assert status == 200, twiml
+        return twiml.split('name="token" value="')[1].split('"')[0]
+
+    async def socket(self, headers: Mapping[str, str] | None = None) -> aiohttp.ClientWebSocketResponse:
+        """A media socket; signed unless other headers are given."""
+        signed = self.signature(self.socket_url) if headers is None else headers
+        return await self.http.ws_connect(self.socket_url, headers=signed)
+
+    async def events(self, room: str = "support") -> list[dict[str, Any]]:
+        """The durable events of a room's conference so far, by SSE."""
+        found = await self.get(f"/v1/conferences?room={room}")
+        conference = found["data"][0]
+        events: list[dict[str, Any]] = []
+        topic = f"conference:{conference['id']}"
+        async with self.http.get(self.base + "/v1/stream", params={"topic": topic}) as answer:
+            while len(events) < conference["last_seq"]:
+                line = (await answer.content.readline()).decode()
+                if line.startswith("data: ") and '"seq":' in line:
+                    event = json.loads(line[6:])
+                    if event.get("seq") is not None:
+                        events.append(event)
+        return events
+
+    async def until(self, type_: str, room: str = "support") -> list[dict[str, Any]]:
+        """The events up to now, as soon as one of that type is among them."""
+        async with asyncio.timeout(10):
+            while True:
+                events = await self.events(room)
+                if any(event["type"] == type_ for event in events):
+                    return events
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running_service(folder: Path, recogniser: Recogniser, **settings: Any) -> AsyncIterator[Service]:
+    """Start it on a free port with a SQLite file in ``folder``; stop it in order."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    values = {
+        "port": port,
+        "database_url": f"sqlite:///{folder}/sidecar.sqlite3",
+        "twilio_auth_token": TOKEN,
+    }
+    app = build(load(**(values | settings)), recogniser=recogniser)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        async with aiohttp.ClientSession() as http:
+            yield Service(app, http, port)
+    finally:
+        await runner.cleanup()
+
+
+def start_frame(call_sid: str, token: str, **changes: Any) -> str:
+    """The golden start frame for this call and token; ``changes`` go into its mediaFormat."""
+    frame = json.loads((GOLDEN / "media" / "start.json").read_text())
+    frame["start"] |= {"callSid": call_sid, "customParameters": {"token": token}}
+    frame["start"]["mediaFormat"] |= changes
+    return json.dumps(frame)
+
+
+def media_frame(n: int, payload: str = "//8=") -> str:
+    """The n-th frame of 20 ms."""
+    body = {"track": "inbound", "chunk": str(n + 1), "timestamp": str(n * 20), "payload": payload}
+    return json.dumps({"event": "media", "sequenceNumber": str(n + 2), "media": body})
