@@ -77,7 +77,8 @@ class Database:
         await self._writer.dispose()
 
     def __str__(self) -> str:
-        return self.url.render_as_string(hide_password=True)
+        """The URL as an operator writes it, without its password."""
+        return self.url.set(drivername=self.url.get_backend_name()).render_as_string(hide_password=True)
 
     def _engine(self, connections: int) -> AsyncEngine:
         arguments: dict[str, Any] = {}
@@ -137,11 +138,15 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     # None: the driver begins no transactions behind our back; _begin_* do.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+    except BaseException:
+        dbapi_connection.close()  # nobody else knows of it yet, and it owns a thread
+        raise
 
 
 def _begin_deferred(connection: Connection) -> None:

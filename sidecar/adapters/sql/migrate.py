@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
@@ -20,19 +25,30 @@ async def migrate(url: str) -> None:
     try:
         file = sqlite_file(database.url)
         if file is not None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(_probe, file)
         async with database.write() as connection:
             await serialise(connection, "sidecar migrate")  # several nodes may start at once
             await connection.run_sync(_upgrade)
-    except (StoreUnavailable, StoreRefused, OSError) as error:
+    except (StoreUnavailable, StoreRefused, OSError, sqlite3.Error) as error:
         cause = error.__cause__ or error
         reason = str(getattr(cause, "orig", None) or cause)
         raise StoreUnusable(
-            f"The database {database} cannot be written: {reason}.",
-            next_step="Give this user write permission there, or set SIDECAR_DATABASE_URL to another place.",
+            f"The database {database} cannot be used: {reason}.",
+            next_step="It needs a folder where this user may write, or a server that runs: look there, or set "
+            "SIDECAR_DATABASE_URL to another place.",
         ) from error
     finally:
         await database.close()
+
+
+def _probe(file: Path) -> None:
+    """Make the folder and look whether the file is, or can become, a SQLite database.
+
+    With the plain driver: aiosqlite's thread outlives a failed connect and may complain on standard error at exit.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA schema_version")
 
 
 def alembic_config() -> Config:
