@@ -71,6 +71,8 @@ class Service:
     async def events(self, room: str = "support") -> list[dict[str, Any]]:
         """The durable events of a room's conference so far, by SSE."""
         found = await self.get(f"/v1/conferences?room={room}")
+        if not found["data"]:
+            return []
         conference = found["data"][0]
         events: list[dict[str, Any]] = []
         topic = f"conference:{conference['id']}"

@@ -7,6 +7,7 @@ timeout argument (so every call is bounded here), and its own retries repeat cre
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
@@ -108,15 +109,27 @@ class TwilioTelephony:
 
 
 class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the package has no types
-    """Twilio's client, able to talk to another base URL."""
+    """Twilio's client, able to talk to another base URL, and with the way of authenticating that aiohttp keeps."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__()
         self._base_url = base_url
 
-    async def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        """As the original, with the host replaced."""
-        return await super().request(method, url.replace(API_HOST, self._base_url, 1), *args, **kwargs)
+    async def request(  # noqa: PLR0917 - the base class has them in this order
+        self,
+        method: str,
+        url: str,
+        params: dict[str, object] | None = None,
+        data: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        **kwargs: Any,
+    ) -> Response:
+        """As the original, with the host replaced and the key as a header."""
+        if auth is not None:
+            headers = {**(headers or {}), "Authorization": aiohttp.encode_basic_auth(*auth)}
+        url = url.replace(API_HOST, self._base_url, 1)
+        return await super().request(method, url, params=params, data=data, headers=headers, **kwargs)
 
 
 async def _bounded(call: Awaitable[Any], subject: str) -> Any:
@@ -124,15 +137,28 @@ async def _bounded(call: Awaitable[Any], subject: str) -> Any:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             return await call
-    except TwilioRestException as error:
+    except TwilioException as error:
+        code = _error_code(error)
         raise TelephonyFailed(
-            f"Twilio refused a request about {subject}: HTTP {error.status}, error {error.code}.",
-            gone=error.code in GONE,
-            provider_code=error.code,
-            next_step=f"See twilio.com/docs/api/errors/{error.code}.",
+            f"Twilio refused a request about {subject}: error {code}.",
+            gone=code in GONE,
+            provider_code=code,
+            next_step=f"See twilio.com/docs/api/errors/{code}.",
         ) from error
-    except (TwilioException, aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise TelephonyFailed(
             f"Twilio did not answer a request about {subject}: {type(error).__name__}.",
             next_step="Check the network and TWILIO_API_BASE_URL.",
         ) from error
+
+
+def _error_code(error: TwilioException) -> int | None:
+    """Twilio's number. Where a list fails, the client leaves it in the response that it could not page through."""
+    if isinstance(error, TwilioRestException):
+        code: int = error.code
+        return code
+    try:
+        body = json.loads(error.args[1].text)
+        return int(body["code"])
+    except (IndexError, AttributeError, KeyError, TypeError, ValueError):
+        return None

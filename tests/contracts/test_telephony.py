@@ -1,0 +1,198 @@
+"""The port's promises, kept by twilio's own client against the emulator and by the stand-in of the unit tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+import soundfile
+from aiohttp import web
+
+from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
+from sidecar.domain.errors import TelephonyFailed
+from sidecar.emulator.app import create_app
+from sidecar.emulator.state import Account
+from sidecar.ports.telephony import Telephony
+from tests.fakes import FakeTelephony
+
+SID, TOKEN = "AC" + "1" * 32, "0123456789abcdef0123456789abcdef"
+NOBODY = "CA" + "9" * 32
+
+
+class Network:
+    """A telephone network with one conference of two people in the room ``support``, and our port to it."""
+
+    def __init__(self, telephony: Telephony, conference_sid: str, end: Callable[[], AbstractAsyncContextManager[None]]):
+        self.telephony = telephony
+        self.conference_sid = conference_sid
+        self.over = end
+
+
+@asynccontextmanager
+async def stand_in(_folder: Path) -> AsyncIterator[Network]:
+    """tests.fakes.FakeTelephony."""
+    fake = FakeTelephony(present=["CA" + "a" * 32, "CA" + "c" * 32])
+
+    @asynccontextmanager
+    async def over() -> AsyncIterator[None]:
+        fake.over, fake.present = True, []
+        yield
+
+    yield Network(fake, str(fake.sid), over)
+
+
+@asynccontextmanager
+async def twilio_client(folder: Path) -> AsyncIterator[Network]:
+    """twilio's client, the emulator, and a voice URL that puts callers into a room."""
+    soundfile.write(folder / "quiet.wav", [0.0] * 8_000, 8_000)
+
+    async def voice(_request: web.Request) -> web.Response:
+        text = "<Response><Dial><Conference>support</Conference></Dial></Response>"
+        return web.Response(text=text, content_type="text/xml")
+
+    customer = web.Application()
+    customer.router.add_post("/voice", voice)
+    async with serving(customer) as voice_base, serving(create_app(Account(SID, TOKEN))) as base:
+        account = TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=base)
+        telephony = TwilioTelephony(
+            account, media_url="ws://127.0.0.1:9/media", stream_events_url=f"{voice_base}/stream-events"
+        )
+        async with aiohttp.ClientSession() as http:
+            people = [{"label": name, "says": [{"wav": str(folder / "quiet.wav")}]} for name in ("agent", "customer")]
+            scenario = {
+                "room": "support",
+                "voice_url": f"{voice_base}/voice",
+                "participants": people,
+                "hang_up_after": 60,
+            }
+            async with http.post(f"{base}/control/scenarios", json=scenario) as answer:
+                assert answer.status == 201
+            async with asyncio.timeout(10):
+                while (
+                    not (sid := await telephony.find_conference("support"))
+                    or len(await telephony.participants(sid)) < 2
+                ):
+                    await asyncio.sleep(0.05)
+
+            @asynccontextmanager
+            async def over() -> AsyncIterator[None]:
+                for participant in await telephony.participants(sid):
+                    async with http.post(f"{base}/control/calls/{participant.call_sid}/hangup") as answer:
+                        assert answer.status < 300
+                async with asyncio.timeout(10):
+                    while (await telephony.status(sid)).in_progress:
+                        await asyncio.sleep(0.05)
+                yield
+
+            yield Network(telephony, sid, over)
+        await telephony.close()
+
+
+@asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    """An application on a free port."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture(params=[stand_in, twilio_client], ids=["stand-in", "twilio"])
+async def network(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Network]:
+    """Each fulfilment in turn."""
+    async with request.param(tmp_path) as running:
+        yield running
+
+
+async def test_a_conference_is_found_by_its_room_and_lists_who_is_in_it(network: Network) -> None:
+    """As long as it is in progress."""
+    assert await network.telephony.find_conference("support") == network.conference_sid
+    status = await network.telephony.status(network.conference_sid)
+    assert (status.in_progress, status.ended_at) == (True, None)
+    present = await network.telephony.participants(network.conference_sid)
+    assert len(present) == 2
+    assert all(p.call_sid.startswith("CA") and not p.muted and not p.hold for p in present)
+
+
+async def test_a_conference_that_is_over_is_not_in_progress(network: Network) -> None:
+    """And nobody is in it."""
+    async with network.over():
+        assert not (await network.telephony.status(network.conference_sid)).in_progress
+        assert list(await network.telephony.participants(network.conference_sid)) == []
+
+
+async def test_a_stream_is_asked_for_by_call_name_and_parameters(network: Network) -> None:
+    """The network answers with the stream's id."""
+    present = await network.telephony.participants(network.conference_sid)
+    sid = await network.telephony.start_stream(present[0].call_sid, name="frk_1-2", parameters={"token": "t"})
+    assert sid.startswith("MZ")
+
+
+@pytest.fixture
+async def twilio(tmp_path: Path) -> AsyncIterator[Network]:
+    """Only twilio's client, for what the stand-in cannot do."""
+    async with twilio_client(tmp_path) as running:
+        yield running
+
+
+async def test_a_call_that_is_gone_is_told_as_gone(twilio: Network) -> None:
+    """404 with Twilio's own number."""
+    with pytest.raises(TelephonyFailed) as caught:
+        await twilio.telephony.start_stream(NOBODY, name="frk_1-2", parameters={"token": "t"})
+    assert caught.value.gone
+    assert caught.value.provider_code == 20404
+    assert NOBODY in str(caught.value)
+
+
+async def test_an_unknown_conference_is_over(twilio: Network) -> None:
+    """Nothing to ask again."""
+    assert not (await twilio.telephony.status("CF" + "9" * 32)).in_progress
+    assert await twilio.telephony.find_conference("another room") is None
+
+
+async def test_a_wrong_key_is_a_failure_that_names_twilio_s_number(twilio: Network) -> None:
+    """20003: not gone, so somebody has to look."""
+    base = twilio.telephony._account.api_base_url  # type: ignore[attr-defined]
+    stranger = TwilioTelephony(
+        TwilioAccount(account_sid=SID, key=SID, secret="wrong", api_base_url=base), media_url="", stream_events_url=""
+    )
+    with pytest.raises(TelephonyFailed) as caught:
+        await stranger.find_conference("support")
+    assert (caught.value.gone, caught.value.provider_code) == (False, 20003)
+    assert "wrong" not in str(caught.value)
+    await stranger.close()
+
+
+async def test_a_provider_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """twilio's client itself would wait for ever."""
+    monkeypatch.setattr("sidecar.adapters.twilio.CALL_TIMEOUT_S", 0.2)
+
+    async def hang(_request: web.Request) -> web.Response:
+        await asyncio.sleep(0.7)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", hang)
+    async with serving(app) as base:
+        telephony = TwilioTelephony(
+            TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=base), media_url="", stream_events_url=""
+        )
+        with pytest.raises(TelephonyFailed, match="did not answer"):
+            await telephony.find_conference("support")
+        await telephony.close()
+
+
+async def test_a_provider_that_is_not_there_is_a_failure(unused_tcp_port: int) -> None:
+    """Connection refused is told, with the next step."""
+    account = TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=f"http://127.0.0.1:{unused_tcp_port}")
+    telephony = TwilioTelephony(account, media_url="", stream_events_url="")
+    with pytest.raises(TelephonyFailed, match="TWILIO_API_BASE_URL"):
+        await telephony.status("CF" + "9" * 32)
+    await telephony.close()
