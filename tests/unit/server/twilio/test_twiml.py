@@ -1,0 +1,53 @@
+"""Each moment of a call has its TwiML: it parses, equals its golden file, and carries any text as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.server.twilio.twiml import ForkConference, render
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "twiml"
+MOMENT = ForkConference(
+    notice="",
+    stream_name="frk_1-1",
+    media_url="wss://h.example/twilio/media",
+    stream_events_url="https://h.example/twilio/stream-events",
+    conference_events_url="https://h.example/twilio/conference-events",
+    token="k3v9",
+    label="agent",
+    room="r-118",
+)
+
+
+def test_a_forked_call_into_a_conference_equals_its_golden_file() -> None:
+    """An asynchronous fork, then the room; no bidirectional attribute, no query on the stream's address."""
+    assert render(MOMENT).strip() == (GOLDEN / "fork_conference.xml").read_text().strip()
+
+
+def test_a_notice_is_spoken_before_the_fork() -> None:
+    """Nobody is transcribed before having been told."""
+    spoken = ForkConference(
+        **{**{f: getattr(MOMENT, f) for f in MOMENT.__struct_fields__}, "notice": "This call is transcribed."}
+    )
+    assert [verb.tag for verb in ET.fromstring(render(spoken))] == ["Say", "Start", "Dial"]
+
+
+xml_text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co"]), max_size=60)
+
+
+@given(xml_text, xml_text, xml_text)
+def test_any_text_stays_text(notice: str, label: str, room: str) -> None:
+    """Whatever the names, the tree is the same."""
+    values = {field: getattr(MOMENT, field) for field in MOMENT.__struct_fields__}
+    tree = ET.fromstring(render(ForkConference(**{**values, "notice": notice, "label": label, "room": room})))
+    conference = tree.find("Dial/Conference")
+    assert conference is not None
+    assert (conference.text or "") == room
+    assert conference.get("participantLabel") == label
+    assert [element.tag for element in tree.iter()] == (
+        ["Response"] + (["Say"] if notice else []) + ["Start", "Stream", "Parameter", "Dial", "Conference"]
+    )

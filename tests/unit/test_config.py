@@ -1,0 +1,87 @@
+"""Settings come from flags, environment, .env and sidecar.toml, in that order; all errors come at once, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sidecar.config import SettingsInvalid, load
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No .env and no sidecar.toml but the test's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_defaults_need_nothing() -> None:
+    """No account, no network: loopback, SQLite, the public address is where we listen."""
+    settings = load()
+    assert (settings.host, settings.port, settings.base_url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
+    assert settings.twilio_tokens == ()
+
+
+def test_flags_beat_environment_beats_dotenv_beats_toml(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each source wins over the ones behind it."""
+    (empty_folder / "sidecar.toml").write_text(
+        'port = 1001\nnotice = "toml"\nlanguage = "en-GB"\nlog_level = "debug"\n'
+    )
+    (empty_folder / ".env").write_text("SIDECAR_PORT=1002\nSIDECAR_NOTICE=dotenv\nSIDECAR_LANGUAGE=en-IE\n")
+    monkeypatch.setenv("SIDECAR_PORT", "1003")
+    monkeypatch.setenv("SIDECAR_NOTICE", "environment")
+    settings = load(port=1004, host=None)
+    assert (settings.port, settings.notice, settings.language, settings.log_level) == (
+        1004,
+        "environment",
+        "en-IE",
+        "debug",
+    )
+
+
+def test_vendors_settings_have_the_vendors_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TWILIO_AUTH_TOKEN, not SIDECAR_…; several while it is being rotated."""
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC1")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "new, old,")
+    settings = load()
+    assert (settings.twilio_account_sid, settings.twilio_tokens) == ("AC1", ("new", "old"))
+
+
+def test_all_errors_come_at_once_and_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run shows everything that has to be mended."""
+    for name, value in {
+        "SIDECAR_PORT": "0",
+        "SIDECAR_HOST": "0.0.0.0",
+        "SIDECAR_DATABASE_URL": "mysql://x",
+        "SIDECAR_PUBLIC_URL": "ftp://x",
+        "TWILIO_API_BASE_URL": "https://h/?x=1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsInvalid) as caught:
+        load()
+    for name in ("SIDECAR_PORT", "SIDECAR_HOST", "SIDECAR_DATABASE_URL", "SIDECAR_PUBLIC_URL", "TWILIO_API_BASE_URL"):
+        assert name in str(caught.value)
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the settings' own text nor in an error."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "hunter2-canary")
+    monkeypatch.setenv("SIDECAR_PORT", "hunter2-canary")
+    with pytest.raises(SettingsInvalid) as caught:
+        load()
+    assert "hunter2-canary" not in str(caught.value)
+    monkeypatch.delenv("SIDECAR_PORT")
+    assert "hunter2-canary" not in repr(load())
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "127.1.2.3"])
+def test_loopback_hosts_are_fine(host: str) -> None:
+    """Others are refused until there is a login."""
+    assert load(host=host).host == host
+    assert load(host="::1").base_url == "http://[::1]:8080"
+
+
+def test_the_public_url_may_have_a_path_and_loses_its_last_slash() -> None:
+    """Twilio signs the address as it requests it."""
+    assert load(public_url="https://h.example/sidecar/").base_url == "https://h.example/sidecar"
