@@ -40,7 +40,7 @@ def absolute(base: str, url: str) -> str:
 
 def absolute_stream(base: str, url: str) -> str:
     """As ``absolute``, for a stream's URL: relative to an https document means wss."""
-    if "://" in url:
+    if "://" in url or not url:
         return url
     joined = absolute(base, url)
     scheme, separator, rest = joined.partition("://")

@@ -46,6 +46,7 @@ class SmallService:
         self.twiml: str | Callable[[dict[str, str]], str] = "<Response><Hangup/></Response>"
         self.content_type = "text/xml"
         self.voice_status = 200
+        self.recording = b""
         self.callback_status = 204
         self.requests: list[dict[str, str]] = []
         self.urls: list[str] = []
@@ -61,6 +62,7 @@ class SmallService:
         app.router.add_route("*", "/voice", self._voice)
         app.router.add_route("*", "/callbacks", self._callback)
         app.router.add_get("/media", self._media)
+        app.router.add_get("/recording.wav", self._recording)
         app.router.add_get("/refuses", self._refuse)
         app.router.add_get("/moves", self._move)
         return app
@@ -70,6 +72,13 @@ class SmallService:
         return (
             f'<Start><Stream name="{name}" url="{ws}{path}" track="{track}" statusCallback="{self.base}/callbacks">'
             '<Parameter name="token" value="t-1"/></Stream></Start>'
+        )
+
+    def conference(self, label: str = "customer", room: str = "r-1", **options: str) -> str:
+        extra = "".join(f" {name}='{value}'" for name, value in options.items())
+        return (
+            f"<Dial><Conference participantLabel='{label}' statusCallback='{self.base}/callbacks' "
+            f"statusCallbackEvent='start end join leave'{extra}>{room}</Conference></Dial>"
         )
 
     def events(self, name: str) -> list[str]:
@@ -114,6 +123,9 @@ class SmallService:
         socket.ended.set()
         return ws
 
+    async def _recording(self, _: web.Request) -> web.Response:
+        return web.Response(body=self.recording, content_type="audio/wav", status=200 if self.recording else 404)
+
     async def _refuse(self, _: web.Request) -> web.Response:
         return web.Response(status=403)
 
@@ -145,8 +157,20 @@ class Small:
             while not true():
                 await self.exchange.ticker.next()
 
+    async def in_room(self, call_sid: str) -> None:
+        await self.until(lambda: self.exchange.state.conference_of(call_sid) is not None)
+
+    async def hang_up(self, call_sid: str) -> None:
+        assert (await self.post(f"/control/calls/{call_sid}/hangup"))[0] == 204
+        await self.call_over(call_sid)
+
+    def status(self, call_sid: str) -> str:
+        return self.exchange.state.calls[call_sid].status.value
+
     async def call_over(self, call_sid: str) -> None:
-        await self.until(lambda: self.exchange.state.calls[call_sid].over and self.exchange.streams.idle)
+        state = self.exchange.state
+        await self.until(lambda: state.calls[call_sid].over)
+        await self.until(lambda: all(stream.status.over for stream in state.streams_of(call_sid)))
         await self.until(lambda: self.exchange.callbacks.idle)
 
     def errors(self) -> list[int]:
