@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import Table, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
@@ -39,8 +39,13 @@ class SqlEventLog:
         """Store a batch in one transaction. NotFound names a conference or fork that does not exist."""
         if not batch:
             return []
-        async with self._database.write() as connection:
-            return await _append(connection, batch)
+        try:
+            async with self._database.write() as connection:
+                return await _append(connection, batch)
+        except StoreRefused:
+            # Nearly always because something of it is stored. That is rare, so only now we look for it.
+            async with self._database.write() as connection:
+                return await _append(connection, batch, look_for_doubles=True)
 
     async def read(self, conference_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """Events with ``seq > after`` in order of seq, at most ``limit``."""
@@ -62,14 +67,19 @@ class SqlEventLog:
         return word
 
 
-async def _append(connection: AsyncConnection, batch: Sequence[Entry]) -> list[Event | None]:
+async def _append(
+    connection: AsyncConnection, batch: Sequence[Entry], *, look_for_doubles: bool = False
+) -> list[Event | None]:
     drafts = [entry for entry in batch if isinstance(entry, Draft)]
-    homes = await _lock_conferences(connection, {draft.conference for draft in drafts})
-    await _lock_forks(connection, {fork for entry in batch if (fork := fork_named_by(entry))})
+    stored: dict[str, Event] = {}
+    taken: set[UtteranceKey] = set()
+    if look_for_doubles:
+        await _lock(connection, conferences, {draft.conference for draft in drafts})
+        stored = await _stored_events(connection, drafts)
+        taken = await _stored_results(connection, drafts)
+    numbered = await _number(connection, _without_doubles(drafts, set(stored), taken))
+    await _lock(connection, forks, {fork for entry in batch if (fork := fork_named_by(entry))})
 
-    stored = await _stored_events(connection, drafts)
-    fresh = await _without_doubles(connection, [draft for draft in drafts if draft.id not in stored])
-    numbered = await _number(connection, fresh, homes)
     if numbered:
         await connection.execute(events.insert(), [_event_row(event) for event in numbered])
     if spoken := [_utterance_row(event, event.data) for event in numbered if isinstance(event.data, UtteranceFinal)]:
@@ -82,27 +92,20 @@ async def _append(connection: AsyncConnection, batch: Sequence[Entry]) -> list[E
     return [told.get(entry.id) if isinstance(entry, Draft) else None for entry in batch]
 
 
-async def _lock_conferences(connection: AsyncConnection, ids: set[str]) -> dict[str, AnyRow]:
-    if not ids:
-        return {}
-    wanted = select(conferences.c.id, conferences.c.tenant, conferences.c.sid).where(conferences.c.id.in_(sorted(ids)))
-    rows = await connection.execute(wanted.order_by(conferences.c.id).with_for_update(key_share=True))
-    found = {row.id: row for row in rows}
-    _all_found("conference", ids, found.keys())
-    return found
-
-
-async def _lock_forks(connection: AsyncConnection, ids: set[str]) -> None:
+async def _lock(connection: AsyncConnection, table: Table, ids: set[str]) -> None:
+    """Nobody else appends to these until the end of the transaction. NotFound for an id that has no row."""
     if not ids:
         return
-    wanted = select(forks.c.id).where(forks.c.id.in_(sorted(ids)))
-    rows = await connection.execute(wanted.order_by(forks.c.id).with_for_update(key_share=True))
-    _all_found("fork", ids, {row.id for row in rows})
+    wanted = select(table.c.id).where(table.c.id.in_(sorted(ids))).order_by(table.c.id)
+    rows = await connection.execute(wanted.with_for_update(key_share=True))
+    if missing := ids - {row.id for row in rows}:
+        raise _not_found(table, min(missing))
 
 
-def _all_found(kind: str, wanted: set[str], found: Any) -> None:
-    for missing in sorted(wanted - set(found)):
-        raise NotFound(f"There is no {kind} {missing}.", next_step="Open it in the directory before appending to it.")
+def _not_found(table: Table, missing: str) -> NotFound:
+    return NotFound(
+        f"There is no {table.name.removesuffix('s')} {missing}.", next_step="Open it in the directory first."
+    )
 
 
 async def _stored_events(connection: AsyncConnection, drafts: Sequence[Draft]) -> dict[str, Event]:
@@ -113,26 +116,26 @@ async def _stored_events(connection: AsyncConnection, drafts: Sequence[Draft]) -
     return {row.id: _event_of(row) for row in await connection.execute(wanted)}
 
 
-async def _without_doubles(connection: AsyncConnection, drafts: Sequence[Draft]) -> list[Draft]:
-    """Drafts in order, each id once and each recogniser result once, whether doubled in the batch or in the store.
-
-    The forks' rows are locked, so nobody can store the same result meanwhile.
-    """
+async def _stored_results(connection: AsyncConnection, drafts: Sequence[Draft]) -> set[UtteranceKey]:
+    """Those recogniser results of the drafts that are stored already."""
     keys = {key for draft in drafts if (key := _utterance_key(draft))}
-    taken: set[UtteranceKey] = set()
-    if keys:
-        columns = (utterances.c.fork_id, utterances.c.session, utterances.c.result_index)
-        rows = await connection.execute(select(*columns).where(tuple_(*columns).in_(sorted(keys))))
-        taken = {(row.fork_id, row.session, row.result_index) for row in rows}
-    ids: set[str] = set()
+    if not keys:
+        return set()
+    columns = (utterances.c.fork_id, utterances.c.session, utterances.c.result_index)
+    rows = await connection.execute(select(*columns).where(tuple_(*columns).in_(sorted(keys))))
+    return {(row.fork_id, row.session, row.result_index) for row in rows}
+
+
+def _without_doubles(drafts: Sequence[Draft], ids: set[str], results: set[UtteranceKey]) -> list[Draft]:
+    """In order, each id and each recogniser result once, and none of those given."""
     fresh = []
     for draft in drafts:
         key = _utterance_key(draft)
-        if draft.id in ids or (key is not None and key in taken):
+        if draft.id in ids or key in results:
             continue
         ids.add(draft.id)
         if key is not None:
-            taken.add(key)
+            results.add(key)
         fresh.append(draft)
     return fresh
 
@@ -142,26 +145,31 @@ def _utterance_key(draft: Draft) -> UtteranceKey | None:
     return (data.fork, data.session, data.result_index) if isinstance(data, UtteranceFinal) else None
 
 
-async def _number(connection: AsyncConnection, fresh: Sequence[Draft], homes: dict[str, AnyRow]) -> list[Event]:
-    """Spend the next seq numbers of each conference on these drafts, in order."""
-    last: dict[str, int] = {}
+async def _number(connection: AsyncConnection, fresh: Sequence[Draft]) -> list[Event]:
+    """Spend the next seq numbers of each conference on these drafts, in order. The conferences are locked then."""
+    homes: dict[str, AnyRow] = {}
+    next_seq: dict[str, int] = {}
     for conference, count in sorted(Counter(draft.conference for draft in fresh).items()):
         raised = (
             update(conferences)
             .where(conferences.c.id == conference)
             .values(seq=conferences.c.seq + count)
-            .returning(conferences.c.seq)
+            .returning(conferences.c.seq, conferences.c.sid, conferences.c.tenant)
         )
-        last[conference] = (await connection.execute(raised)).scalar_one() - count
+        home = (await connection.execute(raised)).one_or_none()
+        if home is None:
+            raise _not_found(conferences, conference)
+        homes[conference], next_seq[conference] = home, home.seq - count + 1
     numbered = []
     for draft in fresh:
-        last[draft.conference] += 1
+        seq = next_seq[draft.conference]
+        next_seq[draft.conference] += 1
         home = homes[draft.conference]
         numbered.append(
             Event(
                 id=draft.id,
                 type=draft.data.type,
-                seq=last[draft.conference],
+                seq=seq,
                 timestamp=draft.timestamp,
                 conference=draft.conference,
                 conference_sid=home.sid,
