@@ -1,0 +1,65 @@
+"""All streams together: a cap, and an end within a second."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sidecar.server import stream_hub
+from sidecar.server.problems import RequestRefused
+from sidecar.server.stream_hub import StreamHub
+
+
+class FakeStream:
+    """Ends when it is told to, or only when it is cut off."""
+
+    def __init__(self, *, polite: bool) -> None:
+        self.polite = polite
+        self.ended = asyncio.Event()
+        self.calls: list[str] = []
+
+    def close(self) -> None:
+        self.calls.append("close")
+        if self.polite:
+            self.ended.set()
+
+    def abort(self) -> None:
+        self.calls.append("abort")
+        self.ended.set()
+
+
+async def live(hub: StreamHub, stream: FakeStream) -> None:
+    with hub.holding(stream):
+        await stream.ended.wait()
+
+
+async def test_polite_streams_are_closed_and_stuck_ones_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_hub, "CLOSE_TIMEOUT_S", 0.02)
+    hub = StreamHub()
+    polite, stuck = FakeStream(polite=True), FakeStream(polite=False)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        for stream in (polite, stuck):
+            group.create_task(live(hub, stream), name="stream")
+        await asyncio.sleep(0)
+        assert hub.open == 2
+        await hub.close_all()
+    assert (polite.calls, stuck.calls) == (["close"], ["close", "abort"])
+    assert (hub.open, hub.opened) == (0, 2)
+
+
+async def test_nothing_open_closes_at_once_and_nothing_is_admitted_after() -> None:
+    hub = StreamHub()
+    hub.admit()
+    await hub.close_all()
+    with pytest.raises(RequestRefused) as refused:
+        hub.admit()
+    assert (refused.value.status, refused.value.code, hub.refused) == (503, "stopping", 1)
+
+
+async def test_the_cap_counts_only_streams_that_are_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_hub, "STREAMS_AT_ONCE", 1)
+    hub = StreamHub()
+    with hub.holding(FakeStream(polite=True)), pytest.raises(RequestRefused, match="1 event streams are open"):
+        hub.admit()
+    hub.admit()
