@@ -13,7 +13,10 @@ from sidecar.cli.serve import serve
 from sidecar.domain.errors import SidecarError
 
 app = typer.Typer(
-    help="Live transcripts beside Twilio Conferences.", no_args_is_help=True, add_completion=True, rich_markup_mode=None
+    help="Live transcripts beside Twilio Conferences.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 for command in (demo, serve, emulate, migrate):
     app.command()(command)
