@@ -171,6 +171,8 @@ class _Reading:
                 self.ended_ms = at_ms
             case ev.TranscriptCompleted():
                 self.completed = True
+            case _:
+                pass  # a type of a later version, or one that makes no row
         if event.type in SYSTEM_WORDS:
             rank = _ARRIVAL if event.type in _ARRIVALS else _REST
             self.others.append((at_ms, rank, seq, _system_row(event, seq, at_ms)))

@@ -24,7 +24,7 @@ export class Announcer {
     this.waiting.push(text);
     this.timer ??= setTimeout(() => {
       this.timer = null;
-      this.element.textContent = this.waiting.splice(0).join(". ");
+      this.element.textContent = this.waiting.splice(0).join("\n");
     }, EACH_MS);
   }
 }

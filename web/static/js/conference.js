@@ -88,6 +88,7 @@ function onPing({ time, unsaved }) {
 function onReady() {
   // Whoever speaks now says so again within half a second; what was cut off will never be finished.
   store.dropPartials();
+  connection.unsaved = 0;
   queuePaint();
 }
 
@@ -107,8 +108,10 @@ function finish() {
 function paint() {
   const changed = store.drain();
   if (changed.rows.size) paintRows(changed.rows);
-  if (changed.people) showPeople(store, room);
-  if (changed.people || changed.call) showCall(store);
+  if (changed.people || changed.call) {
+    showPeople(store, room);
+    showCall(store);
+  }
   byId("empty").hidden = store.lastWordMs > 0 || store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();
   announce();

@@ -1,0 +1,154 @@
+"""A call as a browser test tells it: who joins, who says what, what goes wrong; and the process that serves it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+HTTP_TIMEOUT_S = 10.0
+_numbers = itertools.count(1)
+
+
+class ServiceProcess:
+    """The service of ``tests/browser/service.py`` on a fixed port; may be killed and started again."""
+
+    def __init__(self, port: int, database_url: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._arguments = [str(port), database_url]
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, *, away_with: int | None = None) -> None:
+        """Returns when it listens. ``away_with``: a proxy instead, that answers all with this status."""
+        status = [] if away_with is None else [str(away_with)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.service", *self._arguments, *status],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        if self._process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"The service did not start:\n{self._process.stderr.read()}")
+
+    def kill(self) -> None:
+        """As kill -9 does: no goodbye."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.communicate()
+        self._process = None
+
+    def post(self, path: str, body: Any) -> Any:
+        """JSON in, JSON out."""
+        request = urllib.request.Request(  # noqa: S310 - a loopback address of our own
+            self.url + path, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
+            return json.load(answer)
+
+
+@dataclass
+class Speaker:
+    """A participant and its fork."""
+
+    participant: str
+    fork: str
+    call_sid: str
+    name: str
+    role: str
+
+
+@dataclass
+class Call:
+    """One conference. Times are ms on its clock; ``say`` moves the clock on."""
+
+    service: ServiceProcess
+    room: str = field(default_factory=lambda: f"room-{next(_numbers)}")
+    id: str = ""
+    now_ms: int = 0
+    age_ms: int = 60_000
+
+    @property
+    def url(self) -> str:
+        """The page."""
+        return f"{self.service.url}/conferences/{self.id}"
+
+    def begin(self) -> None:
+        """The provider says that it is in progress. There must be a speaker."""
+        self.tell("conference.started", room=self.room, conference_sid=None)
+
+    def expect(self, name: str, role: str = "agent") -> Speaker:
+        """A call that fetched its TwiML and has not joined yet."""
+        wish = {"room": self.room, "name": name, "label": role, "role": role, "age_ms": self.age_ms}
+        made = self.service.post("/test/calls", wish)
+        self.id = made["conference"]
+        return Speaker(made["participant"], made["fork"], made["call_sid"], name, role)
+
+    def join(self, name: str, role: str = "agent") -> Speaker:
+        """A participant who is on the call and heard."""
+        who = self.expect(name, role)
+        self.tell(
+            "participant.joined", participant=who.participant, call_sid=who.call_sid, label=role, name=name,
+            role=role, at_ms=self.now_ms,
+        )  # fmt: skip
+        self.tell("fork.started", fork=who.fork, participant=who.participant, stream_sid="MZ1", at_ms=self.now_ms)
+        return who
+
+    def say(self, who: Speaker, text: str, *, lasts_ms: int = 1500, **changes: Any) -> str:
+        """A final. Returns the utterance's id."""
+        fact = self.final(who, text, lasts_ms=lasts_ms, **changes)
+        self.tell_all([fact])
+        utterance_id: str = fact["data"]["id"]
+        return utterance_id
+
+    def say_many(self, who: Speaker, texts: list[str]) -> list[str]:
+        """Finals in one batch, one after the other."""
+        facts = [self.final(who, text) for text in texts]
+        self.tell_all(facts)
+        return [fact["data"]["id"] for fact in facts]
+
+    def final(self, who: Speaker, text: str, *, lasts_ms: int = 1500, **changes: Any) -> dict[str, Any]:
+        """A final that is not told yet."""
+        n = next(_numbers)
+        start_ms = changes.pop("start_ms", self.now_ms)
+        self.now_ms = max(self.now_ms, start_ms + lasts_ms)
+        data = {
+            "id": f"utt_{n:06}", "participant": who.participant, "fork": who.fork, "session": "ses_1",
+            "result_index": n, "revision": 1, "start_ms": start_ms, "end_ms": start_ms + lasts_ms, "text": text,
+            "engine": "local", "lag_ms": 400,
+        } | changes  # fmt: skip
+        return {"conference": self.id, "type": "utterance.final", "data": data, "at_ms": self.now_ms}
+
+    def partial(self, who: Speaker, text: str, *, id_: str, **changes: Any) -> None:
+        """The present text of an utterance that goes on."""
+        data = {
+            "id": id_, "participant": who.participant, "start_ms": self.now_ms, "end_ms": self.now_ms + 500,
+            "text": text, "lag_ms": 300,
+        } | changes  # fmt: skip
+        self.tell("utterance.partial", **data)
+
+    def gap(self, who: Speaker, from_ms: int, to_ms: int, reason: str) -> None:
+        """Audio that was not transcribed."""
+        self.now_ms = max(self.now_ms, to_ms)
+        self.tell(
+            "transcript.gap", participant=who.participant, fork=who.fork, from_ms=from_ms, to_ms=to_ms, reason=reason
+        )
+
+    def end(self) -> None:
+        """The conference is over and its transcript complete."""
+        self.tell("conference.ended", reason="last-participant-left", at_ms=self.now_ms)
+        self.tell("transcript.completed", utterances=2, gaps=1, gap_ms=4000, last_seq=1, sha256="0" * 64, revision=1)
+
+    def tell(self, type_: str, **data: Any) -> None:
+        """Any event."""
+        self.tell_all([{"conference": self.id, "type": type_, "data": data, "at_ms": self.now_ms}])
+
+    def tell_all(self, facts: list[dict[str, Any]]) -> None:
+        """Several events in one transaction."""
+        self.service.post("/test/events", facts)

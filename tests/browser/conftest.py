@@ -1,0 +1,105 @@
+"""A real Chromium against the real pages, event stream and store. No test waits for the network to be idle."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+from playwright.sync_api import expect as expectation
+
+from tests.browser.call import Call, ServiceProcess
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+NewPage = Callable[..., Page]
+
+expectation.set_options(timeout=10_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium per file. Not per run: the driver's event loop must be gone before a test with its own loop."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"THE PAGES ARE NOT TESTED: none of {', '.join(BROWSERS)} is on PATH. Install chromium.")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[NewPage]:
+    """Makes pages in contexts of their own; fails the test when one of them logs an error that was not expected.
+
+    ``width``, ``height`` and whatever a Playwright context takes; ``may_fail``: requests may be refused here.
+    """
+    contexts: list[BrowserContext] = []
+    wrongs: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        wrongs.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def make(*, width: int = 1280, height: int = 720, may_fail: bool = False, **options: object) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            timezone_id="Europe/Berlin",
+            **options,  # type: ignore[arg-type]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrongs.append(f"uncaught: {error}"))
+        page.on("console", lambda m: wrongs.append(m.text) if m.type == "error" and not may_fail else None)
+        page.on("dialog", dismiss)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not wrongs
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """A page of 1280 x 720."""
+    return new_page()
+
+
+@pytest.fixture(scope="session")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """One service for all tests that leave it alive."""
+    service = ServiceProcess(free_port(), f"sqlite:///{tmp_path_factory.mktemp('store')}/sidecar.db")
+    service.start()
+    yield service
+    service.kill()
+
+
+@pytest.fixture
+def own_service(tmp_path: Path) -> Iterator[ServiceProcess]:
+    """A service that the test may kill."""
+    service = ServiceProcess(free_port(), f"sqlite:///{tmp_path}/sidecar.db")
+    service.start()
+    yield service
+    service.kill()
+
+
+@pytest.fixture
+def call(shared_service: ServiceProcess) -> Call:
+    """A fresh call."""
+    return Call(shared_service)
+
+
+def free_port() -> int:
+    """A port that nobody listens on, a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

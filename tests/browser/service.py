@@ -1,0 +1,173 @@
+"""Pages, event stream and store as the service has them, without telephony; a test appends events by HTTP.
+
+A process of its own, so that a test can kill it: ``python -m tests.browser.service PORT DATABASE_URL [STATUS]``.
+With a STATUS it is a proxy whose service is away: it answers everything with that status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, migrate
+from sidecar.domain.conference import Role
+from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, UtterancePartial
+from sidecar.ports.directory import ForkRequest
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.server import app_keys
+from sidecar.server.pages import add_pages
+from sidecar.server.problems import problems
+from sidecar.server.stream import stream
+from sidecar.server.stream_hub import StreamHub
+
+TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
+    UtterancePartial.type: UtterancePartial,
+    Ping.type: Ping,
+}
+WRITER = web.AppKey("writer", EventWriter)
+
+
+class Fact(msgspec.Struct):
+    """What a test posts: an event's type and data, of a conference, at a moment on its clock."""
+
+    conference: str
+    type: str
+    data: dict[str, Any]
+    at_ms: int
+
+
+async def open_call(request: web.Request) -> web.Response:
+    """A conference (or another participant of one) as a call that fetched its TwiML leaves it."""
+    wish = await request.json()
+    clock = request.app[app_keys.CLOCK]
+    started = clock.now() - timedelta(milliseconds=wish["age_ms"])
+    bound = await request.app[app_keys.DIRECTORY].open_fork(
+        ForkRequest(
+            conference_id=clock.new_id("cnf"),
+            participant_id=clock.new_id("par"),
+            fork_id=clock.new_id("frk"),
+            tenant="default",
+            room=wish["room"],
+            call_sid=clock.new_id("CA"),
+            label=wish["label"],
+            name=wish["name"],
+            role=Role(wish["role"]),
+            token_hash=clock.new_token(),
+            token_expires_at=started + timedelta(seconds=60),
+            now=started,
+        )
+    )
+    return web.json_response(
+        {
+            "conference": bound.conference.id,
+            "participant": bound.participant.id,
+            "fork": bound.fork.id,
+            "call_sid": bound.participant.call_sid,
+            "clock_zero": bound.conference.clock_zero.isoformat(),
+        }
+    )
+
+
+async def append(request: web.Request) -> web.Response:
+    """Store durable events and tell them, as the runtime does; passing ones are told only."""
+    clock = request.app[app_keys.CLOCK]
+    drafts: list[Draft] = []
+    for fact in msgspec.json.decode(await request.read(), type=list[Fact]):
+        data = msgspec.convert(fact.data, TYPES[fact.type])
+        conference = await request.app[app_keys.DIRECTORY].conference(fact.conference)
+        assert conference is not None
+        moment = conference.clock_zero + timedelta(milliseconds=fact.at_ms)
+        if isinstance(data, UtterancePartial | Ping):
+            request.app[app_keys.EVENT_BUS].publish(_passing(conference.id, data, moment))
+        else:
+            drafts.append(Draft(id=clock.new_id("evt"), conference=conference.id, timestamp=moment, data=data))
+    stored = await request.app[WRITER].submit(drafts) if drafts else []
+    return web.json_response([event.seq for event in stored if event is not None])
+
+
+async def lose_store(request: web.Request) -> web.Response:
+    """What a client sees of a store that was set up anew: the same service, another epoch."""
+    log = request.app[app_keys.EVENT_LOG]
+    assert isinstance(log, ForgetfulLog)
+    log.life += "x"
+    return web.json_response({})
+
+
+class ForgetfulLog(SqlEventLog):
+    """The real log with an epoch that a test can change."""
+
+    life = ""
+
+    async def epoch(self) -> str:
+        return await super().epoch() + self.life
+
+
+def _passing(conference: str, data: EventData, moment: datetime) -> Event:
+    return Event(
+        id="", type=data.type, seq=None, timestamp=moment, conference=conference, conference_sid=None,
+        tenant="default", data=data,
+    )  # fmt: skip
+
+
+def build(database_url: str) -> web.Application:
+    """The rooms under test, and the handlers of the test itself."""
+    app = web.Application(middlewares=[problems])
+    app.router.add_get("/v1/stream", stream)
+    app.router.add_post("/test/calls", open_call)
+    app.router.add_post("/test/events", append)
+    app.router.add_post("/test/epoch", lose_store)
+    add_pages(app)
+
+    async def lifespan(app: web.Application) -> AsyncIterator[None]:
+        await migrate(database_url)
+        database, clock, bus = Database(database_url), SystemClock(), EventBus()
+        event_log = ForgetfulLog(database)
+        writer = EventWriter(event_log, bus, clock)
+        app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
+        app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
+        app[app_keys.STREAM_HUB] = StreamHub()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(writer.run(), name="event-writer")
+            yield
+            running.cancel()
+        await database.close()
+
+    async def close_streams(app: web.Application) -> None:
+        await app[app_keys.STREAM_HUB].close_all()
+
+    app.cleanup_ctx.append(lifespan)
+    app.on_shutdown.append(close_streams)
+    return app
+
+
+def build_away(status: int) -> web.Application:
+    """A proxy in front of a service that is not there."""
+    app = web.Application()
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text="away")
+
+    app.router.add_route("*", "/{path:.*}", refuse)
+    return app
+
+
+def main(port: str, database_url: str, status: str = "") -> None:
+    """Serve until killed; says "ready" on standard output when it listens."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    ready: Callable[..., None] = lambda *_: print("ready", flush=True)  # noqa: E731, T201
+    app = build_away(int(status)) if status else build(database_url)
+    web.run_app(app, host="127.0.0.1", port=int(port), print=ready, access_log=None, shutdown_timeout=1.0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
