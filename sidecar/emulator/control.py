@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import msgspec
 from aiohttp import web
-from yarl import URL
 
 from sidecar.emulator.calls import CallOver
 from sidecar.emulator.exchange import Exchange
@@ -15,13 +14,14 @@ from sidecar.emulator.keys import EXCHANGE, RUNS
 from sidecar.emulator.player import CALLED_NUMBER, Run, read_clips, speak_when_ready
 from sidecar.emulator.scenario import Says, ScenarioInvalid, check_absolute, from_json, invalid, json_object
 from sidecar.emulator.state import Call, Conference, Stream
+from sidecar.emulator.urls import request_url
 
 SOURCE = "request body"
 MAX_RUNS = 200  # reports kept; beyond that the oldest finished ones are forgotten
 
 
 class CallOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One call. ``says`` counts from when the call is in a room and streams, at most 5 s after it was placed."""
+    """One call. ``says`` counts from when the call is in a room and streams (at most 5 s after it came in)."""
 
     voice_url: str
     from_: str = msgspec.field(name="from", default="+12025550199")
@@ -151,8 +151,7 @@ def _call_order(body: bytes) -> CallOrder:
 
 def _check_voice_url(text: str) -> None:
     try:
-        url = URL(text)
-        usable = url.scheme in {"http", "https"} and bool(url.host)
+        usable = request_url(text).scheme in {"http", "https"}
     except ValueError:
         usable = False
     if not usable:

@@ -154,7 +154,7 @@ class MediaSocket:
         except UpgradeRedirected:
             text = "The WebSocket upgrade was answered with a redirect; expected 101."
             raise StreamFailed(ErrorNumber.STREAM_HANDSHAKE, text) from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ValueError) as error:  # ValueError: a host name that no resolver takes
             text = f"The WebSocket connection was refused: {type(error).__name__}."
             raise StreamFailed(ErrorNumber.STREAM_REFUSED, text) from None
 
@@ -196,7 +196,8 @@ class MediaSocket:
         """Nothing may come but the close; whatever comes is counted, and the end of it is the stream's end."""
         async for message in ws:
             if message.type is WSMsgType.ERROR:
-                break
+                self._lose("The service broke the WebSocket protocol.", ErrorNumber.STREAM_PROTOCOL)
+                return
             self.unexpected_messages += 1
             if self.unexpected_messages == 1:
                 self._on_unexpected()
@@ -212,9 +213,9 @@ class MediaSocket:
             except asyncio.QueueFull:
                 self.stream.dropped += 1
 
-    def _lose(self, text: str) -> None:
+    def _lose(self, text: str, number: ErrorNumber = ErrorNumber.STREAM_CLOSED_BY_SERVICE) -> None:
         if self._lost is None:
-            self._lost = StreamFailed(ErrorNumber.STREAM_CLOSED_BY_SERVICE, text)
+            self._lost = StreamFailed(number, text)
         self._wake()
 
     def _wake(self) -> None:

@@ -18,7 +18,8 @@ from sidecar.emulator.state import Call, CallStatus, StreamStatus
 from sidecar.emulator.ticker import TICK_S
 from sidecar.speech.wav import AudioUnreadable
 
-READY_TIMEOUT_S = 5.0  # then a caller speaks, streamed or not
+STREAM_TIMEOUT_S = 5.0  # in the room so long, a caller speaks, streamed or not
+ROOM_TIMEOUT_S = 60.0  # dialled so long ago, a caller speaks, wherever the call is
 CALLED_NUMBER = "+12025550100"  # 555-01xx: reserved for fiction
 
 Clips = tuple[tuple[int, bytes], ...]  # ticks from the scenario's zero, mu-law audio
@@ -33,13 +34,36 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class Patience:
+    """When a caller begins to speak: in a room and streamed, or after the time limits. Ask once per beat."""
+
+    def __init__(self, exchange: Exchange, call: Call) -> None:
+        self._exchange, self._call = exchange, call
+        self._called_at = exchange.ticker.tick
+        self._in_room_at: int | None = None
+
+    def is_over(self) -> bool:
+        """May the caller speak now?"""
+        tick = self._exchange.ticker.tick
+        if self._call.over or (tick - self._called_at) * TICK_S >= ROOM_TIMEOUT_S:
+            return True
+        if self._exchange.state.conference_of(self._call.sid) is None:
+            return False
+        if self._in_room_at is None:
+            self._in_room_at = tick
+        if (tick - self._in_room_at) * TICK_S >= STREAM_TIMEOUT_S:
+            return True
+        statuses = [stream.status for stream in self._exchange.state.streams_of(self._call.sid)]
+        return StreamStatus.CONNECTING not in statuses and StreamStatus.LIVE in statuses
+
+
 class Part(msgspec.Struct):
     """One participant's share of a run. ``call`` is None until it is placed; ``begun``: its clips are laid out."""
 
     actor: Actor
     clips: Clips
     call: Call | None = None
-    called_at_tick: int = 0
+    patience: Patience | None = None
     begun: bool = False
 
 
@@ -75,14 +99,6 @@ async def read_clips(says: tuple[Says, ...], recordings: Recordings, source: str
             raise ScenarioInvalid(source, f"{place}[{i}].wav", str(error)) from None
         clips.append((round(said.at / TICK_S), audio))
     return tuple(sorted(clips, key=lambda clip: clip[0]))
-
-
-def is_ready(exchange: Exchange, call: Call) -> bool:
-    """Is the call in a room, and does every stream that was asked for it carry audio, at least one?"""
-    if exchange.state.conference_of(call.sid) is None:
-        return False
-    statuses = [stream.status for stream in exchange.state.streams_of(call.sid)]
-    return StreamStatus.CONNECTING not in statuses and StreamStatus.LIVE in statuses
 
 
 class Run:
@@ -132,6 +148,8 @@ class Run:
             self._error, self.state = error.message, RunState.FAILED
         finally:
             self._hang_up()
+            for part in self._parts:
+                part.clips = ()  # the report stays, the audio need not
 
     def _step(self) -> bool:
         """One look at the clock and the calls; True when the scenario is over. Raises SidecarError if a call failed."""
@@ -143,7 +161,7 @@ class Run:
             return True
         if self._zero is None:
             early = [part for part in self._parts if part.actor.joins_at == 0]
-            if all(self._can_speak(part, tick) for part in early):
+            if not [part for part in early if not _can_speak(part)]:  # asks each of them, every time
                 self._zero = tick + 1
                 self._end = self._zero
                 self.state = RunState.SPEAKING
@@ -151,7 +169,7 @@ class Run:
                     self._begin(part, self._zero)
             return False
         for part in self._parts:
-            if part.call is not None and not part.begun and self._can_speak(part, tick):
+            if part.call is not None and not part.begun and _can_speak(part):
                 self._begin(part, tick + 1)
         spoken = all(part.begun for part in self._parts)
         return spoken and tick >= self._end + round(self._scenario.hang_up_after / TICK_S)
@@ -166,7 +184,7 @@ class Run:
                     to=CALLED_NUMBER,
                     label=part.actor.label,
                 )
-                part.called_at_tick = tick
+                part.patience = Patience(self._exchange, part.call)
 
     def _look_at_calls(self) -> None:
         for part in self._parts:
@@ -177,12 +195,6 @@ class Run:
             conference = self._exchange.state.conference_of(part.call.sid)
             if conference is not None:
                 self._conference_sid = conference.sid
-
-    def _can_speak(self, part: Part, tick: int) -> bool:
-        if part.call is None:
-            return False
-        waited = (tick - part.called_at_tick) * TICK_S >= READY_TIMEOUT_S
-        return waited or part.call.over or is_ready(self._exchange, part.call)
 
     def _begin(self, part: Part, earliest: int) -> None:
         """Lay out all that the participant says; a caller who came late says it late, with the same pauses."""
@@ -200,9 +212,9 @@ class Run:
 
 
 async def speak_when_ready(exchange: Exchange, call: Call, clips: Clips) -> None:
-    """For a single call: its recordings begin when it is in a room and streams, or after READY_TIMEOUT_S."""
-    deadline = exchange.ticker.tick + round(READY_TIMEOUT_S / TICK_S)
-    while not call.over and exchange.ticker.tick < deadline and not is_ready(exchange, call):
+    """For a single call: its recordings begin when it is in a room and streams, or after the time limits."""
+    patience = Patience(exchange, call)
+    while not patience.is_over():
         await exchange.ticker.next()
     if call.over:
         return
@@ -215,6 +227,10 @@ def voice_url(base: str, room: str, actor: Actor) -> str:
     """The voice URL with room, label, name and role in its query; the result is requested and signed as it is."""
     query = {"room": room, "label": actor.label, "name": actor.name, "role": actor.role}
     return str(URL(base).extend_query({key: value for key, value in query.items() if value}))
+
+
+def _can_speak(part: Part) -> bool:
+    return part.patience is not None and part.patience.is_over()
 
 
 def _invented_number(actor: Actor, n: int) -> str:

@@ -40,9 +40,7 @@ class Recordings:
                 if response.status != 200:
                     raise RecordingFailed(f"<Play>: {target.path} answered with status {response.status}.")
                 body = await _limited(response)
-        except ValueError as error:
-            raise RecordingFailed(f"<Play>: the URL cannot be requested: {error}.") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ValueError) as error:
             raise RecordingFailed(f"<Play>: the file could not be reached: {type(error).__name__}.") from None
         except TimeoutError:
             raise RecordingFailed(f"<Play>: no file came within {FETCH_TIMEOUT_S:.0f} s.") from None

@@ -68,7 +68,7 @@ class Webhooks:
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_S):
                 return await self._try(target, method, body, headers)
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ValueError) as error:  # ValueError: a host name that no resolver takes
             text = f"{target.path} could not be reached: {type(error).__name__}."
         except TimeoutError:
             text = f"{target.path} gave no answer within {TOTAL_TIMEOUT_S:.0f} s."

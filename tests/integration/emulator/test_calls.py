@@ -83,10 +83,11 @@ async def test_a_bad_answer_fails_the_call_with_twilios_number(
         assert s.status(call) == "completed"
 
 
-async def test_a_service_that_is_not_there_fails_the_call() -> None:
-    """Twilio's 11200."""
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/voice", f"http://{'a' * 70}.example/"])
+async def test_a_service_that_is_not_there_fails_the_call(url: str) -> None:
+    """Twilio's 11200; also for a name that cannot be looked up."""
     async with small() as s:
-        call = await s.call(voice_url="http://127.0.0.1:1/voice")
+        call = await s.call(voice_url=url)
         await s.call_over(call)
         assert (s.status(call), s.errors()) == ("failed", [11200])
 

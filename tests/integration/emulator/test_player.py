@@ -115,13 +115,24 @@ async def test_without_streams_the_callers_speak_after_the_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that forks later, or never, is no reason to wait for ever."""
-    monkeypatch.setattr(player_module, "READY_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(player_module, "STREAM_TIMEOUT_S", 0.3)
     path = recording(tmp_path / "a.wav", 0.2, 0.1)
     async with small() as s:
         s.service.twiml = lambda asked: f"<Response>{s.service.conference(asked['label'])}</Response>"
         run = await play(s, [{"label": "a", "says": [{"wav": str(path)}]}], hang_up_after=0)
         report = await played(s, run)
         assert (report["state"], report["seconds_spoken"]) == ("ended", 0.2)
+
+
+async def test_a_long_notice_before_the_fork_costs_no_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit for streams begins in the room, not when the caller dials."""
+    monkeypatch.setattr(player_module, "STREAM_TIMEOUT_S", 0.4)
+    path = recording(tmp_path / "a.wav", 0.2, 0.1)
+    async with small() as s:
+        s.service.twiml = f"<Response><Pause/>{s.service.stream()}{s.service.conference()}</Response>"
+        run = await play(s, [{"label": "a", "says": [{"wav": str(path)}]}], hang_up_after=0)
+        await played(s, run)
+        assert read_telephone_audio(path) in s.service.sockets[0].audio()
 
 
 async def test_a_call_that_fails_ends_the_scenario_with_its_reason() -> None:

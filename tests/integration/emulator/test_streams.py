@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from aiohttp import web
@@ -33,6 +34,7 @@ async def stream_with(s: Small, start: str) -> str:
         ("https://media.example/media", 31922),
         ("", 31923),
         ("wss://", 31923),
+        ("wss://" + "a" * 70 + ".example/", 31902),
     ],
 )
 async def test_a_stream_that_cannot_open_is_noted_and_the_call_goes_on(url: str, error: int) -> None:
@@ -94,6 +96,20 @@ async def test_a_service_that_closes_ends_the_stream_not_the_call() -> None:
         assert s.status(call) == "in-progress"
         await s.hang_up(call)
         assert s.service.events("StreamEvent") == ["stream-started", "stream-error"]
+
+
+async def test_a_service_that_breaks_the_protocol_ends_the_stream() -> None:
+    """A message of 5 MB; 31924, and the call goes on."""
+
+    async def flood(ws: web.WebSocketResponse, _: Socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            await ws.send_bytes(bytes(5 * 1024 * 1024))
+
+    async with small() as s:
+        s.service.on_socket = flood
+        call = await stream_with(s, s.service.stream())
+        assert (s.errors(), s.status(call)) == ([31924], "in-progress")
+        await s.hang_up(call)
 
 
 async def test_a_service_that_talks_on_a_fork_is_noted_once() -> None:
