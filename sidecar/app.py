@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
@@ -95,10 +96,8 @@ async def _shut_down(app: web.Application) -> None:
 
 
 def _recogniser(settings: Settings) -> Recogniser:
-    from sidecar.adapters.recognisers.local import LocalRecogniser
-
-    return LocalRecogniser(
-        language=settings.language, model=settings.local_model, workers=settings.local_workers or None
+    return start_local_recogniser(
+        language=settings.language, model_folder=settings.local_model, workers=settings.local_workers or None
     )
 
 
