@@ -153,6 +153,7 @@ class _Reading:
                 known = self.utterances.get(data.id)
                 if known is None or known.revision < data.revision:
                     self.utterances[data.id] = data
+                self._person(data.participant)
             case ev.TranscriptGap(participant=who, from_ms=start, to_ms=end):
                 self.gaps += 1
                 self.gap_ms += end - start

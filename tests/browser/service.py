@@ -29,6 +29,7 @@ from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
 from sidecar.server.stream import stream
 from sidecar.server.stream_hub import StreamHub
+from sidecar.server.twilio.edge import TwilioEdge
 
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
@@ -119,9 +120,10 @@ def _passing(conference: str, data: EventData, moment: datetime) -> Event:
     )  # fmt: skip
 
 
-def build(database_url: str) -> web.Application:
+def build(database_url: str, public_url: str) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
     app = web.Application(middlewares=[problems])
+    app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
     app.router.add_get("/v1/stream", stream)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
@@ -165,7 +167,7 @@ def main(port: str, database_url: str, status: str = "") -> None:
     """Serve until killed; says "ready" on standard output when it listens."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     ready: Callable[..., None] = lambda *_: print("ready", flush=True)  # noqa: E731, T201
-    app = build_away(int(status)) if status else build(database_url)
+    app = build_away(int(status)) if status else build(database_url, f"http://127.0.0.1:{port}")
     web.run_app(app, host="127.0.0.1", port=int(port), print=ready, access_log=None, shutdown_timeout=1.0)
 
 

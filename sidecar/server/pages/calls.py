@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from sidecar.domain.conference import Conference, ConferenceState
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.directory import Directory
-from sidecar.server.app_keys import CLOCK, DIRECTORY
+from sidecar.server.app_keys import CLOCK, DIRECTORY, TWILIO_EDGE
 from sidecar.server.pages.conference_view import room_words
 from sidecar.server.pages.rendering import RENDERER, problem
 
@@ -51,7 +51,7 @@ async def show(request: web.Request) -> web.Response:
         return problem(request, error, title="The calls cannot be read just now", status=503)
     facts = repr([(call.id, call.room, call.state, call.people) for call in calls])
     version = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    page = CallsPage(calls=calls, version=version, voice_url=f"{request.scheme}://{request.host}/twilio/voice")
+    page = CallsPage(calls=calls, version=version, voice_url=request.app[TWILIO_EDGE].url("/twilio/voice"))
     response = request.app[RENDERER].respond("calls.html", page)
     response.headers[hdrs.ETAG] = f'"{version}"'
     return response

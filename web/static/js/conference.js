@@ -112,7 +112,7 @@ function paint() {
     showPeople(store, room);
     showCall(store);
   }
-  byId("empty").hidden = store.lastWordMs > 0 || store.rows.some((row) => row.kind !== "system");
+  byId("empty").hidden = store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();
   announce();
 }

@@ -25,8 +25,6 @@ export class Store {
     this.completed = false;
     this.gaps = 0;
     this.gapMs = 0;
-    this.firstWordMs = Infinity;
-    this.lastWordMs = 0;
     this.changed = { rows: new Set(), people: false, call: false };
   }
 
@@ -93,8 +91,10 @@ export class Store {
     );
   }
 
+  /** From the first word to the last, in finals. */
   get speechMs() {
-    return Math.max(0, this.lastWordMs - Math.min(this.firstWordMs, this.lastWordMs));
+    const spoken = this.rows.filter((row) => row.kind === "utterance" && !row.partial);
+    return spoken.length ? spoken.reduce((last, row) => Math.max(last, row.end_ms), 0) - spoken[0].at_ms : 0;
   }
 
   /** Percent of the conversation per participant, rounded; what is left over 100 is silence. */
@@ -127,8 +127,6 @@ export class Store {
     if (known && !known.partial) this.#talk(known.participant, known.at_ms - known.end_ms);
     this.#put(utterance(id, participant, start_ms, end_ms, text, revision, false));
     this.#talk(participant, end_ms - start_ms);
-    this.firstWordMs = Math.min(this.firstWordMs, start_ms);
-    this.lastWordMs = Math.max(this.lastWordMs, end_ms);
   }
 
   #gap(seq, { participant, from_ms, to_ms, reason }) {

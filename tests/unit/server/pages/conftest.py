@@ -1,0 +1,58 @@
+"""Pages on the real store, through aiohttp's client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
+from sidecar.domain.conference import Conference
+from sidecar.domain.errors import StoreUnavailable
+from sidecar.server import app_keys
+from sidecar.server.pages import add_pages
+from sidecar.server.twilio.edge import TwilioEdge
+from tests.fakes import FakeClock
+
+
+class FlakyDirectory(SqlDirectory):
+    """The real directory, which a test can make unreadable."""
+
+    broken = False
+
+    async def conference(self, id_or_sid: str) -> Conference | None:
+        self._check()
+        return await super().conference(id_or_sid)
+
+    async def conferences(self, *, room: str | None = None, limit: int = 50) -> list[Conference]:
+        self._check()
+        return await super().conferences(room=room, limit=limit)
+
+    def _check(self) -> None:
+        if self.broken:
+            raise StoreUnavailable("The disk is away.", next_step="Look at the disk.")
+
+
+@dataclass
+class Pages:
+    """The pages and what they read."""
+
+    client: TestClient[web.Request, web.Application]
+    directory: FlakyDirectory
+    log: SqlEventLog
+    clock: FakeClock
+
+
+@pytest.fixture
+async def pages(database: Database) -> AsyncIterator[Pages]:
+    """Pages without telephony, behind https://sidecar.example."""
+    app = web.Application()
+    directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
+    app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock
+    app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example", tokens=())
+    add_pages(app)
+    async with TestClient(TestServer(app)) as client:
+        yield Pages(client, directory, log, clock)

@@ -1,0 +1,135 @@
+"""GET /conferences/{id}: the first paint, by either id, and what happens when there is nothing to paint."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sidecar.domain.conference import Role
+from sidecar.domain.events import ConferenceStarted, ParticipantJoined, TranscriptGap, Word
+from sidecar.ports.directory import BoundFork
+from sidecar.wire.sse import Positions
+from tests.facts import draft, open_call, said, utterance
+from tests.unit.server.pages.conftest import Pages
+
+
+async def a_call(pages: Pages, *, lines: int = 1, text: str = "Good morning.") -> BoundFork:
+    """Ana on a call that has started, with some lines."""
+    bound = await open_call(pages.directory)
+    conference, who = bound.conference.id, bound.participant
+    joined = ParticipantJoined(
+        participant=who.id, call_sid=who.call_sid, label="agent", name="Ana", role=Role.AGENT, at_ms=0
+    )
+    facts = [draft(conference, joined), draft(conference, ConferenceStarted(room="support", conference_sid=None))]
+    await pages.log.append([*facts, *(said(bound, n, text=f"{text} {n}") for n in range(lines))])
+    return bound
+
+
+async def html_of(pages: Pages, id_: str) -> str:
+    answer = await pages.client.get(f"/conferences/{id_}")
+    assert answer.status == 200
+    return await answer.text()
+
+
+def history(html: str) -> dict[str, Any]:
+    """What the page's script starts from."""
+    found = re.search(r'<script type="application/json" id="history">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    result: dict[str, Any] = json.loads(found[1])
+    return result
+
+
+async def test_the_first_paint_holds_the_lines_and_the_position_behind_them(pages: Pages) -> None:
+    bound = await a_call(pages, lines=3)
+    html = await html_of(pages, bound.conference.id)
+    assert "Good morning. 2" in html
+    embedded = history(html)
+    assert [event["seq"] for event in embedded["events"]] == [1, 2, 3, 4, 5]
+    position = Positions.parse(embedded["position"])
+    assert position == Positions(await pages.log.epoch(), {bound.conference.id: 5})
+
+
+async def test_a_history_longer_than_one_read_is_complete_and_painted_at_its_end(pages: Pages) -> None:
+    bound = await a_call(pages, lines=1200)
+    html = await html_of(pages, bound.conference.id)
+    assert [event["seq"] for event in history(html)["events"]] == list(range(1, 1203))
+    painted = re.findall(r'<p class="text" dir="auto" data-slot="text">Good morning. (\d+)</p>', html)
+    assert [int(n) for n in painted] == list(range(900, 1200))
+
+
+async def test_the_provider_s_id_leads_to_the_same_page(pages: Pages) -> None:
+    bound = await a_call(pages)
+    await pages.directory.bind_conference(bound.conference.id, "CF" + "1" * 32)
+    assert history(await html_of(pages, "CF" + "1" * 32))["conference"]["id"] == bound.conference.id
+
+
+async def test_an_unknown_call_is_a_404_page_with_a_next_step(pages: Pages) -> None:
+    answer = await pages.client.get("/conferences/cnf_<b>")
+    html = await answer.text()
+    assert answer.status == 404
+    assert "No conference has the id cnf_&lt;b&gt;." in html
+    assert "pick the call from the list" in html
+    assert "not_found" in html
+
+
+async def test_a_store_that_cannot_be_read_is_a_503_page_that_says_when_to_try_again(pages: Pages) -> None:
+    pages.directory.broken = True
+    answer = await pages.client.get("/conferences/cnf_1")
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "2"
+    assert "The disk is away." in await answer.text()
+
+
+async def test_pages_carry_a_strict_policy_errors_included(pages: Pages) -> None:
+    bound = await a_call(pages)
+    for path in (f"/conferences/{bound.conference.id}", "/conferences/nothing", "/"):
+        headers = (await pages.client.get(path)).headers
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'self'; object-src 'none'; base-uri 'none'")
+        assert "frame-ancestors 'none'" in policy
+        assert "require-trusted-types-for 'script'" in policy
+        assert "unsafe" not in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "same-origin"
+
+
+async def test_nothing_on_the_page_is_inline_so_that_the_policy_holds(pages: Pages) -> None:
+    html = await html_of(pages, (await a_call(pages)).conference.id)
+    assert not re.search(r"<script(?![^>]*(src=|application/json))", html)
+    assert not re.search(r"<style|\sstyle=|\son\w+=", html)
+
+
+async def test_hostile_speech_stays_inside_its_elements(pages: Pages) -> None:
+    bound = await a_call(pages, text="</script><script>alert(1)</script>")
+    html = await html_of(pages, bound.conference.id)
+    assert "<script>alert" not in html
+    assert history(html)["events"][2]["data"]["text"] == "</script><script>alert(1)</script> 0"
+
+
+async def test_word_times_are_left_out_of_the_embedded_history(pages: Pages) -> None:
+    bound = await a_call(pages, lines=0)
+    line = utterance(bound, 7)
+    words = [Word("hello", 0, 400)]
+    with_words = type(line)(**{name: getattr(line, name) for name in line.__struct_fields__} | {"words": words})
+    await pages.log.append([draft(bound.conference.id, with_words)])
+    embedded = history(await html_of(pages, bound.conference.id))
+    assert embedded["events"][-1]["data"]["words"] == []
+
+
+async def test_a_gap_is_painted_with_whose_when_and_why(pages: Pages) -> None:
+    bound = await a_call(pages)
+    gap = TranscriptGap(
+        participant=bound.participant.id, fork=bound.fork.id, from_ms=21_000, to_ms=25_000, reason="service_restarted"
+    )
+    await pages.log.append([draft(bound.conference.id, gap)])
+    text = re.sub(r"<[^>]+>", "", await html_of(pages, bound.conference.id))
+    assert "4 s of Ana not transcribed, 00:21 to 00:25: service restarted" in text
+
+
+async def test_somebody_who_has_not_joined_yet_is_named_from_the_roster(pages: Pages) -> None:
+    bound = await open_call(pages.directory)
+    html = await html_of(pages, bound.conference.id)
+    assert '<h1 id="heading" title="Ana">Ana</h1>' in html
+    assert "agent · joining" in html
+    assert "Waiting for the first words." in html

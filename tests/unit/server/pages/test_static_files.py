@@ -1,0 +1,75 @@
+"""Static files: kept for good under their fingerprint, never guessed at."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from sidecar.server.pages.static_files import StaticFiles
+from tests.unit.server.pages.conftest import Pages
+
+
+async def style_url(pages: Pages) -> str:
+    """The address that the page itself uses."""
+    html = await (await pages.client.get("/")).text()
+    found = re.search(r'href="(/static/\w+/css/tokens\.css)"', html)
+    assert found is not None
+    return found[1]
+
+
+async def test_a_file_under_its_fingerprint_is_immutable_and_typed(pages: Pages) -> None:
+    answer = await pages.client.get(await style_url(pages))
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert answer.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_under_another_fingerprint_the_present_file_is_served_and_not_kept(pages: Pages) -> None:
+    answer = await pages.client.get("/static/0ld0ld0ld0ld/css/tokens.css")
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["css/nothing.css", "../templates/base.html", "..%2Ftemplates%2Fbase.html", "%00"])
+async def test_what_is_not_a_static_file_is_not_found(pages: Pages, path: str) -> None:
+    assert (await pages.client.get(f"/static/x/{path}")).status == 404
+
+
+async def test_text_is_packed_for_those_who_take_it_and_fonts_are_not(pages: Pages) -> None:
+    base = (await style_url(pages)).removesuffix("css/tokens.css")
+    packed = await pages.client.get(base + "css/tokens.css", headers={"Accept-Encoding": "gzip"})
+    plain = await pages.client.get(base + "css/tokens.css", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert packed.headers["Vary"] == "Accept-Encoding"
+    assert "Content-Encoding" not in plain.headers
+    assert await packed.read() == await plain.read()
+    font = await pages.client.get(base + "fonts/inter-latin-variable.woff2")
+    assert font.content_type == "font/woff2"
+    assert "Content-Encoding" not in font.headers
+
+
+def test_the_fingerprint_changes_with_any_file(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("1")
+    before = StaticFiles.load(tmp_path)
+    (tmp_path / "a.js").write_text("2")
+    assert StaticFiles.load(tmp_path).version != before.version
+    assert before.url("a.js") == f"/static/{before.version}/a.js"
+
+
+def test_a_file_of_unlisted_type_and_an_address_of_nothing_are_mistakes_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("1")
+    with pytest.raises(KeyError):
+        StaticFiles.load(tmp_path).url("b.js")
+    (tmp_path / "a.exe").write_text("1")
+    with pytest.raises(KeyError):
+        StaticFiles.load(tmp_path)
+
+
+def test_the_scripts_and_styles_of_a_live_page_stay_under_60_kb_packed() -> None:
+    web = Path(__file__).parents[4] / "web" / "static"
+    files = [path for path in web.rglob("*") if path.suffix in {".js", ".css", ".svg"}]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) < 60_000
