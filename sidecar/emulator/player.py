@@ -22,6 +22,13 @@ STREAM_TIMEOUT_S = 5.0  # in the room so long, a caller speaks, streamed or not
 ROOM_TIMEOUT_S = 60.0  # dialled so long ago, a caller speaks, wherever the call is
 CALLED_NUMBER = "+12025550100"  # 555-01xx: reserved for fiction
 
+
+class ParticipantLost(SidecarError):
+    """A call of the scenario failed, so it cannot be played to its end; the message holds Twilio's number."""
+
+    code = "scenario_participant_lost"
+
+
 Clips = tuple[tuple[int, bytes], ...]  # ticks from the scenario's zero, mu-law audio
 
 
@@ -115,6 +122,7 @@ class Run:
         self._end = 0
         self._conference_sid: str | None = None
         self._total_ticks = max(_length(part.clips) for part in self._parts)
+        self._spoken_ticks: int | None = None  # how far it came, once it is over
 
     @property
     def over(self) -> bool:
@@ -123,8 +131,7 @@ class Run:
 
     def report(self) -> Report:
         """Where it stands."""
-        total = max(self._total_ticks, self._end - self._zero if self._zero is not None else 0)
-        spoken = 0 if self._zero is None else min(total, max(0, self._exchange.ticker.tick - self._zero))
+        spoken = self._spoken() if self._spoken_ticks is None else self._spoken_ticks
         calls = [CallReport(p.call.sid, p.actor.label, p.call.status.value) for p in self._parts if p.call is not None]
         return Report(
             id=self.id,
@@ -134,25 +141,33 @@ class Run:
             error=self._error,
             calls=calls,
             conference_sid=self._conference_sid,
-            seconds_spoken=round(spoken * TICK_S, 2),
-            seconds_total=round(total * TICK_S, 2),
+            seconds_spoken=round(min(spoken, self._total_ticks) * TICK_S, 2),
+            seconds_total=round(self._total_ticks * TICK_S, 2),
         )
 
     async def play(self) -> None:
         """From the first call to the last hang-up. A failed call ends it; that is told in the report."""
+        outcome = RunState.FAILED
         try:
             while not self._step():
                 await self._exchange.ticker.next()
-            self.state = RunState.ENDED
-        except SidecarError as error:
-            self._error, self.state = error.message, RunState.FAILED
+            outcome = RunState.ENDED
+        except ParticipantLost as error:
+            self._error = error.message
         finally:
-            self._hang_up()
+            self._spoken_ticks = self._spoken()
             for part in self._parts:
                 part.clips = ()  # the report stays, the audio need not
+            self._hang_up()
+        while not all(part.call is None or part.call.over for part in self._parts):
+            await self._exchange.ticker.next()
+        self.state = outcome
+
+    def _spoken(self) -> int:
+        return 0 if self._zero is None else max(0, self._exchange.ticker.tick - self._zero)
 
     def _step(self) -> bool:
-        """One look at the clock and the calls; True when the scenario is over. Raises SidecarError if a call failed."""
+        """One look at the clock and the calls; True when the scenario is over. Raises ParticipantLost."""
         tick = self._exchange.ticker.tick
         self._place_due_calls(tick)
         self._look_at_calls()
@@ -191,7 +206,8 @@ class Run:
             if part.call is None:
                 continue
             if part.call.status is CallStatus.FAILED:
-                raise SidecarError(f"The call of {part.actor.label} failed: {part.call.failure or 'unknown reason'}")
+                reason = part.call.failure or "the emulator failed; its log says where"
+                raise ParticipantLost(f"The call of {part.actor.label} failed: {reason}")
             conference = self._exchange.state.conference_of(part.call.sid)
             if conference is not None:
                 self._conference_sid = conference.sid
@@ -204,6 +220,7 @@ class Run:
         origin = max(self._zero, earliest - part.clips[0][0])
         for at, audio in part.clips:
             self._end = max(self._end, self._exchange.calls.say(part.call.sid, audio, origin + at))
+        self._total_ticks = max(self._total_ticks, self._end - self._zero)
 
     def _hang_up(self) -> None:
         for part in self._parts:

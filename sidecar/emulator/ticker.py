@@ -12,6 +12,8 @@ from sidecar.emulator.frames import FRAME_MS
 TICK_S = FRAME_MS / 1000
 # After a longer standstill (a suspended laptop) the ticks in between are never played: a hole, not a flood.
 MAX_CATCH_UP_TICKS = 500
+# uvloop's timers have whole milliseconds and may fire early; waking too soon would spin until the tick is due.
+TIMER_MARGIN_S = 0.001
 TICKS_PER_BREATH = 10  # while catching up, let the senders run after so many
 
 _log = structlog.get_logger()
@@ -53,7 +55,7 @@ class Ticker:
                     await asyncio.sleep(0)
             self._beat.set()  # wakes who waits now, and only them
             self._beat.clear()
-            await asyncio.sleep(max(0.0, origin + (self.tick + 1) * TICK_S - loop.time()))
+            await asyncio.sleep(max(0.0, origin + (self.tick + 1) * TICK_S - loop.time()) + TIMER_MARGIN_S)
 
     async def reach(self, tick: int) -> None:
         """Wait until that tick has been played."""

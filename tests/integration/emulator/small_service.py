@@ -104,7 +104,7 @@ class SmallService:
         form = {key: str(value) for key, value in (await request.post()).items()}
         if not self._signed(request, form):
             return web.Response(status=403)
-        self.callbacks.append(form)
+        self.callbacks.append({**dict(request.query), **form})
         return web.Response(status=self.callback_status)
 
     async def _media(self, request: web.Request) -> web.StreamResponse:

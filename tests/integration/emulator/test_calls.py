@@ -42,12 +42,11 @@ async def test_frames_are_numbered_without_a_hole_and_in_real_time() -> None:
     """sequenceNumber and chunk count up from the start; timestamps are 20 ms apart; a second brings 50 frames."""
     async with small() as s:
         s.service.twiml = f"<Response>{s.service.stream()}{s.service.conference()}</Response>"
-        call = await s.call()
-        await s.until(lambda: bool(s.service.sockets) and bool(s.service.sockets[0].media))
         loop = asyncio.get_running_loop()
-        begin, before = loop.time(), len(s.service.sockets[0].media)
-        await s.until(lambda: len(s.service.sockets[0].media) >= before + 50)
-        assert 0.8 < loop.time() - begin < 1.4
+        begin = loop.time()
+        call = await s.call()
+        await s.until(lambda: bool(s.service.sockets) and len(s.service.sockets[0].media) >= 50)
+        assert 0.95 < loop.time() - begin < 5
         await s.hang_up(call)
         media = s.service.sockets[0].media
         assert [f["sequenceNumber"] for f in media] == [str(n + 2) for n in range(len(media))]
@@ -191,7 +190,7 @@ async def test_say_and_pause_take_their_time() -> None:
         begin = asyncio.get_running_loop().time()
         call = await s.call()
         await s.call_over(call)
-        assert 1.9 < asyncio.get_running_loop().time() - begin < 3.0
+        assert 1.9 < asyncio.get_running_loop().time() - begin < 6
 
 
 def wav(samples: int) -> bytes:
@@ -276,6 +275,17 @@ async def test_callbacks_that_fail_are_noted_and_stop_nothing() -> None:
         assert s.service.events("SequenceNumber") == ["1", "2", "3"]
         assert s.errors() == [11217, 11217, 11217]
         assert s.status(call) == "completed"
+
+
+async def test_a_callback_by_get_carries_its_fields_in_the_query() -> None:
+    """And is signed over the whole URL."""
+    async with small() as s:
+        s.service.twiml = f"<Response>{s.service.conference(statusCallbackMethod='GET')}</Response>"
+        call = await s.call()
+        await s.in_room(call)
+        await s.hang_up(call)
+        assert s.service.events("StatusCallbackEvent") == ["participant-join", "participant-leave", "conference-end"]
+        assert (s.service.refused, s.errors()) == (0, [])
 
 
 async def test_a_call_hung_up_before_it_began_is_over() -> None:

@@ -156,6 +156,7 @@ async def test_a_scenario_is_over_when_the_service_hangs_everybody_up(tmp_path: 
         run = await play(s, [{"label": "a", "says": [{"wav": str(path)}]}])
         report = await played(s, run)
         assert (report["state"], report["seconds_total"]) == ("ended", 60.0)
+        assert report["seconds_spoken"] < 5
 
 
 async def test_a_single_call_speaks_when_it_streams(tmp_path: Path) -> None:

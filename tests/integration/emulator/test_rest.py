@@ -130,6 +130,10 @@ async def test_refusals_carry_twilios_numbers() -> None:
         assert await refused(client.calls(live).streams.create_async(url="http://media.example/")) == (400, 31922)
         assert await refused(client.calls(live).streams.create_async(url=wss, track="all")) == (400, 31941)
         assert await refused(client.calls(live).streams.create_async(url="")) == (400, 20001)
+        post = {"url": wss, "status_callback": "https://h.example/", "status_callback_method": "PUT"}
+        assert await refused(client.calls(live).streams.create_async(**post)) == (400, 20001)
+        started = await client.calls(live).streams.create_async(url=s.service.base.replace("http", "ws") + "/media")
+        assert await refused(client.calls(live).streams(started.sid).update_async(status="paused")) == (400, 20001)
         assert await refused(client.calls(live).streams("none").update_async(status="stopped")) == (404, 20404)
         assert await refused(client.calls(live).recordings.create_async()) == (404, 20404)
         await s.hang_up(live)

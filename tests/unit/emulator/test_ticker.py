@@ -34,7 +34,7 @@ async def test_ticks_keep_real_time_through_a_hiccup() -> None:
         await ticker.reach(40)
         took = asyncio.get_running_loop().time() - begin
     assert heard == list(range(1, len(heard) + 1))
-    assert 40 * TICK_S <= took < 40 * TICK_S + 0.5
+    assert 40 * TICK_S <= took < 40 * TICK_S + 2
 
 
 async def test_a_long_standstill_is_skipped_not_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
