@@ -21,9 +21,9 @@ _LOOP = re.compile(r"\b((?:[\w']+\W+){2,7}[\w']+)(?:\W+\1\b){3,}", re.IGNORECASE
 
 
 def without_hallucination(text: str) -> str:
-    """The text without what nobody said; empty when nothing is left."""
+    """The text without what nobody said; empty when no English letter or digit is left (music notes, a lone sign)."""
     text = text.strip()
-    if text == _CLICK or _CREDITS.fullmatch(text) or not any(c.isalnum() for c in text):
+    if text == _CLICK or _CREDITS.fullmatch(text) or not any(c.isalnum() and c.isascii() for c in text):
         return ""
     return _LOOP.sub(_once, _LONG_LETTER.sub(r"\1", text))
 

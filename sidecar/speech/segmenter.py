@@ -32,10 +32,11 @@ SHORT_SPEECH_MS = 3_000
 # Partials: the first when there is a word to show, then at this interval while somebody is heard.
 FIRST_PARTIAL_MS = 400
 PARTIAL_EVERY_MS = 500
-# A pause this long inside a segment is a place where its text may be split without cutting a word.
-SHORT_PAUSE_MS = 100
+# A pause this long inside a segment is a place where a partial's audio may be divided: at 100 ms, words were lost.
+PAUSE_MS = 160
 # Somebody who does not stop is cut at the next short pause, and in the end at the quietest moment since.
 CUT_AFTER_MS = 15_000
+CUT_PAUSE_MS = 100
 CUT_AT_MS = 18_000
 _QUIET_FRAMES = 3  # the quietest moment is this many frames long
 
@@ -52,7 +53,7 @@ class SpeechBegan:
 class PartialDue:
     """All audio of the open segment so far, with the margin before it.
 
-    ``end_ms``: its last voiced frame. ``pause_at``: byte offset of the latest short pause inside it, 0 if none yet.
+    ``end_ms``: its last voiced frame. ``pause_at``: byte offset of the middle of its latest PAUSE_MS, 0 if none yet.
     ``paused``: nobody is heard for AFTER_MS; unless speech goes on, the segment will end with exactly this audio.
     """
 
@@ -133,11 +134,11 @@ class Segmenter:
         if voiced:
             self._last_voiced = self._now
         pause, length = self._now - self._last_voiced, self._now - self._start
-        if pause == SHORT_PAUSE_MS:
-            self._pause_at = len(self._audio) - SHORT_PAUSE_MS // 2 * g711.BYTES_PER_MS
+        if pause == PAUSE_MS:
+            self._pause_at = len(self._audio) - PAUSE_MS // 2 * g711.BYTES_PER_MS
         if pause >= (HANG_SHORT_MS if self._last_voiced - self._start < SHORT_SPEECH_MS else HANG_MS):
             events.append(self._end(len(self._audio) - (pause - AFTER_MS) * g711.BYTES_PER_MS))
-        elif length >= CUT_AFTER_MS and pause >= SHORT_PAUSE_MS:
+        elif length >= CUT_AFTER_MS and pause >= CUT_PAUSE_MS:
             events.append(self._end(len(self._audio)))
         elif length >= CUT_AT_MS:
             self._cut(events)

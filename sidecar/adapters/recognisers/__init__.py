@@ -1,0 +1,1 @@
+"""Engines that turn a participant's audio into text."""
