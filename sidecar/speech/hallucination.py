@@ -17,7 +17,7 @@ _CREDITS = re.compile(r"(thanks|thank you) for watching\W*", re.IGNORECASE)
 _LONG_LETTER = re.compile(r"([^\W\d_])\1{3,}", re.IGNORECASE)
 # A decoder that runs in circles: three to eight words, four times or more in a row, is kept once. Two words are not
 # enough: people do say "thank you" four times.
-_LOOP = re.compile(r"\b((?:[\w']+\W+){2,7}[\w']+)(?:\W+\1\b){3,}", re.IGNORECASE)
+_LOOP = re.compile(r"\b((?:[\w']+\W+){2,7}?[\w']+)(?:\W+\1\b){3,}", re.IGNORECASE)
 
 
 def without_hallucination(text: str) -> str:

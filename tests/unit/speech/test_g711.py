@@ -20,7 +20,7 @@ def test_agrees_with_the_reference_codec_on_every_sample_and_every_code() -> Non
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         audioop = pytest.importorskip(
-            "audioop", reason="audioop left Python with 3.13; there is nothing to compare with"
+            "audioop", reason="optional: audioop left Python with 3.13, there is nothing to compare with"
         )
     assert g711.encode(ALL_SAMPLES) == audioop.lin2ulaw(ALL_SAMPLES.tobytes(), 2)
     assert g711.decode(ALL_CODES).tobytes() == audioop.ulaw2lin(ALL_CODES, 2)
