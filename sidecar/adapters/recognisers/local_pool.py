@@ -66,6 +66,7 @@ class PoolCounts:
     finals_refused: int = 0
     jobs_failed: int = 0
     cpu_seconds: float = 0.0
+    running: int = 0  # workers that have a job now
     waiting_ms: int = 0  # audio of the finals that wait now: how far the transcript may be behind
 
 
@@ -102,7 +103,7 @@ class LocalPool:
     def submit_final(self, job: Job) -> bool:
         """Queue behind other finals and before all partials. False: refused, too much audio waits already."""
         with self._changed:
-            if self._closed or self.counts.waiting_ms + job.audio_ms > MAX_WAITING_MS:
+            if self._closed or not self._has_room(job):
                 job.state = "gone"
                 self.counts.finals_refused += 1
                 return False
@@ -122,10 +123,12 @@ class LocalPool:
     def promote(self, partial: Job) -> bool:
         """Treat a partial as a final from now on: its audio turned out to be the whole segment.
 
-        False: it is gone or failed, submit a final instead.
+        False: it is gone or failed, or there is no room for it as a final; submit a final instead.
         """
         with self._changed:
             if partial.state == "waiting":
+                if not self._has_room(partial):
+                    return False
                 del self._partials[partial.stream]
                 self._queue_final(partial)
             return partial.state in ("waiting", "running", "done")
@@ -161,6 +164,9 @@ class LocalPool:
                 thread.join(JOIN_SECONDS)
             if thread.is_alive():
                 log.warning("recogniser_thread_left_behind", thread=thread.name)
+
+    def _has_room(self, job: Job) -> bool:
+        return self.counts.waiting_ms + job.audio_ms <= MAX_WAITING_MS
 
     def _queue_final(self, job: Job) -> None:
         self._finals.append(job)
@@ -198,10 +204,12 @@ class LocalPool:
                 job.state = outcome
                 self.counts.cpu_seconds += time.thread_time() - started
                 self.counts.jobs_failed += outcome == "failed"
+            job.deliver(job)
+            with self._changed:
+                self.counts.running -= 1
                 if is_partial:
                     self._partial_running.discard(job.stream)
                     self._changed.notify()  # a newer partial of that stream may have waited for this one
-            job.deliver(job)
         if model is not None:
             model.close()
 
@@ -212,6 +220,11 @@ class LocalPool:
         self._unavailable = None
         return model
 
+    def _given(self, job: Job) -> Job:
+        job.state = "running"
+        self.counts.running += 1
+        return job
+
     def _take(self) -> tuple[Job, bool] | None:
         """The next job and whether it came as a partial; None when the pool is closed."""
         with self._changed:
@@ -219,13 +232,11 @@ class LocalPool:
                 if self._finals:
                     job = self._finals.popleft()
                     self.counts.waiting_ms -= job.audio_ms
-                    job.state = "running"
-                    return job, False
+                    return self._given(job), False
                 for stream, job in self._partials.items():
                     if stream not in self._partial_running:
                         del self._partials[stream]
                         self._partial_running.add(stream)
-                        job.state = "running"
-                        return job, True
+                        return self._given(job), True
                 self._changed.wait()
             return None
