@@ -9,7 +9,7 @@ from tests.browser.conftest import NewPage
 
 
 def test_an_empty_list_offers_the_webhook_address_and_fills_by_itself(
-    new_page: NewPage, own_service: ServiceProcess
+    own_service: ServiceProcess, new_page: NewPage
 ) -> None:
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(own_service.url)

@@ -64,6 +64,13 @@ def test_events_that_come_twice_change_nothing(page: Page, shared_service: Servi
     assert read(page, shared_service, case, twice=True) == case["expect"]
 
 
+def test_a_type_of_a_later_version_is_passed_over(page: Page, shared_service: ServiceProcess) -> None:
+    case = json.loads((GOLDEN / "order_of_speech.json").read_text())
+    later = {"type": "note.added", "seq": 7, "timestamp": "2026-11-01T12:41:20Z", "data": {"text": "call back"}}
+    case["events"].append(later)
+    assert read(page, shared_service, case) == case["expect"] | {"seq": 7}
+
+
 def partial(text: str, **changes: Any) -> dict[str, Any]:
     data = {"id": "utt_p", "participant": "par_a", "start_ms": 5000, "end_ms": 6000, "text": text, "lag_ms": 1}
     return {"type": "utterance.partial", "seq": None, "timestamp": "2026-11-01T12:41:06Z", "data": data | changes}

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
-
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
 from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
@@ -293,6 +291,8 @@ def _history(
     }
 
 
-def _slim(data: ev.EventData) -> ev.EventData:
-    """Without word times, which the page does not show and which are most of the bytes."""
-    return msgspec.structs.replace(data, words=[]) if isinstance(data, ev.UtteranceFinal) else data
+def _slim(data: ev.EventData) -> ev.EventData | dict[str, Any]:
+    """Of utterances, most of a long history, only what the page shows."""
+    if isinstance(data, ev.UtteranceFinal):
+        return {name: getattr(data, name) for name in ("id", "participant", "revision", "start_ms", "end_ms", "text")}
+    return data

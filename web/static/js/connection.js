@@ -31,8 +31,7 @@ export class Connection {
 
   /** lag_ms of a partial or final: from the end of the speech to its text. Smoothed, so that the pill stays calm. */
   heard(lagMs) {
-    const fresh = performance.now() - this.lagAt < LAG_KEPT_MS && this.lagMs !== null;
-    this.lagMs = fresh ? this.lagMs + 0.3 * (lagMs - this.lagMs) : lagMs;
+    this.lagMs = this.#lagIsFresh() ? this.lagMs + 0.3 * (lagMs - this.lagMs) : lagMs;
     this.lagAt = performance.now();
   }
 
@@ -41,6 +40,7 @@ export class Connection {
     const [state, words] = this.#words();
     if (this.pill.dataset.state !== state) this.pill.dataset.state = state;
     setText(slot(this.pill, "words"), words);
+    this.pill.toggleAttribute("data-hearing", state === "live" && this.#lagIsFresh());
     const down = !this.ended && (this.stream.phase !== "open" || !navigator.onLine);
     document.body.toggleAttribute("data-stalled", down);
     const downFor = down ? performance.now() - this.stream.downSince : 0;
@@ -50,6 +50,10 @@ export class Connection {
     if (grave !== this.wasDown) this.announce(grave ? "Connection lost" : "Live again");
     this.wasDown = grave;
     this.#favicon(this.ended ? "quiet" : grave ? "lost" : down ? null : "live");
+  }
+
+  #lagIsFresh() {
+    return this.lagMs !== null && performance.now() - this.lagAt < LAG_KEPT_MS;
   }
 
   #words() {
@@ -66,7 +70,7 @@ export class Connection {
     }
     this.wasOpen = true;
     if (this.unsaved > 0) return ["warn", `${counted(this.unsaved, "line", "lines")} waiting to be stored`];
-    if (this.lagMs === null || performance.now() - this.lagAt > LAG_KEPT_MS) return ["live", "Live"];
+    if (!this.#lagIsFresh()) return ["live", "Live"];
     if (this.lagMs > AMBER_MS) return [this.lagMs > RED_MS ? "bad" : "warn", `${seconds(this.lagMs)} behind`];
     return ["live", `Live · ${seconds(this.lagMs)}`];
   }

@@ -61,12 +61,12 @@ export class Follow {
 
   #scrolled() {
     const { scrollTop } = this.scroller;
-    const up = scrollTop < this.top;
-    if (up && this.#distance > AT_BOTTOM_PX) this.set(false);
+    const down = scrollTop > this.top;
+    if (scrollTop < this.top && this.#distance > AT_BOTTOM_PX) this.set(false);
     this.top = scrollTop;
     if (scrollTop < NEAR_EDGE_PX) this.onEdge(-1);
     else if (this.#distance < NEAR_EDGE_PX) this.onEdge(1);
-    if (!up && this.#distance <= AT_BOTTOM_PX && document.getSelection().isCollapsed) this.set(true);
+    if (down && this.#distance <= AT_BOTTOM_PX && document.getSelection().isCollapsed) this.set(true);
   }
 
   #rowInView() {

@@ -9,7 +9,7 @@ from tests.unit.server.pages.conftest import Pages
 
 async def test_an_empty_list_says_how_to_make_the_first_call_appear(pages: Pages) -> None:
     html = await (await pages.client.get("/")).text()
-    assert "Waiting for calls" in html
+    assert "No calls yet" in html
     assert "<code>https://sidecar.example/twilio/voice</code>" in html
     assert "<table" not in html
 

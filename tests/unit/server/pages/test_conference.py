@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from sidecar.domain.conference import Role
-from sidecar.domain.events import ConferenceStarted, ParticipantJoined, TranscriptGap, Word
+from sidecar.domain.events import ConferenceStarted, ParticipantJoined, TranscriptGap
 from sidecar.ports.directory import BoundFork
 from sidecar.wire.sse import Positions
-from tests.facts import draft, open_call, said, utterance
+from tests.facts import draft, open_call, said
 from tests.unit.server.pages.conftest import Pages
 
 
@@ -107,14 +107,11 @@ async def test_hostile_speech_stays_inside_its_elements(pages: Pages) -> None:
     assert history(html)["events"][2]["data"]["text"] == "</script><script>alert(1)</script> 0"
 
 
-async def test_word_times_are_left_out_of_the_embedded_history(pages: Pages) -> None:
+async def test_of_an_utterance_only_what_is_shown_is_embedded(pages: Pages) -> None:
     bound = await a_call(pages, lines=0)
-    line = utterance(bound, 7)
-    words = [Word("hello", 0, 400)]
-    with_words = type(line)(**{name: getattr(line, name) for name in line.__struct_fields__} | {"words": words})
-    await pages.log.append([draft(bound.conference.id, with_words)])
+    await pages.log.append([said(bound, 7)])
     embedded = history(await html_of(pages, bound.conference.id))
-    assert embedded["events"][-1]["data"]["words"] == []
+    assert set(embedded["events"][-1]["data"]) == {"id", "participant", "revision", "start_ms", "end_ms", "text"}
 
 
 async def test_a_gap_is_painted_with_whose_when_and_why(pages: Pages) -> None:
