@@ -130,7 +130,7 @@ class FakeTelephony:
     async def status(self, conference_sid: str) -> ConferenceStatus:
         """In progress until ``over`` is set."""
         self._maybe_fail()
-        return ConferenceStatus(in_progress=not self.over, ended_at=self.ended_at)
+        return ConferenceStatus(in_progress=not self.over, started=not self.over, ended_at=self.ended_at)
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
         """Who is present."""

@@ -63,7 +63,7 @@ class TwilioTelephony:
                 return ConferenceStatus(in_progress=False)
             raise
         if fetched.status in IN_PROGRESS:
-            return ConferenceStatus(in_progress=True)
+            return ConferenceStatus(in_progress=True, started=fetched.status == "in-progress")
         return ConferenceStatus(in_progress=False, ended_at=fetched.date_updated)
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:

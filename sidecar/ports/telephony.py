@@ -19,9 +19,13 @@ class LiveParticipant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConferenceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``ended_at``: when a conference that is over ended, if the provider knows (UTC)."""
+    """``in_progress``: it is not over. ``started``: it is past waiting for its second member.
+
+    ``ended_at``: when a conference that is over ended, if the provider knows (UTC).
+    """
 
     in_progress: bool
+    started: bool = False
     ended_at: datetime | None = None
 
 

@@ -28,7 +28,7 @@ from sidecar.ports.directory import BoundFork, Directory
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
-from sidecar.runtime.fork_session import EndReason, ForkSession, LostStream
+from sidecar.runtime.fork_session import FINAL, EndReason, ForkSession, LostStream
 from sidecar.runtime.recorder import Recorder
 from sidecar.runtime.recovery import REOPEN_BACKOFF_S, Findings, StreamReopener, inquire
 
@@ -65,6 +65,7 @@ class ConferenceSession:
         self._tasks: asyncio.TaskGroup | None = None
         self._lock = asyncio.Lock()  # one fact of this conference at a time
         self._live: dict[str, ForkSession] = {}
+        self._forks: set[asyncio.Task[None]] = set()  # streams until their last words are final
         self._lost: dict[str, LostStream] = {}
         self._rebound: dict[str, asyncio.Event] = {}
         self._running = asyncio.Event()
@@ -141,7 +142,7 @@ class ConferenceSession:
         if (previous := self._live.pop(fork.id, None)) is not None:
             # Two sockets of one fork: the newer one goes on, the older one says no more.
             self._lost[fork.id] = previous.lost()
-            await previous.end()
+            await previous.end(EndReason.SUPERSEDED)
         session = ForkSession(
             fork, recogniser=self._recogniser, recorder=self._recorder, lost=self._lost.pop(fork.id, None)
         )
@@ -149,7 +150,9 @@ class ConferenceSession:
         self._live[fork.id] = session
         if fork.id in self._rebound:
             self._rebound.pop(fork.id).set()
-        self._tasks.create_task(self._run_fork(session), name=f"fork:{fork.id}")
+        running = self._tasks.create_task(self._run_fork(session), name=f"fork:{fork.id}")
+        self._forks.add(running)
+        running.add_done_callback(self._forks.discard)
         return session
 
     async def detach(self, session: ForkSession, reason: EndReason) -> None:
@@ -157,16 +160,14 @@ class ConferenceSession:
         if self._live.get(session.fork.id) is not session:
             return
         del self._live[session.fork.id]
-        await session.end()
         if self._stopping:
             reason = EndReason.SHUTDOWN
         elif reason is EndReason.LOST:
             reason = await self._why_lost(session.fork)
+        await session.end(reason)
         if reason is EndReason.LOST:
             self._lost[session.fork.id] = session.lost()
-        if reason is not EndReason.SHUTDOWN:
-            await self._recorder.record(session.ended_fact(reason))
-        if reason is EndReason.LOST:
+            await self._recorder.record(session.interrupted())
             self._reopen(session.fork)
         self._stirred.set()
 
@@ -196,6 +197,8 @@ class ConferenceSession:
     async def _run_fork(self, session: ForkSession) -> None:
         try:
             await session.run()
+            if session.end_reason in FINAL:
+                await self._recorder.record(session.stopped(session.end_reason))
         except Exception:  # one fork's failure must not end the others; it is told as an event
             log.exception("fork_failed", fork=session.fork.id)
             await self.detach(session, EndReason.LOST)
@@ -208,6 +211,8 @@ class ConferenceSession:
             await asyncio.sleep(0.1)
         for session in list(self._live.values()):
             await self.detach(session, EndReason.CONFERENCE_ENDED)
+        if self._forks:
+            await asyncio.wait(self._forks)
         for fork in await self._directory.forks(self.conference.id):
             if fork.state is not ForkState.STOPPED:
                 await self._recorder.record(*self._given_up(fork, EndReason.CONFERENCE_ENDED))
@@ -244,7 +249,8 @@ class ConferenceSession:
             await self.ended("not_in_progress", at=findings.ended_at if findings else None)
             return
         await self.bound_to(findings.sid)
-        await self.started()
+        if findings.started:
+            await self.started()
         for participant in await self._directory.participants(self.conference.id):
             if participant.call_sid in findings.present:
                 await self.joined(participant.call_sid)

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from sidecar.domain.conference import Fork
-from sidecar.domain.events import EventData, ForkInterrupted, ForkResumed, ForkStarted, ForkStopped, TranscriptGap
+from sidecar.domain.events import ForkInterrupted, ForkResumed, ForkStarted, ForkStopped, TranscriptGap
 from sidecar.domain.stream_clock import StreamClock, loses_speech
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.recogniser_session import FINISH_TIMEOUT_S, RecogniserSession
@@ -35,7 +35,12 @@ class EndReason(StrEnum):
     CONFERENCE_ENDED = "conference_ended"
     LEFT = "participant_left"
     LOST = "stream_lost"
+    SUPERSEDED = "superseded"
     SHUTDOWN = "service_stopping"
+
+
+# After these the fork is over; after the others another stream of it goes on, here or in the next process.
+FINAL = frozenset({EndReason.STOPPED, EndReason.CONFERENCE_ENDED, EndReason.LEFT})
 
 
 class LostStream(msgspec.Struct, frozen=True):
@@ -62,6 +67,7 @@ class ForkSession:
         self._covered_ms = fork.covered_ms
         self._ended = asyncio.Event()
         self.done = asyncio.Event()  # the last words are with the writer
+        self.end_reason: EndReason | None = None
         self.frames = 0
 
     def begin(self) -> None:
@@ -103,10 +109,11 @@ class ForkSession:
             self._recorder.cover(self.fork.id, self.timeline.now_ms)
             self.done.set()
 
-    async def end(self) -> None:
-        """No more frames: let the recogniser finish what was said. ``run`` ends soon after."""
+    async def end(self, reason: EndReason) -> None:
+        """No more frames, for this reason: let the recogniser finish what was said. ``run`` ends soon after."""
         if self._ended.is_set():
             return
+        self.end_reason = reason
         if self._batch:
             await self._hand_on()
         await self._recogniser.finish()
@@ -116,12 +123,20 @@ class ForkSession:
         """What a later stream of the fork must know if this one was lost: all audio up to here is taken care of."""
         return LostStream(self.timeline.now_ms, "stream_reconnected")
 
-    def ended_fact(self, reason: EndReason) -> EventData:
-        """The event that tells the end of this stream."""
-        at = self.timeline.now_ms
-        if reason is EndReason.LOST:
-            return ForkInterrupted(fork=self.fork.id, participant=self.fork.participant_id, reason=reason, at_ms=at)
-        return ForkStopped(fork=self.fork.id, participant=self.fork.participant_id, reason=reason, at_ms=at)
+    def interrupted(self) -> ForkInterrupted:
+        """The event for a stream that was lost."""
+        return ForkInterrupted(
+            fork=self.fork.id,
+            participant=self.fork.participant_id,
+            reason=EndReason.LOST,
+            at_ms=self.timeline.now_ms,
+        )
+
+    def stopped(self, reason: EndReason) -> ForkStopped:
+        """The event for a fork that is over; due when ``run`` has ended, behind the last words."""
+        return ForkStopped(
+            fork=self.fork.id, participant=self.fork.participant_id, reason=reason, at_ms=self.timeline.now_ms
+        )
 
     async def _hand_on(self) -> None:
         audio = bytes(self._batch)

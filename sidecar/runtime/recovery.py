@@ -33,6 +33,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     sid: str | None
     in_progress: bool
+    started: bool = False
     ended_at: datetime | None = None
     present: frozenset[str] = frozenset()
 
@@ -46,7 +47,8 @@ async def inquire(conference: Conference, telephony: Telephony) -> Findings:
     if not status.in_progress:
         return Findings(sid=sid, in_progress=False, ended_at=status.ended_at)
     participants = await telephony.participants(sid)
-    return Findings(sid=sid, in_progress=True, present=frozenset(p.call_sid for p in participants))
+    present = frozenset(participant.call_sid for participant in participants)
+    return Findings(sid=sid, in_progress=True, started=status.started, present=present)
 
 
 def token_hash(token: str) -> str:

@@ -125,15 +125,19 @@ class Switchboard:
         return session, await session.attach(bound)
 
     async def session(self, *, conference_sid: str, room: str) -> ConferenceSession | None:
-        """The session that a network callback is about: by the network's id, else by the room. None: not ours."""
+        """The session that a network callback is about: by the network's id, else by the room.
+
+        None: not ours, or over already.
+        """
         conference = await self._directory.conference(conference_sid)
         if conference is None:
             conference = await self._directory.conference_in_room(room)
             if conference is None or conference.sid not in (None, conference_sid):
                 return None
-        session = self._sessions.get(conference.id)
-        if session is not None:
-            await session.bound_to(conference_sid)
+        if conference.state is ConferenceState.ENDED:
+            return None
+        session = self._session_of(conference)
+        await session.bound_to(conference_sid)
         return session
 
     def _session_of(self, conference: Conference, *, recover: bool = False) -> ConferenceSession:

@@ -115,7 +115,7 @@ async def test_a_conference_is_found_by_its_room_and_lists_who_is_in_it(network:
     """As long as it is in progress."""
     assert await network.telephony.find_conference("support") == network.conference_sid
     status = await network.telephony.status(network.conference_sid)
-    assert (status.in_progress, status.ended_at) == (True, None)
+    assert (status.in_progress, status.started, status.ended_at) == (True, True, None)
     present = await network.telephony.participants(network.conference_sid)
     assert len(present) == 2
     assert all(p.call_sid.startswith("CA") and not p.muted and not p.hold for p in present)

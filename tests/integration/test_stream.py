@@ -60,7 +60,7 @@ class Service:
     async def nobody_streams(self) -> None:
         """Returns when every stream that was opened is gone."""
         async with asyncio.timeout(READ_TIMEOUT_S):
-            while self.hub.open or not self.hub.opened:  # noqa: ASYNC110 - the hub has no reason to tell us
+            while self.hub.open or not self.hub.opened:
                 await asyncio.sleep(0.01)
 
 

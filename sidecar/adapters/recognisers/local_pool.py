@@ -66,6 +66,7 @@ class PoolCounts:
     finals_refused: int = 0
     jobs_failed: int = 0
     cpu_seconds: float = 0.0
+    models: int = 0  # loaded now
     running: int = 0  # workers that have a job now
     waiting_ms: int = 0  # audio of the finals that wait now: how far the transcript may be behind
 
@@ -77,7 +78,7 @@ class LocalPool:
         """``load`` is called in each worker's thread, and again after its model failed."""
         self._load = load
         self._loading = threading.Lock()  # models load one after another: the first one is ready sooner
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # re-entrant, and guards everything below
         self._finals: deque[Job] = deque()
         self._partials: dict[object, Job] = {}  # by stream, oldest first: one each, so never more than streams
         self._partial_running: set[object] = set()
@@ -97,7 +98,11 @@ class LocalPool:
         """Raise RecogniserUnavailable when no job would be done: the model cannot be loaded, or the pool is closed."""
         if self._closed:
             raise RecogniserUnavailable("The local recogniser is closed.", next_step="The service is shutting down.")
-        if self._unavailable is not None:
+        if self._unavailable is not None and not self.counts.models:
+            if (
+                not self.counts.running and not self._finals
+            ):  # what was in the way may be gone: the next call may find one
+                self.submit_final(_loading_job())
             raise self._unavailable
 
     def submit_final(self, job: Job) -> bool:
@@ -180,49 +185,68 @@ class LocalPool:
             self.counts.partials_dropped += 1
 
     def _work(self) -> None:
-        """A worker's life: load, do jobs, free the model. Whatever a model raises ends that job, never the worker."""
+        """A worker's life: load a model, do jobs, free it. Whatever a model raises ends that job, never the worker."""
         model: Model | None = None
-        try:
-            model = self._loaded()
-        except RecogniserUnavailable as error:
-            self._unavailable = error
-            log.error("recogniser_unavailable", error=str(error))
-        while (taken := self._take()) is not None:
+        taken: tuple[Job, bool] | None = (self._given(_loading_job()), False)
+        while taken is not None:
             job, is_partial = taken
             started = time.thread_time()
-            outcome: Literal["done", "failed"] = "failed"
             try:
                 model = model or self._loaded()
                 job.texts = tuple(model.text_of(piece) for piece in job.pieces)
-                outcome = "done"
+                self._note(job, "done", time.thread_time() - started)
             except Exception as error:  # noqa: BLE001 - the edge of a thread: the stream gets it as this job's result
                 log.warning("recogniser_job_failed", error=type(error).__name__, audio_ms=job.audio_ms)
-                if model is not None:
-                    model.close()
-                model = None  # it may be in any state now: the next job gets a fresh one
-            with self._changed:
-                job.state = outcome
-                self.counts.cpu_seconds += time.thread_time() - started
-                self.counts.jobs_failed += outcome == "failed"
+                self._note(job, "failed", time.thread_time() - started)
+                if model is None:
+                    self._cannot_load(error)
+                else:  # it may be in any state now: the next job gets a fresh one
+                    self._free(model)
+                    model = None
             job.deliver(job)
-            with self._changed:
-                self.counts.running -= 1
-                if is_partial:
-                    self._partial_running.discard(job.stream)
-                    self._changed.notify()  # a newer partial of that stream may have waited for this one
+            self._finished(job, was_partial=is_partial)
+            taken = self._take()
         if model is not None:
-            model.close()
+            self._free(model)
+
+    def _note(self, job: Job, outcome: Literal["done", "failed"], cpu_seconds: float) -> None:
+        with self._changed:
+            job.state = outcome
+            self.counts.cpu_seconds += cpu_seconds
+            self.counts.jobs_failed += outcome == "failed"
+
+    def _finished(self, job: Job, *, was_partial: bool) -> None:
+        with self._changed:
+            self.counts.running -= 1
+            if was_partial:
+                self._partial_running.discard(job.stream)
+                self._changed.notify()  # a newer partial of that stream may have waited for this one
+
+    def _cannot_load(self, error: Exception) -> None:
+        self._unavailable = (
+            error
+            if isinstance(error, RecogniserUnavailable)
+            else RecogniserUnavailable(f"The local recogniser's model cannot be loaded: {type(error).__name__}.")
+        )
+        log.error("recogniser_model_not_loaded", error=str(self._unavailable))
+
+    def _free(self, model: Model) -> None:
+        with self._changed:
+            self.counts.models -= 1
+        model.close()
 
     def _loaded(self) -> Model:
         with self._loading:
             model = self._load()
         model.text_of(_WARM_UP)
-        self._unavailable = None
+        with self._changed:
+            self.counts.models += 1
         return model
 
     def _given(self, job: Job) -> Job:
-        job.state = "running"
-        self.counts.running += 1
+        with self._changed:
+            job.state = "running"
+            self.counts.running += 1
         return job
 
     def _take(self) -> tuple[Job, bool] | None:
@@ -240,3 +264,8 @@ class LocalPool:
                         return self._given(job), True
                 self._changed.wait()
             return None
+
+
+def _loading_job() -> Job:
+    """Nothing to recognise: it only makes a worker load its model."""
+    return Job(None, (), lambda _job: None)

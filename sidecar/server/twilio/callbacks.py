@@ -34,7 +34,7 @@ async def conference_events(request: web.Request) -> web.Response:
 
 
 async def stream_events(request: web.Request) -> web.Response:
-    """``POST /twilio/stream-events``: the only notice of a stream that never opened its socket; logged for operators."""
+    """``POST /twilio/stream-events``: the only notice of a stream that never opened; logged for operators."""
     callback = stream_callback(await signed_form(request))
     level = log.warning if callback.kind == "stream-error" else log.info
     level("stream_event", kind=callback.kind, stream=callback.name, stream_sid=callback.stream_sid)

@@ -86,7 +86,7 @@ async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSessio
 
 
 def _text(message: WSMessage) -> bytes:
-    """The text of a frame, still as bytes. aiohttp itself closes a socket that breaks the protocol or the size limit."""
+    """The text of a frame, as bytes. aiohttp itself closes a socket that breaks the protocol or the size limit."""
     if message.type is WSMsgType.TEXT:
         text: bytes = message.data
         return text

@@ -11,7 +11,7 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.domain.events import Event, ForkInterrupted, ForkStopped, TranscriptGap, UtteranceFinal
+from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -55,7 +55,7 @@ async def running(database: Database, script: Script = HELLO, lost: LostStream |
         fork.begin()
         run = tasks.create_task(fork.run())
         yield Rig(fork, engine, log, bound.conference.id)
-        await fork.end()
+        await fork.end(EndReason.STOPPED)
         await run
         assert await writer.flush(5)
         storing.cancel()
@@ -118,14 +118,6 @@ async def test_a_resumed_fork_declares_what_was_missed(
     stored = await rig.stored()
     assert [(e.data.from_ms, e.data.to_ms) for e in stored if isinstance(e.data, TranscriptGap)] == gaps
     assert stored[-1].type == "fork.resumed"
-
-
-async def test_only_a_lost_stream_is_an_interruption(database: Database) -> None:
-    """Everything else stops the fork."""
-    async with running(database) as rig:
-        for reason in EndReason:
-            fact = rig.fork.ended_fact(reason)
-            assert isinstance(fact, ForkInterrupted if reason is EndReason.LOST else ForkStopped)
 
 
 async def test_covered_time_reaches_the_rows(database: Database) -> None:

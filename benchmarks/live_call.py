@@ -1,0 +1,163 @@
+"""Measures a whole call through the demo: what reaches the page and when, how true the text is, what it costs.
+
+    .venv/bin/python benchmarks/live_call.py --wav agent=A.wav --wav customer=B.wav
+    .venv/bin/python benchmarks/live_call.py --wav reader=two_cities.wav --reference two_cities.txt
+
+Starts ``sidecar demo``, opens the conference's page in Chromium and watches its DOM. Needs a quiet machine.
+Figures: speech end -> final in the DOM, speech start -> first partial in the DOM, lag at the service, CPU per second of
+speech, agreement with the same model called once on the file at the same segments, word error rate with --reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import jiwer
+from playwright.async_api import Page, async_playwright
+
+from sidecar.cli.children import free_port
+from sidecar.cli.feed import durable_events
+from sidecar.speech import moonshine
+from sidecar.speech.g711 import BYTES_PER_MS
+from sidecar.speech.segmenter import Segmenter, SpeechBegan
+from sidecar.speech.wav import read_telephone_audio
+
+CHROMIUM_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+MARGIN_MS = 400
+WATCH = """
+window.seen = {};
+new MutationObserver(() => {
+  const now = Date.now();
+  for (const row of document.querySelectorAll('[id^="u-utt_"]')) {
+    const id = row.id.slice(2), was = (window.seen[id] ??= {first: now, final: null});
+    if (!row.hasAttribute('data-partial') && was.final === null) was.final = now;
+  }
+}).observe(document, {subtree: true, childList: true, characterData: true, attributes: true});
+"""
+
+CLOCK_ZERO = "Date.parse(JSON.parse(document.getElementById('history').textContent).conference.clock_zero)"
+
+
+def words(text: str) -> str:
+    """Lower case words without punctuation."""
+    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+
+
+def percentiles(values: list[float]) -> str:
+    """p50 and p95."""
+    ordered = sorted(values) or [0.0]
+    return (
+        f"p50 {ordered[len(ordered) // 2]:6.0f} ms   p95 {ordered[int(len(ordered) * 0.95)]:6.0f} ms   n={len(values)}"
+    )
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def watch(page: Page, http: aiohttp.ClientSession, base: str, conference_id: str) -> list[dict[str, Any]]:
+    """Open the page, follow the conference to its end; all durable events."""
+    await page.add_init_script(WATCH)
+    await page.goto(f"{base}/conferences/{conference_id}", wait_until="load")
+    return [event async for event in durable_events(http, base, conference_id)]
+
+
+def offset_ms(audio: bytes, lines: list[dict[str, Any]]) -> int:
+    """How much later than in its file a recording was spoken: the shift that makes most speech starts meet."""
+    segmenter = Segmenter()
+    starts = [e.start_ms for e in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(e, SpeechBegan)]
+    said = [line["start_ms"] for line in lines]
+    shifts = [line - start for line in said[:3] for start in starts[:6]]
+    return max(shifts, key=lambda shift: sum(any(abs(start + shift - line) <= 60 for start in starts) for line in said))
+
+
+def report_text(
+    lines: list[dict[str, Any]], labels: dict[str, str], wavs: dict[str, Path], reference: Path | None
+) -> None:
+    """Agreement with one-shot recognition at the same segments, and the word error rate."""
+    model = moonshine.load()
+    live: list[str] = []
+    once: list[str] = []
+    for participant, label in labels.items():
+        mine = [line for line in lines if line["participant"] == participant]
+        if label not in wavs or not mine:
+            continue
+        audio = read_telephone_audio(wavs[label])
+        shift = offset_ms(audio, mine)
+        for line in mine:
+            start = max(0, line["start_ms"] - shift - MARGIN_MS) * BYTES_PER_MS
+            end = (line["end_ms"] - shift + MARGIN_MS) * BYTES_PER_MS
+            once.append(words(model.text_of(audio[start:end])) or "-")
+            live.append(words(line["text"]))
+    model.close()
+    print(f"agreement with one-shot calls at the same segments: {100 * (1 - jiwer.wer(once, live)):.1f} % of words")
+    if reference is not None:
+        print(f"word error rate: {100 * jiwer.wer(words(reference.read_text()), ' '.join(live)):.1f} %")
+
+
+async def main() -> None:
+    """Run one call and print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--wav", action="append", required=True)
+    parser.add_argument("--reference", type=Path)
+    given = parser.parse_args()
+    wavs = {label: Path(name) for label, _, name in (item.partition("=") for item in given.wav)}
+    port = free_port()
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sidecar", "demo", "--port", str(port), *(f"--wav={item}" for item in given.wav),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert demo.stdout is not None
+    pid, conference_id = 0, ""
+    while not conference_id:
+        said = (await demo.stdout.readline()).decode()
+        if found := re.search(r"service +pid (\d+)", said):
+            pid = int(found[1])
+        if found := re.search(r"conferences/(cnf_\w+)", said):
+            conference_id = found[1]
+    base = f"http://127.0.0.1:{port}"
+    async with aiohttp.ClientSession() as http, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
+        page = await browser.new_page()
+        before = cpu_seconds(pid)
+        events = await watch(page, http, base, conference_id)
+        used = cpu_seconds(pid) - before
+        await asyncio.sleep(0.5)
+        seen = await page.evaluate("window.seen")
+        zero = await page.evaluate(CLOCK_ZERO)
+        await browser.close()
+    demo.terminate()
+    await demo.wait()
+    lines = [event["data"] for event in events if event["type"] == "utterance.final"]
+    labels = {e["data"]["participant"]: e["data"]["label"] for e in events if e["type"] == "participant.joined"}
+    gaps = [event["data"] for event in events if event["type"] == "transcript.gap"]
+    speech = sum(line["end_ms"] - line["start_ms"] for line in lines) / 1000
+    print(f"utterances {len(lines)}   gaps {len(gaps)}   on the page {sum(1 for s in seen.values() if s['final'])}")
+    print(
+        "speech end -> final in the DOM      ",
+        percentiles([seen[i["id"]]["final"] - zero - i["end_ms"] for i in lines if i["id"] in seen]),
+    )
+    print(
+        "speech start -> first text in the DOM",
+        percentiles([seen[i["id"]]["first"] - zero - i["start_ms"] for i in lines if i["id"] in seen]),
+    )
+    print("speech end -> final at the service  ", percentiles([line["lag_ms"] for line in lines]))
+    print(f"service CPU: {used:.1f} s for {speech:.1f} s of speech = {used / max(speech, 1):.3f} s per second")
+    report_text(lines, labels, wavs, given.reference)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
