@@ -55,7 +55,8 @@ export class Store {
       case "fork.interrupted":
       case "fork.stopped":
         this.#change(data.participant, { fork: type.slice("fork.".length) });
-        if (type !== "fork.started") this.dropPartials(data.participant);
+        // Of a stream that was lost the recogniser still finishes the last words; of a process that died nobody does.
+        if (type !== "fork.started" && data.reason !== "stream_lost") this.dropPartials(data.participant);
         break;
       case "conference.started": this.startedMs = at_ms; break;
       case "conference.ended": this.endedMs = at_ms; break;
