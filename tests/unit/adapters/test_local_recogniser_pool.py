@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -248,14 +250,41 @@ def test_close_fails_what_waits_and_frees_the_models(bench: Bench) -> None:
         pool.check()
 
 
-def test_a_model_that_cannot_be_loaded_makes_the_pool_unavailable(bench: Bench) -> None:
-    """Jobs fail instead of waiting for ever, and the reason is there to be told."""
+@pytest.mark.parametrize("error", [RecogniserUnavailable("No model here."), MemoryError(), ImportWarning("odd")])
+def test_a_model_that_cannot_be_loaded_makes_the_pool_unavailable(bench: Bench, error: Exception) -> None:
+    """Whatever the reason, jobs fail instead of waiting for ever, and the reason is there to be told."""
 
     def load() -> Model:
-        raise RecogniserUnavailable("No model here.", next_step="Get one.")
+        raise error
 
     pool = bench.pool(load=load)
     assert pool.submit_final(bench.job("a", b"final"))
     assert bench.next().state == "failed"
-    with pytest.raises(RecogniserUnavailable, match="No model here"):
+    with pytest.raises(RecogniserUnavailable, match=r"No model here|MemoryError|ImportWarning"):
         pool.check()
+
+
+def test_an_unavailable_pool_recovers_when_the_model_can_be_loaded(bench: Bench) -> None:
+    """Asking again is enough: each refusal makes a worker try once more."""
+    broken = threading.Event()
+    broken.set()
+    loaded = threading.Event()
+
+    def load() -> Model:
+        if broken.is_set():
+            raise RecogniserUnavailable("No model here.")
+        loaded.set()
+        return bench.load()
+
+    pool = bench.pool(load=load)
+    assert pool.submit_final(bench.job("a", b"final"))
+    assert bench.next().state == "failed"
+    broken.clear()
+    deadline = time.monotonic() + WAIT_S
+    while not loaded.is_set() and time.monotonic() < deadline:
+        with contextlib.suppress(RecogniserUnavailable):
+            pool.check()
+        loaded.wait(0.01)
+    assert pool.submit_final(bench.job("a", b"fine"))
+    assert bench.texts(1) == ["fine"]
+    pool.check()
