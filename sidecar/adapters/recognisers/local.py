@@ -166,7 +166,7 @@ class LocalStream:
                     segment.settled, segment.settled_bytes = _joined(settled, job.texts[0]), due.pause_at
                 self._put_partial(segment, due.end_ms, _joined(settled, *job.texts))
 
-        job = Job(self, pieces, self._on_loop(done))
+        job = Job(self, pieces, self._on_loop(done), likely_final=due.paused)
         if due.paused:
             segment.whole = job
         self._pool.submit_partial(job)

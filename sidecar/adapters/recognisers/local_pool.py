@@ -43,6 +43,7 @@ class Job:
     """Audio that wants text, in one or more pieces.
 
     ``stream``: whose it is; of a stream's partials one runs at a time and the newest waiting one replaces the others.
+    ``likely_final``: a partial that will be asked for as a final if the speaker stays silent; it goes before others.
     ``deliver``: called once with the job, in another thread, when it is ``done`` (``texts`` has one per piece) or
     ``failed``; not called for one that is ``gone``: replaced, withdrawn or refused.
     """
@@ -50,6 +51,7 @@ class Job:
     stream: object
     pieces: tuple[bytes, ...]
     deliver: Callable[[Job], None]
+    likely_final: bool = False
     texts: tuple[str, ...] = ()
     state: Literal["waiting", "running", "done", "failed", "gone"] = "waiting"
 
@@ -257,11 +259,12 @@ class LocalPool:
                     job = self._finals.popleft()
                     self.counts.waiting_ms -= job.audio_ms
                     return self._given(job), False
-                for stream, job in self._partials.items():
-                    if stream not in self._partial_running:
-                        del self._partials[stream]
-                        self._partial_running.add(stream)
-                        return self._given(job), True
+                free = [job for stream, job in self._partials.items() if stream not in self._partial_running]
+                if free:
+                    job = next((job for job in free if job.likely_final), free[0])
+                    del self._partials[job.stream]
+                    self._partial_running.add(job.stream)
+                    return self._given(job), True
                 self._changed.wait()
             return None
 

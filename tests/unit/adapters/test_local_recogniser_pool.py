@@ -168,6 +168,18 @@ def test_a_partial_that_turns_out_to_be_all_becomes_a_final(bench: Bench) -> Non
     assert whole.state == "done"
 
 
+def test_a_likely_final_goes_before_other_partials(bench: Bench) -> None:
+    """At a pause the whole segment's text is wanted soon; partials of those who still speak can wait."""
+    pool = bench.pool()
+    model = bench.held_up(pool)
+    pool.submit_partial(bench.job("a", b"partial a"))
+    likely = bench.job("b", b"all of b")
+    likely.likely_final = True
+    pool.submit_partial(likely)
+    model.go_on.set()
+    assert bench.texts(3) == ["busy", "all of b", "partial a"]
+
+
 def test_a_job_in_pieces_has_a_text_for_each(bench: Bench) -> None:
     """The pieces are recognised one by one, in order."""
     pool = bench.pool()
