@@ -46,7 +46,7 @@ def demo(
         raise DemoFailed("--wav and --scenario exclude each other.", next_step="Give one of them.")
     if as_json and not once:
         raise DemoFailed("--json prints a finished transcript.", next_step="Use it with --once.")
-    call = wav_call(wav) if wav else read_scenario(scenario) if scenario else sample_call()
+    call = wav_call(wav) if wav else read_scenario(scenario) if scenario else None
     ports = (free_port(), free_port()) if once else (port, port + 1)
     for number in ports:
         if not is_free(number):
@@ -57,11 +57,12 @@ def demo(
         print("\nStopped.", file=sys.stderr)
 
 
-async def _demo(call: dict[str, Any], ports: tuple[int, int], *, once: bool, as_json: bool) -> None:
+async def _demo(call: dict[str, Any] | None, ports: tuple[int, int], *, once: bool, as_json: bool) -> None:
     main_task = asyncio.current_task()
     assert main_task is not None  # noqa: S101 - asyncio.run made it
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)
     with tempfile.TemporaryDirectory(prefix="sidecar-demo-") as folder:
+        call = call or sample_call(Path(folder))
         emulator, service = _children(Path(folder), ports)
         show = Show(quiet=once)
         async with running(emulator, service), aiohttp.ClientSession() as http:

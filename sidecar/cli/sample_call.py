@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import soundfile
 
 from sidecar.domain.conference import Role, role_of
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.scenario import Actor, Says, Scenario, load
+from sidecar.speech.g711 import BYTES_PER_MS, SAMPLE_RATE, SILENCE, decode
+from sidecar.speech.segmenter import SegmentEnded, Segmenter
 from sidecar.speech.wav import read_telephone_audio
 
 
@@ -20,31 +24,36 @@ class CallUnplayable(SidecarError):
     code = "call_unplayable"
 
 
-def sample_call() -> dict[str, Any]:
-    """A call of a minute and a half from the recordings that come with the local recogniser."""
+def sample_call(folder: Path) -> dict[str, Any]:
+    """Two people take turns in reading Dickens: the recording that comes with the local recogniser, dealt out.
+
+    Writes one file per person into ``folder``. Our own sample calls do not exist yet.
+    """
     spec = find_spec("moonshine_voice")
     if spec is None or not spec.submodule_search_locations:
         raise CallUnplayable(
             "The sample call needs the package moonshine-voice.",
             next_step="Install conference-sidecar[local], or play your own: sidecar demo --wav agent=A.wav",
         )
-    recordings = Path(spec.submodule_search_locations[0]) / "assets"
-    reader = Actor(
-        label="agent",
-        name="Reader",
-        role="agent",
-        says=(Says(wav=str(recordings / "two_cities.wav"), at=8.5),),
-    )
-    guest = Actor(
-        label="customer",
-        name="Guest",
-        role="customer",
-        says=(
-            Says(wav=str(recordings / "beckett.wav"), at=0.5),
-            Says(wav=str(recordings / "endgame_nagg_nell.wav"), at=50.0),
-        ),
-    )
-    return _as_dict(Scenario(title="Readings", participants=(reader, guest)))
+    audio = read_telephone_audio(Path(spec.submodule_search_locations[0]) / "assets" / "two_cities.wav")
+    turns = _turns(audio)
+    actors = []
+    for n, (label, name) in enumerate((("agent", "Maya"), ("customer", "Jonas"))):
+        part = bytearray([SILENCE]) * len(audio)
+        for start, end in turns[n::2]:
+            part[start:end] = audio[start:end]
+        path = folder / f"{label}.wav"
+        soundfile.write(path, decode(bytes(part)), SAMPLE_RATE, subtype="PCM_16")
+        actors.append(Actor(label=label, name=name, role=label, says=(Says(wav=str(path), at=0.5),)))
+    return _as_dict(Scenario(title="A reading", participants=tuple(actors)))
+
+
+def _turns(audio: bytes) -> list[tuple[int, int]]:
+    """From and to, in bytes, of each stretch of speech with half of the pause around it."""
+    segmenter = Segmenter()
+    ended = [e for e in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(e, SegmentEnded)]
+    cuts = [(one.end_ms + two.start_ms) // 2 * BYTES_PER_MS for one, two in pairwise(ended)]
+    return list(pairwise([0, *cuts, len(audio)]))
 
 
 def read_scenario(path: Path) -> dict[str, Any]:

@@ -22,13 +22,12 @@ BLOCK_JOIN_MS = 30_000
 _ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
 
 # What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{utterances}``, ``{gaps}``: counted
-# out by the reader of the row. Types that are not listed make no row.
+# out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people card
+# while it lasts, and afterwards its gap says all.
 SYSTEM_WORDS = {
     ev.ConferenceStarted.type: "Call started {time}",
     ev.ParticipantJoined.type: "{name} joined",
     ev.ParticipantLeft.type: "{name} left",
-    ev.ForkInterrupted.type: "Audio of {name} interrupted",
-    ev.ForkResumed.type: "Audio of {name} resumed",
     ev.ConferenceEnded.type: "Call ended {time}",
     ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
 }
