@@ -101,10 +101,8 @@ class LocalPool:
         if self._closed:
             raise RecogniserUnavailable("The local recogniser is closed.", next_step="The service is shutting down.")
         if self._unavailable is not None and not self.counts.models:
-            if (
-                not self.counts.running and not self._finals
-            ):  # what was in the way may be gone: the next call may find one
-                self.submit_final(_loading_job())
+            if not self.counts.running and not self._finals:
+                self.submit_final(_loading_job())  # what was in the way may be gone: a later call finds out
             raise self._unavailable
 
     def submit_final(self, job: Job) -> bool:
@@ -118,13 +116,16 @@ class LocalPool:
             return True
 
     def submit_partial(self, job: Job) -> None:
-        """Queue behind everything; replaces the stream's partial that still waits, if there is one."""
+        """Queue behind everything, or in the place of the stream's partial that still waits, if there is one."""
         with self._changed:
-            self._drop_partial(job.stream)
             if self._closed:
                 job.state = "gone"
                 return
-            self._partials[job.stream] = job
+            replaced = self._partials.get(job.stream)
+            if replaced is not None:
+                replaced.state = "gone"
+                self.counts.partials_dropped += 1
+            self._partials[job.stream] = job  # keeps its place: else one that is replaced often would never be done
             self._changed.notify()
 
     def promote(self, partial: Job) -> bool:

@@ -106,14 +106,15 @@ def test_finals_come_before_partials(bench: Bench) -> None:
 
 
 def test_a_newer_partial_replaces_the_one_that_waits(bench: Bench) -> None:
-    """The older is never recognised, and counted as dropped."""
+    """The older is never recognised, and counted as dropped; the newer has its place in the queue."""
     pool = bench.pool()
     model = bench.held_up(pool)
     older = bench.job("a", b"older")
     pool.submit_partial(older)
+    pool.submit_partial(bench.job("b", b"other"))
     pool.submit_partial(bench.job("a", b"newer"))
     model.go_on.set()
-    assert bench.texts(2) == ["busy", "newer"]
+    assert bench.texts(3) == ["busy", "newer", "other"]
     assert older.state == "gone"
     assert pool.counts.partials_dropped == 1
 
