@@ -7,14 +7,18 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
 from sidecar.adapters.recognisers import local_pool
 from sidecar.adapters.recognisers.local_pool import Job, LocalPool
 from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.speech import moonshine
+from sidecar.speech.wav import read_telephone_audio
+from tests.voice_sounds import two_cities
 
-WAIT_S = 10.0  # far more than anything here takes
+WAIT_S = 20.0  # far more than anything here takes
 WARM_UP = 500 * 8
 
 
@@ -226,6 +230,23 @@ def test_a_model_belongs_to_one_thread(bench: Bench) -> None:
     pool.close()
     assert len(bench.models) == 4
     assert all(len(model.threads) == 1 for model in bench.models)
+
+
+def test_four_real_models_at_once_say_what_one_says_alone(bench: Bench) -> None:
+    """The library mixes up texts when threads share a transcriber; one for each thread does not."""
+    audio = read_telephone_audio(two_cities())
+    pieces = [audio[at : at + 32_000] for at in range(0, 12 * 8_000, 16_000)]
+    alone = moonshine.load()  # here first: the import sets warning filters, and so does pytest between tests
+    expected = [alone.text_of(piece) for piece in pieces]
+    alone.close()
+    pool = LocalPool(4, moonshine.load)
+    bench.pools.append(pool)
+    pool.start()
+    for number in range(4 * len(pieces)):
+        assert pool.submit_final(bench.job(number % len(pieces), pieces[number % len(pieces)]))
+    jobs = [bench.next() for _ in range(4 * len(pieces))]
+    assert all(job.texts == (expected[cast("int", job.stream)],) for job in jobs)
+    assert all(expected)
 
 
 def test_withdrawn_work_is_not_done(bench: Bench) -> None:
