@@ -5,7 +5,7 @@
 
 Starts ``sidecar demo``, opens the conference's page in Chromium and watches its DOM. Needs a quiet machine.
 Figures: speech end -> final in the DOM, speech start -> first partial in the DOM, lag at the service, CPU per second of
-speech, agreement with the same model called once on the file at the same segments, word error rate with --reference.
+speech, agreement with the same model called once per segment of the file, word error rate with --reference.
 """
 
 from __future__ import annotations
@@ -26,15 +26,13 @@ from playwright.async_api import Page, async_playwright
 from sidecar.cli.children import free_port
 from sidecar.cli.feed import durable_events
 from sidecar.speech import moonshine
-from sidecar.speech.g711 import BYTES_PER_MS
-from sidecar.speech.segmenter import Segmenter, SpeechBegan
+from sidecar.speech.segmenter import SegmentEnded, Segmenter
 from sidecar.speech.wav import read_telephone_audio
 
 CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-MARGIN_MS = 400
 WATCH = """
 window.seen = {};
 new MutationObserver(() => {
@@ -72,40 +70,37 @@ async def watch(page: Page, http: aiohttp.ClientSession, base: str, conference_i
     """Open the page, follow the conference to its end; all durable events."""
     await page.add_init_script(WATCH)
     await page.goto(f"{base}/conferences/{conference_id}", wait_until="load")
+    await page.evaluate("window.opened = Date.now()")
     return [event async for event in durable_events(http, base, conference_id)]
 
 
-def offset_ms(audio: bytes, lines: list[dict[str, Any]]) -> int:
-    """How much later than in its file a recording was spoken: the shift that makes most speech starts meet."""
+def segments_of(audio: bytes) -> list[SegmentEnded]:
+    """A recording as the service's segmenter cuts it."""
     segmenter = Segmenter()
-    starts = [e.start_ms for e in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(e, SpeechBegan)]
-    said = [line["start_ms"] for line in lines]
-    shifts = [line - start for line in said[:3] for start in starts[:6]]
-    return max(shifts, key=lambda shift: sum(any(abs(start + shift - line) <= 60 for start in starts) for line in said))
+    return [e for e in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(e, SegmentEnded)]
 
 
 def report_text(
     lines: list[dict[str, Any]], labels: dict[str, str], wavs: dict[str, Path], reference: Path | None
 ) -> None:
-    """Agreement with one-shot recognition at the same segments, and the word error rate."""
+    """Agreement with one-shot recognition of the same segments of the file, and the word error rate."""
     model = moonshine.load()
-    live: list[str] = []
-    once: list[str] = []
+    errors = spoken = 0
     for participant, label in labels.items():
-        mine = [line for line in lines if line["participant"] == participant]
-        if label not in wavs or not mine:
+        if label not in wavs:
             continue
-        audio = read_telephone_audio(wavs[label])
-        shift = offset_ms(audio, mine)
-        for line in mine:
-            start = max(0, line["start_ms"] - shift - MARGIN_MS) * BYTES_PER_MS
-            end = (line["end_ms"] - shift + MARGIN_MS) * BYTES_PER_MS
-            once.append(words(model.text_of(audio[start:end])) or "-")
-            live.append(words(line["text"]))
+        live = words(" ".join(line["text"] for line in lines if line["participant"] == participant))
+        segments = segments_of(read_telephone_audio(wavs[label]))
+        once = words(" ".join(model.text_of(segment.audio) for segment in segments))
+        compared = jiwer.process_words(once, live)
+        wrong = compared.substitutions + compared.deletions + compared.insertions
+        errors, spoken = errors + wrong, spoken + len(once.split())
+        print(f"{label}: {len(segments)} segments, {100 * (1 - wrong / len(once.split())):.1f} % of words agree")
     model.close()
-    print(f"agreement with one-shot calls at the same segments: {100 * (1 - jiwer.wer(once, live)):.1f} % of words")
+    print(f"agreement with one-shot calls on the files at our segments: {100 * (1 - errors / spoken):.1f} % of words")
     if reference is not None:
-        print(f"word error rate: {100 * jiwer.wer(words(reference.read_text()), ' '.join(live)):.1f} %")
+        text = words(" ".join(line["text"] for line in lines))
+        print(f"word error rate: {100 * jiwer.wer(words(reference.read_text()), text):.1f} %")
 
 
 async def main() -> None:
@@ -138,6 +133,7 @@ async def main() -> None:
         await asyncio.sleep(0.5)
         seen = await page.evaluate("window.seen")
         zero = await page.evaluate(CLOCK_ZERO)
+        opened = await page.evaluate("window.opened") - zero
         await browser.close()
     demo.terminate()
     await demo.wait()
@@ -146,14 +142,11 @@ async def main() -> None:
     gaps = [event["data"] for event in events if event["type"] == "transcript.gap"]
     speech = sum(line["end_ms"] - line["start_ms"] for line in lines) / 1000
     print(f"utterances {len(lines)}   gaps {len(gaps)}   on the page {sum(1 for s in seen.values() if s['final'])}")
-    print(
-        "speech end -> final in the DOM      ",
-        percentiles([seen[i["id"]]["final"] - zero - i["end_ms"] for i in lines if i["id"] in seen]),
-    )
-    print(
-        "speech start -> first text in the DOM",
-        percentiles([seen[i["id"]]["first"] - zero - i["start_ms"] for i in lines if i["id"] in seen]),
-    )
+    watched = [line for line in lines if line["start_ms"] > opened and line["id"] in seen]
+    finals = [seen[line["id"]]["final"] - zero - line["end_ms"] for line in watched]
+    firsts = [seen[line["id"]]["first"] - zero - line["start_ms"] for line in watched]
+    print("speech end -> final in the DOM       ", percentiles(finals))
+    print("speech start -> first text in the DOM", percentiles(firsts))
     print("speech end -> final at the service  ", percentiles([line["lag_ms"] for line in lines]))
     print(f"service CPU: {used:.1f} s for {speech:.1f} s of speech = {used / max(speech, 1):.3f} s per second")
     report_text(lines, labels, wavs, given.reference)
