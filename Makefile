@@ -13,12 +13,13 @@ demo: setup ## a sample call on this machine: emulator, service, a page to watch
 serve: setup ## the service alone, set up by SIDECAR_* variables (docs/settings.md)
 	@.venv/bin/sidecar serve
 
-test: ## everything: check, tests with coverage, real browser, built wheel
-	@.ci/check
+test: ## everything: lint, types, import rules, tests with coverage, real browser, built wheel
+	@.ci/lint
 	@.ci/test
 
-check: ## seconds, no tests: lint, format, types, import rules
-	@.ci/check
+check: ## the quick part: lint, format, types, import rules, unit tests
+	@.ci/lint
+	@.venv/bin/python -m pytest -q tests/unit
 
 lock: ## choose the newest allowed versions and write both locks
 	@.ci/lock
