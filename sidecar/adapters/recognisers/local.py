@@ -229,5 +229,6 @@ class LocalStream:
         return deliver
 
 
-def _joined(*texts: str) -> str:
-    return " ".join(text for text in texts if text)
+def _joined(first: str, *others: str) -> str:
+    """Pieces of one partial. The model sometimes begins a piece with the comma that ended the one before."""
+    return " ".join(text for text in (first, *(other.lstrip(" ,.;:!?") for other in others)) if text)

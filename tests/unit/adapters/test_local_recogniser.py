@@ -371,3 +371,17 @@ def test_a_loop_that_is_gone_does_not_harm_the_workers() -> None:
     asyncio.run(leave_behind())
     model.go_on.set()
     assert [type(final) for final in finals(asyncio.run(use()))] == [FinalResult]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (("In short,", ", the period"), "In short, the period"),
+        (("", ". Yes."), "Yes."),
+        (("One", "", "two"), "One two"),
+        (("Wait", "..."), "Wait"),
+    ],
+)
+def test_the_pieces_of_a_partial_read_as_one_line(pieces: tuple[str, ...], text: str) -> None:
+    """A comma that ends one piece and begins the next is one comma."""
+    assert local._joined(*pieces) == text
