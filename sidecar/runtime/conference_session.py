@@ -72,6 +72,7 @@ class ConferenceSession:
         self._over = asyncio.Event()
         self._stirred = asyncio.Event()
         self._stopping = False
+        self._failed = False
         self._ended_at: datetime | None = None
 
     @property
@@ -160,6 +161,8 @@ class ConferenceSession:
         if self._live.get(session.fork.id) is not session:
             return
         del self._live[session.fork.id]
+        if self._failed:
+            return
         if self._stopping:
             reason = EndReason.SHUTDOWN
         elif reason is EndReason.LOST:
@@ -184,15 +187,19 @@ class ConferenceSession:
 
     async def run(self, *, recover: bool = False) -> None:
         """Until the conference is over and its transcript complete. ``recover``: rows are of an earlier process."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._running.set()
-            if recover:
-                await self._recover()
-            watch = self._tasks.create_task(self._watch(), name=f"idle:{self.conference.id}")
-            await self._over.wait()
-            watch.cancel()
-            await self._end_forks()
-        await self._complete()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                self._running.set()
+                if recover:
+                    await self._recover()
+                watch = self._tasks.create_task(self._watch(), name=f"idle:{self.conference.id}")
+                await self._over.wait()
+                watch.cancel()
+                await self._end_forks()
+            await self._complete()
+        except Exception:
+            self._failed = True  # what still holds this object must not act on it any more
+            raise
 
     async def _run_fork(self, session: ForkSession) -> None:
         try:
@@ -218,6 +225,7 @@ class ConferenceSession:
                 await self._recorder.record(*self._given_up(fork, EndReason.CONFERENCE_ENDED))
 
     async def _complete(self) -> None:
+        await self._recorder.settle()
         manifest, after = Manifest(), 0
         while events := await self._event_log.read(self.conference.id, after=after, limit=READ_PAGE):
             manifest.add(events)

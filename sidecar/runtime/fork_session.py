@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from sidecar.domain.conference import Fork
+from sidecar.domain.errors import ForkRefused
 from sidecar.domain.events import ForkInterrupted, ForkResumed, ForkStarted, ForkStopped, TranscriptGap
 from sidecar.domain.stream_clock import StreamClock, loses_speech
 from sidecar.ports.recogniser import Recogniser
@@ -84,7 +85,12 @@ class ForkSession:
         )
 
     async def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
-        """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth."""
+        """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth.
+
+        Raises ForkRefused (fork_gone) when nobody works on this stream any more: close the socket.
+        """
+        if self.done.is_set():
+            raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
         self.frames += 1
         placed = self.timeline.place(sequence, timestamp_ms, len(audio))
         if not placed.use:

@@ -52,6 +52,7 @@ class RecogniserSession:
         self._heard_ms = 0  # audio that an engine took
         self._opened = asyncio.Event()
         self._finished = False
+        self._closed = False
         self._deaf_since_ms: int | None = None  # conference time from which audio met no engine
         self._next_try_ms = 0
         self._desk = self._new_desk()
@@ -69,7 +70,9 @@ class RecogniserSession:
         return open_ms if open_ms is not None else self._timeline.now_ms - ACTIVITY_DELAY_MS
 
     async def send(self, audio: bytes) -> None:
-        """Audio in the order of the timeline. Never raises for a failing engine."""
+        """Audio in the order of the timeline. Never raises for a failing engine; ignored after ``close``."""
+        if self._closed:
+            return
         start_ms = self._sent_ms
         self._sent_ms += len(audio) // 8
         if self._stream is None and not await self._open(start_ms):
@@ -117,6 +120,7 @@ class RecogniserSession:
 
     async def close(self) -> None:
         """Let go of the engine. What is still open, or was never heard by an engine, becomes a gap."""
+        self._closed = True
         open_ms = self._desk.earliest_open_ms()
         self._recorder.tell(self._desk.abandon_all(self._timeline.now_ms))
         since = open_ms if open_ms is not None else self._deaf_since_ms

@@ -65,6 +65,12 @@ class Recorder:
         else:
             self._lost.clear()
 
+    async def settle(self) -> None:
+        """Store the gaps of facts that were lost, before anybody adds the transcript up. Raises StoreOverloaded."""
+        lost, self._lost = self._lost, {}
+        if lost:
+            await self.record(*lost.values())
+
     def cover(self, fork: str, covered_ms: int) -> None:
         """Note that all speech of a fork up to here is stored. May be lost without harm: a later note says more."""
         self._writer.submit_nowait([Coverage(fork=fork, covered_ms=covered_ms)])

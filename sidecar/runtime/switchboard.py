@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
-from sidecar.domain.errors import ForkRefused, SidecarError
+from sidecar.domain.errors import ForkRefused, SidecarError, StoreUnavailable
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 from sidecar.ports.event_log import EventLog
@@ -23,6 +23,9 @@ from sidecar.runtime.recorder import Recorder
 from sidecar.runtime.recovery import TOKEN_LIFE, StreamReopener, token_hash
 
 log = structlog.get_logger()
+
+# A conference whose session failed is taken up again, from its rows, after this time.
+RESTART_AFTER_S = 2.0
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,23 +146,41 @@ class Switchboard:
     def _session_of(self, conference: Conference, *, recover: bool = False) -> ConferenceSession:
         session = self._sessions.get(conference.id)
         if session is None:
-            session = ConferenceSession(
-                Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock),
-                directory=self._directory,
-                event_log=self._event_log,
-                recogniser=self._recogniser,
-                telephony=self._telephony,
-                reopener=self._reopener,
-            )
-            self._sessions[conference.id] = session
+            session = self._sessions[conference.id] = self._new_session(conference)
             assert self._tasks is not None  # noqa: S101 - handlers run only while ``run`` does
             self._tasks.create_task(self._hold(session, recover=recover), name=f"conference:{conference.id}")
         return session
 
+    def _new_session(self, conference: Conference) -> ConferenceSession:
+        return ConferenceSession(
+            Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock),
+            directory=self._directory,
+            event_log=self._event_log,
+            recogniser=self._recogniser,
+            telephony=self._telephony,
+            reopener=self._reopener,
+        )
+
     async def _hold(self, session: ConferenceSession, *, recover: bool) -> None:
+        """Run a session to its end. One that fails (the store is away, a defect) ends no other; it starts again."""
+        conference = session.conference
         try:
-            await session.run(recover=recover)
-        except Exception:  # one conference's failure must not end the others
-            log.exception("conference_failed", conference=session.conference.id)
+            while True:
+                try:
+                    await session.run(recover=recover)
+                except Exception:
+                    log.exception("conference_failed", conference=conference.id, again_in_s=RESTART_AFTER_S)
+                else:
+                    return
+                await asyncio.sleep(RESTART_AFTER_S)
+                session, recover = self._new_session(await self._as_stored(conference)), True
+                self._sessions[conference.id] = session
         finally:
-            self._sessions.pop(session.conference.id, None)
+            self._sessions.pop(conference.id, None)
+
+    async def _as_stored(self, conference: Conference) -> Conference:
+        """The present row; as it was, while the store does not answer."""
+        try:
+            return await self._directory.conference(conference.id) or conference
+        except StoreUnavailable:
+            return conference

@@ -49,6 +49,8 @@ async def media_socket(request: web.Request) -> web.WebSocketResponse:
     reason = EndReason.LOST
     try:
         reason = await _pump(ws, stream, fork, request)
+    except ForkRefused as error:
+        switchboard.refusals[error.code] += 1
     finally:
         log.info("stream_ended", fork=fork.fork.id, stream_sid=started.stream_sid, reason=reason, frames=fork.frames)
         await conference.detach(fork, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
@@ -12,11 +12,11 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.domain.conference import ForkState
-from sidecar.domain.errors import ForkRefused, TelephonyFailed
+from sidecar.domain.conference import Fork, ForkState
+from sidecar.domain.errors import ForkRefused, StoreUnavailable, TelephonyFailed
 from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
-from sidecar.runtime import conference_session, recovery
+from sidecar.runtime import conference_session, recovery, switchboard
 from sidecar.runtime.conference_session import ConferenceSession
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -317,3 +317,41 @@ async def test_an_end_that_was_never_told_is_noticed(house: Open, monkeypatch: p
         assert "conference.ended" not in await h.types()
         network.over = True
         await h.until("transcript.completed")
+
+
+class ForgetfulDirectory(SqlDirectory):
+    """A store that goes away while ``away`` is set."""
+
+    away = False
+
+    async def forks(self, conference_id: str) -> Sequence[Fork]:
+        """As the real one, if it is there."""
+        if self.away:
+            raise StoreUnavailable("the store is away")
+        return await super().forks(conference_id)
+
+
+async def test_a_session_that_fails_starts_again_from_its_rows(
+    house: Open, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away just when the conference ends: the transcript is completed as soon as it is back."""
+    monkeypatch.setattr(switchboard, "RESTART_AFTER_S", 0.05)
+    network = FakeTelephony(CF)
+    async with house(network) as h:
+        directory = ForgetfulDirectory(database)
+        h.board._directory = directory
+        _, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await hear(fork, h.clock, 1_500)
+        session = await h.session()
+        directory.away = True
+        await session.ended("over")
+        await asyncio.sleep(0.3)
+        with pytest.raises(ForkRefused):
+            await hear(fork, h.clock, 20)
+        assert "transcript.completed" not in await h.types()
+        directory.away = False
+        await h.until("transcript.completed")
+        types = await h.types()
+    assert types.count("conference.ended") == 1
+    assert types.count("fork.stopped") == 1
+    assert types.count("utterance.final") == 1
