@@ -177,11 +177,10 @@ class ConferenceSession:
     async def shut_down(self) -> None:
         """The service stops while the conference goes on: finish what was said, leave the rest to the next start."""
         self._stopping = True
-        ending = list(self._live.values())
-        for session in ending:
+        for session in list(self._live.values()):
             await self.detach(session, EndReason.SHUTDOWN)
-        for session in ending:
-            await session.done.wait()
+        if self._forks:
+            await asyncio.wait(self._forks)
 
     # -- the session's life ------------------------------------------------------------------------------------
 
