@@ -65,17 +65,17 @@ class _MediaBody(msgspec.Struct, gc=False):
     track: str = "inbound"
 
 
-class _Format(msgspec.Struct):
+class _Format(msgspec.Struct, rename="camel"):
     encoding: str = "audio/x-mulaw"
-    sampleRate: Number = 8000  # noqa: N815 - the vendor's spelling
+    sample_rate: Number = 8000
     channels: Number = 1
 
 
-class _StartBody(msgspec.Struct):
-    callSid: str  # noqa: N815
-    streamSid: str  # noqa: N815
-    mediaFormat: _Format = msgspec.field(default_factory=_Format)  # noqa: N815
-    customParameters: dict[str, str] | None = None  # noqa: N815
+class _StartBody(msgspec.Struct, rename="camel"):
+    call_sid: str
+    stream_sid: str
+    media_format: _Format = msgspec.field(default_factory=_Format)
+    custom_parameters: dict[str, str] | None = None
 
 
 class _Connected(msgspec.Struct, tag_field="event", tag="connected"):
@@ -86,9 +86,9 @@ class _Start(msgspec.Struct, tag_field="event", tag="start"):
     start: _StartBody
 
 
-class _Media(msgspec.Struct, tag_field="event", tag="media", gc=False):
+class _Media(msgspec.Struct, tag_field="event", tag="media", rename="camel", gc=False):
     media: _MediaBody
-    sequenceNumber: Number = 0  # noqa: N815
+    sequence_number: Number = 0
 
 
 class _Stop(msgspec.Struct, tag_field="event", tag="stop"):
@@ -157,23 +157,23 @@ def _unknown(frame: bytes | str, error: msgspec.ValidationError) -> Ignored:
 
 
 def _start(body: _StartBody) -> Started:
-    if not body.callSid or not body.streamSid:
+    if not body.call_sid or not body.stream_sid:
         raise MediaStreamError("The start frame names no call or stream.", code="media_malformed")
-    form = body.mediaFormat
-    if form.encoding != "audio/x-mulaw" or _number(form.sampleRate) != 8000 or _number(form.channels) != 1:
+    form = body.media_format
+    if form.encoding != "audio/x-mulaw" or _number(form.sample_rate) != 8000 or _number(form.channels) != 1:
         raise MediaStreamError(
-            f"Stream {body.streamSid[:40]} is not audio/x-mulaw, 8000 Hz, 1 channel.",
+            f"Stream {body.stream_sid[:40]} is not audio/x-mulaw, 8000 Hz, 1 channel.",
             code="media_format_unsupported",
             fatal=True,
         )
-    return Started(body.streamSid, body.callSid, body.customParameters or {})
+    return Started(body.stream_sid, body.call_sid, body.custom_parameters or {})
 
 
 def _audio(message: _Media) -> Media | Ignored:
     body = message.media
     if body.track not in ("inbound", "inbound_track"):
         return Ignored("media")
-    return Media(_number(message.sequenceNumber), _number(body.timestamp), body.payload)
+    return Media(_number(message.sequence_number), _number(body.timestamp), body.payload)
 
 
 def _number(value: Number) -> int:
