@@ -24,6 +24,8 @@ CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=15)
 CONFERENCE_TIMEOUT_S = 20.0
 # The sample call starts again this long after its end.
 PAUSE_BETWEEN_CALLS_S = 5.0
+# A service that does not even start is tried again after this long.
+RESTART_PAUSE_S = 3.0
 
 
 class DemoFailed(SidecarError):
@@ -180,5 +182,6 @@ async def _keep_alive(service: Child, show: Show) -> None:
             await service.start()
         except ChildFailed as error:
             show.line(str(error))
+            await asyncio.sleep(RESTART_PAUSE_S)
             continue
         show.tick("service", f"pid {service.pid}")
