@@ -10,6 +10,7 @@ from sidecar.cli.demo import demo
 from sidecar.cli.emulate import emulate
 from sidecar.cli.migrate import migrate
 from sidecar.cli.serve import serve
+from sidecar.cli.transcripts import transcripts
 from sidecar.domain.errors import SidecarError
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 for command in (demo, serve, emulate, migrate):
     app.command()(command)
+app.add_typer(transcripts, name="transcripts")
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import signal
 import sys
@@ -17,7 +16,6 @@ import typer
 from sidecar.cli.children import Child, ChildFailed, free_port, is_free, running
 from sidecar.cli.feed import durable_events
 from sidecar.cli.sample_call import read_scenario, sample_call, wav_call
-from sidecar.cli.transcript_print import Transcript
 from sidecar.domain.errors import SidecarError
 
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=15)
@@ -72,9 +70,10 @@ async def _demo(call: dict[str, Any] | None, ports: tuple[int, int], *, once: bo
             show.tick("service", f"pid {service.pid}, pages on port {ports[0]}")
             stage = Stage(http, f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}", call, show)
             if once:
-                transcript = await stage.play()
-                print(json.dumps(transcript.document(), indent=2) if as_json else transcript.text())
+                conference_id, _ = await stage.play()
+                print(await stage.export(conference_id, "json" if as_json else "txt"), end="")
                 return
+            show.tick("database", f"{_database_url(Path(folder))} until Ctrl-C")
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_keep_alive(service, show), name="keep-service-alive")
                 tasks.create_task(stage.play_for_ever(), name="calls")
@@ -93,10 +92,14 @@ def _children(folder: Path, ports: tuple[int, int]) -> tuple[Child, Child]:
         health_url=f"{pages}/healthz", log_file=folder / "service.log",
         env=secret | {
             "TWILIO_API_BASE_URL": twilio, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": pages,
-            "SIDECAR_HOST": "127.0.0.1", "SIDECAR_DATABASE_URL": f"sqlite:///{folder / 'sidecar.sqlite3'}",
+            "SIDECAR_HOST": "127.0.0.1", "SIDECAR_DATABASE_URL": _database_url(folder),
         },
     )  # fmt: skip
     return emulator, service
+
+
+def _database_url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'sidecar.sqlite3'}"
 
 
 class Show:
@@ -125,16 +128,23 @@ class Stage:
         self._call = call
         self._show = show
 
-    async def play(self) -> Transcript:
-        """One call, from the first ring to the complete transcript."""
+    async def play(self) -> tuple[str, int]:
+        """One call, from the first ring to the complete transcript: the conference's id, and how many utterances."""
         room = f"demo-{secrets.token_hex(3)}"
         scenario_id = await self._place(room)
         conference_id = await self._conference(room, scenario_id)
         self._show.tick("call", f"live: {self._pages}/conferences/{conference_id}")
-        transcript = Transcript(conference_id, room)
+        utterances = 0
         async for event in durable_events(self._http, self._pages, conference_id):
-            transcript.add(event)
-        return transcript
+            utterances += event["type"] == "utterance.final"
+        return conference_id, utterances
+
+    async def export(self, conference_id: str, form: str) -> str:
+        """The transcript as the service writes it: ``txt``, ``json`` and so on."""
+        url = f"{self._pages}/v1/conferences/{conference_id}/transcript.{form}"
+        async with self._http.get(url, timeout=CONTROL_TIMEOUT) as answer:
+            answer.raise_for_status()
+            return await answer.text()
 
     async def play_for_ever(self) -> None:
         """Call after call until somebody stops the demo."""
@@ -142,8 +152,8 @@ class Stage:
             "\n  Ctrl-C stops. Next: your own recordings (sidecar demo --wav agent=A.wav --wav customer=B.wav).\n"
         )
         while True:
-            transcript = await self.play()
-            self._show.tick("call", f"over: {transcript.spoken} utterances; the next one starts in a moment")
+            _, utterances = await self.play()
+            self._show.tick("call", f"over: {utterances} utterances; the next one starts in a moment")
             await asyncio.sleep(PAUSE_BETWEEN_CALLS_S)
 
     async def _place(self, room: str) -> str:

@@ -25,6 +25,7 @@ from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.server import app_keys
+from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
 from sidecar.server.stream import stream
@@ -125,6 +126,7 @@ def build(database_url: str, public_url: str) -> web.Application:
     app = web.Application(middlewares=[problems])
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
     app.router.add_get("/v1/stream", stream)
+    app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)

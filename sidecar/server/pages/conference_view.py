@@ -11,6 +11,7 @@ from sidecar.domain import blocks
 from sidecar.domain import events as ev
 from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.domain.exports import FORMATS
 from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, span, wall
 
 # Rows in the first paint; the script has all of them and adds older ones when the reader scrolls up.
@@ -21,7 +22,7 @@ MODULES = tuple(
     f"js/{name}.js"
     for name in (
         "conference", "stream", "store", "rows", "list", "follow", "find", "people", "clock",
-        "connection", "announce", "keys", "prefs", "toast",
+        "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
 
@@ -88,6 +89,15 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExportLink:
+    """A format to export to: its name, what it is for, and where."""
+
+    name: str
+    use: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Blank:
     """Empty rows for the ``<template>`` elements that the script clones."""
 
@@ -122,6 +132,8 @@ class ConferencePage:
     silence: str
     summary: list[tuple[str, str]]
     summary_blank: list[tuple[str, str]]
+    exports: list[ExportLink]
+    partial: bool
     shortcuts: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]
     blank: Blank
@@ -159,6 +171,8 @@ def conference_page(
         silence=_silence(transcript, shares),
         summary=_summary(transcript, conference, shares) if ended else [],
         summary_blank=[("Duration", ""), ("Time", ""), ("Not transcribed", ""), ("Talk", "")],
+        exports=export_links(conference.id),
+        partial=not transcript.completed,
         shortcuts=SHORTCUTS,
         modules=MODULES,
         blank=_blank(conference.clock_zero),
@@ -177,6 +191,14 @@ def heading(people: Sequence[Person], room: str) -> str:
     if len(names) > 3:
         names = [*names[:2], f"{len(names) - 2} more"]
     return " · ".join(names) or room
+
+
+def export_links(conference_id: str) -> list[ExportLink]:
+    """The transcript in every format."""
+    return [
+        ExportLink(name=one.name.upper(), use=one.use, href=f"/v1/conferences/{conference_id}/transcript.{one.name}")
+        for one in FORMATS.values()
+    ]
 
 
 def _call_words(transcript: Transcript, until_ms: int) -> str:

@@ -10,6 +10,7 @@ import { Find } from "./find.js";
 import { Follow } from "./follow.js";
 import { listenForKeys } from "./keys.js";
 import { RowList } from "./list.js";
+import "./menu.js";
 import { heading, showCall, showPeople } from "./people.js";
 import { bindChoice, bindTheme, preference, setPreference } from "./prefs.js";
 import { RowMaker, setText, slot } from "./rows.js";

@@ -88,6 +88,7 @@ export function showCall(store) {
   const summary = byId("summary");
   summary.hidden = store.endedMs === null;
   byId("follow").hidden = !summary.hidden;
+  byId("export-note").hidden = store.completed;
   if (summary.hidden) return;
   setText(byId("empty"), "Nobody spoke on this call.");
   const started = store.startedMs ?? 0;
@@ -97,5 +98,5 @@ export function showCall(store) {
     countedGaps(store.gaps, store.gapMs),
     store.speechMs ? talkWords([...store.people.values()], store.shares()) : "nobody spoke",
   ];
-  summary.querySelectorAll("dd").forEach((element, n) => setText(element, values[n]));
+  summary.querySelectorAll("[data-slot=value]").forEach((element, n) => setText(element, values[n]));
 }

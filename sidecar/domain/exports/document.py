@@ -1,0 +1,69 @@
+"""JSON: everything that is stored of a transcript as one document, the one that ``demo --once --json`` prints too.
+
+Each utterance and each gap stands on a line of its own, so that long files stay readable and compare well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from sidecar.domain.exports.reading import Export, Line, Missing, Spoken, iso
+
+
+def json_pieces(export: Export) -> Iterator[str]:
+    """The document: ``conference``, ``partial``, ``utterances``, ``gaps``, ``assistant``, ``manifest``."""
+    yield f'{{\n"conference": {_json(_conference(export))},\n"partial": {_json(export.partial)},\n'
+    yield from _list("utterances", (one for one in export.lines if isinstance(one, Spoken)))
+    yield from _list("gaps", (one for one in export.lines if isinstance(one, Missing)))
+    yield f'"assistant": {{"turns": []}},\n"manifest": {_json(export.manifest)}\n}}\n'
+
+
+def _conference(export: Export) -> dict[str, Any]:
+    conference = export.conference
+    body: dict[str, Any] = {
+        "id": conference.id,
+        "conference_sid": conference.sid,
+        "room": conference.room,
+        "clock_zero": iso(conference.clock_zero),
+    }
+    if export.ended is not None and export.ended_at is not None:
+        body |= {
+            "ended_at": iso(export.ended_at),
+            "reason": export.ended.reason,
+            "duration_ms": export.ended.at_ms,
+        }
+    body["participants"] = [
+        {
+            "participant": speaker.id,
+            "call_sid": speaker.joined.call_sid if speaker.joined else None,
+            "label": speaker.label,
+            "name": speaker.name,
+            "role": speaker.role,
+            "at_ms": speaker.joined.at_ms if speaker.joined else None,
+        }
+        for speaker in export.speakers
+    ]
+    return body
+
+
+def _list(name: str, lines: Iterable[Line]) -> Iterator[str]:
+    yield f'"{name}": ['
+    between = "\n"
+    for line in lines:
+        yield between + _json(_line(line))
+        between = ",\n"
+    yield "],\n" if between == "\n" else "\n],\n"
+
+
+def _line(line: Line) -> dict[str, Any]:
+    """The event's data; ``participant`` is the label, which people know, and ``participant_id`` the id."""
+    data: dict[str, Any] = msgspec.to_builtins(line.gap if isinstance(line, Missing) else line.said)
+    named = {"participant": line.speaker.label, "participant_id": line.speaker.id, "role": line.speaker.role}
+    return {"seq": line.seq} | data | named
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,150 @@
+"""What every export format is made of: a conference's people and its lines in order of speech."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from sidecar.domain import events as ev
+from sidecar.domain.blocks import GapRow, Person, UtteranceRow, display_name, read_transcript
+from sidecar.domain.conference import Conference, Participant, Role
+
+_LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+
+
+class Speaker(msgspec.Struct, frozen=True, kw_only=True):
+    """A participant. ``called``: the name that people read; ``joined``: None until the call is in the room."""
+
+    id: str
+    label: str
+    name: str
+    role: Role
+    joined: ev.ParticipantJoined | None
+
+    @property
+    def called(self) -> str:
+        """The name, else the label, else "Caller"; on one line."""
+        return display_name(one_line(self.name), one_line(self.label))
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """An utterance in its newest revision, and the seq of the event that told it."""
+
+    seq: int
+    speaker: Speaker
+    said: ev.UtteranceFinal
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From and to, ms on the conference clock."""
+        return self.said.start_ms, self.said.end_ms
+
+
+class Missing(msgspec.Struct, frozen=True, kw_only=True):
+    """A gap."""
+
+    seq: int
+    speaker: Speaker
+    gap: ev.TranscriptGap
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From and to, ms on the conference clock."""
+        return self.gap.from_ms, self.gap.to_ms
+
+    @property
+    def words(self) -> str:
+        """What is lost and why: "4.0 s not transcribed: stream reconnected"."""
+        start, end = self.span
+        reason = ev.GAP_REASONS.get(self.gap.reason, self.gap.reason)
+        return f"{(end - start) / 1000:.1f} s not transcribed: {one_line(reason)}"
+
+
+Line = Spoken | Missing
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """A transcript, ready to be written in any format. ``manifest`` and ``ended`` are None until they are told."""
+
+    conference: Conference
+    speakers: list[Speaker]
+    lines: list[Line]
+    ended: ev.ConferenceEnded | None
+    ended_at: datetime | None
+    manifest: ev.TranscriptCompleted | None
+
+    @property
+    def partial(self) -> bool:
+        """More may come: the call goes on, or its last words are still being transcribed."""
+        return self.manifest is None
+
+    def wall_clock(self, ms: int) -> str:
+        """A moment on the conference clock as ISO 8601, UTC, to the millisecond."""
+        return iso(self.conference.clock_zero + timedelta(milliseconds=ms))
+
+
+def read_export(conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event]) -> Export:
+    """From all durable events in order of seq. Order and people are those of the page: ``blocks.read_transcript``."""
+    transcript = read_transcript(events, clock_zero=conference.clock_zero, roster=roster)
+    spoken: dict[tuple[str, int], tuple[int, ev.UtteranceFinal]] = {}
+    gaps: dict[str, tuple[int, ev.TranscriptGap]] = {}
+    joined: dict[str, ev.ParticipantJoined] = {}
+    ended: tuple[datetime, ev.ConferenceEnded] | None = None
+    manifest: ev.TranscriptCompleted | None = None
+    for event in events:
+        seq = event.seq or 0
+        match event.data:
+            case ev.UtteranceFinal() as said:
+                spoken.setdefault((said.id, said.revision), (seq, said))
+            case ev.TranscriptGap() as gap:
+                gaps[f"r-{seq}"] = (seq, gap)
+            case ev.ParticipantJoined() as person:
+                joined[person.participant] = person
+            case ev.ConferenceEnded() as end:
+                ended = (event.timestamp, end)
+            case ev.TranscriptCompleted() as completed:
+                manifest = completed
+            case _:
+                pass  # no line of a file comes of it
+    speakers = {one.participant: _speaker(one, joined.get(one.participant)) for one in transcript.people}
+    lines: list[Line] = []
+    for row in transcript.rows:
+        if isinstance(row, UtteranceRow):
+            seq, said = spoken[row.key, row.revision]
+            lines.append(Spoken(seq=seq, speaker=speakers[row.participant], said=said))
+        elif isinstance(row, GapRow):
+            seq, gap = gaps[row.key]
+            lines.append(Missing(seq=seq, speaker=speakers[row.participant], gap=gap))
+    return Export(
+        conference=conference,
+        speakers=list(speakers.values()),
+        lines=lines,
+        ended=ended[1] if ended else None,
+        ended_at=ended[0] if ended else None,
+        manifest=manifest,
+    )
+
+
+def one_line(text: str) -> str:
+    """Without line ends of any kind: they would end a cue, a row or a line of a file."""
+    return _LINE_ENDS.sub(" ", text)
+
+
+def iso(moment: datetime) -> str:
+    """``2026-11-01T12:41:00.400Z``."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def clock(ms: int, *, point: str = ".") -> str:
+    """``00:03:07.250``; hours grow as they must."""
+    seconds, ms = divmod(max(0, ms), 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{seconds:02}{point}{ms:03}"
+
+
+def _speaker(person: Person, joined: ev.ParticipantJoined | None) -> Speaker:
+    return Speaker(id=person.participant, label=person.label, name=person.name, role=person.role, joined=joined)

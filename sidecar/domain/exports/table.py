@@ -1,0 +1,47 @@
+"""CSV: a row per utterance or gap, in order of speech. RFC 4180: https://www.rfc-editor.org/rfc/rfc4180."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from sidecar.domain.exports.reading import Export, Line, Missing
+
+COLUMNS = (
+    "seq", "start_ms", "end_ms", "started_at", "participant", "role", "text", "name", "kind", "reason",
+    "participant_id", "utterance_id", "revision", "engine", "confidence", "lag_ms",
+)  # fmt: skip
+# A spreadsheet takes a cell that begins so for a formula, and callers choose what they say and how they are called:
+# https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def csv_pieces(export: Export) -> Iterator[str]:
+    """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word."""
+    yield _row(COLUMNS)
+    for line in export.lines:
+        start, end = line.span
+        who = line.speaker
+        place = (line.seq, start, end, export.wall_clock(start), guarded(who.label), who.role)
+        yield _row((*place, *_details(line)))
+
+
+def guarded(text: str) -> str:
+    """The text, with an apostrophe before it if a spreadsheet would run it as a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _details(line: Line) -> tuple[object, ...]:
+    name, who = guarded(line.speaker.called), line.speaker.id
+    if isinstance(line, Missing):
+        return ("", name, "gap", line.gap.reason, who, "", "", "", "", "")
+    said = line.said
+    engine = (said.revision, said.engine, said.confidence, said.lag_ms)
+    return (guarded(said.text), name, "utterance", "", who, said.id, *engine)
+
+
+def _row(cells: Sequence[object]) -> str:
+    written = io.StringIO(newline="")
+    csv.writer(written).writerow(cells)
+    return written.getvalue()

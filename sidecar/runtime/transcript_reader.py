@@ -1,0 +1,37 @@
+"""Reads a whole transcript from the log, in pages, without holding the event loop: calls go on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecar.domain.errors import NotFound
+from sidecar.domain.events import Event
+from sidecar.domain.exports import Export, read_export
+from sidecar.ports.directory import Directory
+from sidecar.ports.event_log import EventLog
+
+# A page is decoded at once: some milliseconds.
+PAGE_EVENTS = 250
+
+
+async def export_of(directory: Directory, log: EventLog, id_or_sid: str) -> Export:
+    """The transcript of a conference, by our id or the provider's, as it is stored now.
+
+    NotFound for an unknown id, StoreUnavailable when the store does not answer.
+    """
+    conference = await directory.conference(id_or_sid)
+    if conference is None:
+        raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    roster = await directory.participants(conference.id)
+    events = await _events(log, conference.id)
+    # In a thread: thousands of lines take longer to sort than a media frame may wait.
+    return await asyncio.to_thread(read_export, conference, roster, events)
+
+
+async def _events(log: EventLog, conference_id: str) -> list[Event]:
+    events: list[Event] = []
+    while True:
+        page = await log.read(conference_id, after=(events[-1].seq or 0) if events else 0, limit=PAGE_EVENTS)
+        events += page
+        if len(page) < PAGE_EVENTS:
+            return events
