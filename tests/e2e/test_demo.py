@@ -50,7 +50,7 @@ async def test_once_prints_a_transcript_for_people(tmp_path: Path) -> None:
     assert status == 0, err
     lines = out.splitlines()
     assert lines
-    assert all(line[:2].isdigit() and "guest" in line for line in lines)
+    assert all(line[:2].isdigit() and "Guest" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,9 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     def words(self) -> str:
         """What is lost and why: "4.0 s not transcribed: stream reconnected"."""
         start, end = self.span
+        length = f"{(end - start) / 1000:.1f}" if end - start >= 100 else "under 0.1"
         reason = ev.GAP_REASONS.get(self.gap.reason, self.gap.reason)
-        return f"{(end - start) / 1000:.1f} s not transcribed: {one_line(reason)}"
+        return f"{length} s not transcribed: {one_line(reason)}"
 
 
 Line = Spoken | Missing
@@ -117,7 +118,8 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
             lines.append(Spoken(seq=seq, speaker=speakers[row.participant], said=said))
         elif isinstance(row, GapRow):
             seq, gap = gaps[row.key]
-            lines.append(Missing(seq=seq, speaker=speakers[row.participant], gap=gap))
+            who = speakers.get(row.participant) or _stranger(row.participant)
+            lines.append(Missing(seq=seq, speaker=who, gap=gap))
     return Export(
         conference=conference,
         speakers=list(speakers.values()),
@@ -148,3 +150,8 @@ def clock(ms: int, *, point: str = ".") -> str:
 
 def _speaker(person: Person, joined: ev.ParticipantJoined | None) -> Speaker:
     return Speaker(id=person.participant, label=person.label, name=person.name, role=person.role, joined=joined)
+
+
+def _stranger(participant: str) -> Speaker:
+    """Somebody whose audio was lost before anything else was told of them."""
+    return Speaker(id=participant, label="", name="", role=Role.OTHER, joined=None)

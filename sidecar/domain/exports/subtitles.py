@@ -5,6 +5,7 @@ WebVTT: https://www.w3.org/TR/webvtt1/. SRT has no standard; this is the form th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sidecar.domain.exports.reading import Export, Line, Missing, clock, one_line
@@ -12,6 +13,7 @@ from sidecar.domain.exports.text import PARTIAL_WORDS
 
 # A cue must end after it starts.
 CUE_MIN_MS = 1
+_ARROW = re.compile("-{2,}>")
 _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\0": "\N{REPLACEMENT CHARACTER}"})
 
 
@@ -36,7 +38,7 @@ def srt_pieces(export: Export) -> Iterator[str]:
     """
     for number, line in enumerate(export.lines, 1):
         words = f"[{line.words}]" if isinstance(line, Missing) else one_line(line.said.text)
-        shown = f"{line.speaker.called}: {words}".replace("-->", "->").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        shown = _ARROW.sub("->", f"{line.speaker.called}: {words}").replace("\0", "\N{REPLACEMENT CHARACTER}")
         yield f"{number}\n{_times(line, point=',')}\n{shown}\n\n"
 
 

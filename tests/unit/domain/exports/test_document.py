@@ -1,0 +1,47 @@
+"""The JSON document: one shape for exports and for the demo."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.domain.exports.document import json_pieces
+from tests.transcripts import Said, export_of_lines, golden_export
+
+lines = st.lists(st.tuples(st.text(), st.text(), st.integers(0, 5_000_000), st.integers(0, 20_000)), max_size=6)
+
+
+def document(case: str) -> Any:
+    return json.loads("".join(json_pieces(golden_export(case))))
+
+
+@given(lines)
+def test_any_call_is_a_document_with_its_text_unchanged(said: list[Said]) -> None:
+    read = json.loads("".join(json_pieces(export_of_lines(said))))
+    in_order = [one for _, one in sorted(enumerate(said), key=lambda pair: (pair[1][2], pair[0]))]
+    assert [(line["text"], line["start_ms"]) for line in read["utterances"]] == [
+        (text, start) for _, text, start, _ in in_order
+    ]
+    assert [one["name"] for one in read["conference"]["participants"]] == [name for name, *_ in said]
+
+
+def test_a_document_has_all_parts_also_when_nothing_was_said() -> None:
+    read = json.loads("".join(json_pieces(export_of_lines([]))))
+    assert list(read) == ["conference", "partial", "utterances", "gaps", "assistant", "manifest"]
+    assert (read["partial"], read["utterances"], read["gaps"], read["manifest"]) == (True, [], [], None)
+
+
+def test_a_line_names_its_speaker_by_label_and_id_and_keeps_all_of_the_event() -> None:
+    last = document("partial")["utterances"][-1]
+    assert (last["participant"], last["participant_id"], last["role"]) == ("=cmd", "par_c", "customer")
+    assert last["words"][0]["text"] == "ciao"
+
+
+def test_an_ended_call_tells_how_it_ended_and_how_to_check_it() -> None:
+    read = document("ended")
+    assert (read["conference"]["reason"], read["conference"]["duration_ms"]) == ("last-participant-left", 80_000)
+    assert read["manifest"]["utterances"] == len(read["utterances"])
+    assert [gap["to_ms"] for gap in read["gaps"]] == [20_000]
