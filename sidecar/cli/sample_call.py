@@ -1,21 +1,23 @@
-"""Which call the demo plays: the sample call, a scenario file, or one participant per recording."""
+"""Which calls the demo plays: the sample calls, a scenario file, or one participant per recording."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import soundfile
 
+from sidecar.cli.stage import Cue, Cut, Lane
 from sidecar.domain.conference import Role, role_of
 from sidecar.domain.errors import SidecarError
-from sidecar.emulator.scenario import Actor, Says, Scenario, load
-from sidecar.speech.g711 import BYTES_PER_MS, SAMPLE_RATE, SILENCE, decode
-from sidecar.speech.segmenter import SegmentEnded, Segmenter
+from sidecar.emulator.scenario import Actor, Says, Scenario, load, shipped
 from sidecar.speech.wav import read_telephone_audio
+
+LONG, SHORT, LATER = "harbor_bikes", "corner_dental", "lake_hotel"
+# The long call loses one stream here, in the middle of the customer's longest line, so that its gap is one of words.
+CUT = Cut(label="customer", at_s=42.0)
+SHORT_STARTS_S = 3.0
+LATER_STARTS_S = 10.0  # behind the end of the short one
 
 
 class CallUnplayable(SidecarError):
@@ -24,36 +26,20 @@ class CallUnplayable(SidecarError):
     code = "call_unplayable"
 
 
-def sample_call(folder: Path) -> dict[str, Any]:
-    """Two people take turns in reading Dickens: the recording that comes with the local recogniser, dealt out.
-
-    Writes one file per person into ``folder``. Our own sample calls do not exist yet.
-    """
-    spec = find_spec("moonshine_voice")
-    if spec is None or not spec.submodule_search_locations:
-        raise CallUnplayable(
-            "The sample call needs the package moonshine-voice.",
-            next_step="Install conference-sidecar[local], or play your own: sidecar demo --wav agent=A.wav",
-        )
-    audio = read_telephone_audio(Path(spec.submodule_search_locations[0]) / "assets" / "two_cities.wav")
-    turns = _turns(audio)
-    actors = []
-    for n, (label, name) in enumerate((("agent", "Maya"), ("customer", "Jonas"))):
-        part = bytearray([SILENCE]) * len(audio)
-        for start, end in turns[n::2]:
-            part[start:end] = audio[start:end]
-        path = folder / f"{label}.wav"
-        soundfile.write(path, decode(bytes(part)), SAMPLE_RATE, subtype="PCM_16")
-        actors.append(Actor(label=label, name=name, role=label, says=(Says(wav=str(path), at=0.5),)))
-    return _as_dict(Scenario(title="A reading", participants=tuple(actors)))
+def sample_calls() -> tuple[Lane, ...]:
+    """Three calls: one for about three minutes, beside it a short one and, some time after that, another."""
+    return (
+        (Cue(_as_dict(shipped(LONG)), cut=CUT),),
+        (
+            Cue(_as_dict(shipped(SHORT)), pause_s=SHORT_STARTS_S),
+            Cue(_as_dict(shipped(LATER)), pause_s=LATER_STARTS_S),
+        ),
+    )
 
 
-def _turns(audio: bytes) -> list[tuple[int, int]]:
-    """From and to, in bytes, of each stretch of speech with half of the pause around it."""
-    segmenter = Segmenter()
-    ended = [e for e in [*segmenter.feed(audio), *segmenter.flush()] if isinstance(e, SegmentEnded)]
-    cuts = [(one.end_ms + two.start_ms) // 2 * BYTES_PER_MS for one, two in pairwise(ended)]
-    return list(pairwise([0, *cuts, len(audio)]))
+def short_call() -> dict[str, Any]:
+    """The sample call for those who wait for its end: about 40 seconds."""
+    return _as_dict(shipped(SHORT))
 
 
 def read_scenario(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid
 from sidecar.emulator.state import Call, CallStatus, StreamStatus
 from sidecar.emulator.ticker import TICK_S
+from sidecar.speech.g711 import SAMPLE_RATE
 from sidecar.speech.wav import AudioUnreadable
 
 STREAM_TIMEOUT_S = 5.0  # in the room so long, a caller speaks, streamed or not
@@ -99,13 +100,25 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 async def read_clips(says: tuple[Says, ...], recordings: Recordings, source: str, place: str) -> Clips:
     """All recordings of one caller, in order of time. Raises ScenarioInvalid that names the file and its place."""
     clips: list[tuple[int, bytes]] = []
+    files: dict[str, bytes] = {}  # a file that holds many lines is read once
     for i, said in enumerate(says):
-        try:
-            audio = await recordings.read(Path(said.wav))
-        except AudioUnreadable as error:
-            raise ScenarioInvalid(source, f"{place}[{i}].wav", str(error)) from None
-        clips.append((round(said.at / TICK_S), audio))
+        if said.wav not in files:
+            try:
+                files[said.wav] = await recordings.read(Path(said.wav))
+            except AudioUnreadable as error:
+                raise ScenarioInvalid(source, f"{place}[{i}].wav", str(error)) from None
+        clips.append((round(said.at / TICK_S), _part(files[said.wav], said, source, f"{place}[{i}]")))
     return tuple(sorted(clips, key=lambda clip: clip[0]))
+
+
+def _part(audio: bytes, said: Says, source: str, place: str) -> bytes:
+    """What is asked for of the recording. Raises ScenarioInvalid when it does not hold that."""
+    begin = round(said.from_ * SAMPLE_RATE)
+    end = len(audio) if said.to is None else round(said.to * SAMPLE_RATE)
+    if not begin < end <= len(audio):
+        length = len(audio) / SAMPLE_RATE
+        raise ScenarioInvalid(source, place, f"expected from < to, both within the {length:.2f} s of the recording.")
+    return audio[begin:end]
 
 
 class Run:

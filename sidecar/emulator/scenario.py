@@ -17,6 +17,7 @@ from sidecar.domain.errors import SidecarError
 MAX_SCENARIO_S = 4 * 3600
 MAX_PARTICIPANTS = 50
 MAX_SAYS = 2_000
+SHIPPED = Path(__file__).parent / "scenarios"  # our own sample calls, with their recordings
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_SCENARIO_S)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -32,10 +33,17 @@ class ScenarioInvalid(SidecarError):
 
 
 class Says(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One recording. ``at``: seconds from the scenario's zero; it waits while the one before it still plays."""
+    """One recording, or its part ``from`` .. ``to`` (seconds; ``to`` left out: its end).
+
+    ``at``: seconds from the scenario's zero; it waits while the one before it still plays.
+    ``text``: what is said in it, for readers and measurements; nothing is done with it.
+    """
 
     wav: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
     at: Seconds = 0.0
+    from_: Seconds = msgspec.field(name="from", default=0.0)
+    to: Seconds | None = None
+    text: Annotated[str, msgspec.Meta(max_length=4096)] = ""
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,6 +82,11 @@ def load(path: Path) -> Scenario:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ScenarioInvalid(str(path), "", f"expected TOML: {error}.") from None
     return _with_paths(from_object(raw, str(path)), path.parent.resolve())
+
+
+def shipped(name: str) -> Scenario:
+    """One of the scenarios that come with the package, by the name of its file without ``.toml``."""
+    return load(SHIPPED / f"{name}.toml")
 
 
 def from_json(body: bytes, source: str) -> Scenario:

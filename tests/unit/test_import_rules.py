@@ -30,6 +30,7 @@ TRESPASSES = {
     "twilio": ("server/trespasser.py", "twilio"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),
     "models-door": ("adapters/trespasser.py", "moonshine_voice"),
+    "voice-door": ("cli/trespasser.py", "onnxruntime"),
     "spine": ("wire/media_stream.py", "sidecar.config"),
 }
 

@@ -161,6 +161,21 @@ def test_the_wheel_holds_every_template_static_file_and_twiml_and_no_top_level_s
     assert {name.split("/")[0] for name in names} == {"sidecar", "conference_sidecar-0.1.0.dist-info"}
 
 
+def test_the_sample_calls_are_in_the_wheel_with_their_audio(installed: Installed, tmp_path: Path) -> None:
+    look = (
+        "from pathlib import Path; from sidecar.emulator.scenario import SHIPPED, shipped\n"
+        "for path in sorted(SHIPPED.glob('*.toml')):\n"
+        "    audio = {said.wav for actor in shipped(path.stem).participants for said in actor.says}\n"
+        "    print(path.stem, all(Path(wav).is_file() for wav in audio), len(audio))"
+    )
+    result = installed.run("python", "-c", look, cwd=tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    names = sorted(path.stem for path in (ROOT / "sidecar" / "emulator" / "scenarios").glob("*.toml"))
+    assert names
+    assert result.stdout.splitlines() == [f"{name} True 2" for name in names]
+
+
 def test_the_command_lists_what_it_can_do(installed: Installed, tmp_path: Path) -> None:
     result = installed.run("sidecar", "--help", cwd=tmp_path)
 

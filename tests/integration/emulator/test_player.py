@@ -42,6 +42,35 @@ async def played(s: Small, run: str) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.parametrize(("begin", "end"), [(0.3, 0.2), (0.0, 0.6), (0.5, None)])
+async def test_a_part_that_the_recording_does_not_hold_is_refused(
+    tmp_path: Path, begin: float, end: float | None
+) -> None:
+    """With its place and the length of the recording, before anybody is called."""
+    said = {"wav": str(recording(tmp_path / "a.wav", 0.5, 0.1)), "from": begin, "to": end}
+    async with small() as s:
+        body = {"voice_url": s.service.base + "/voice", "participants": [{"label": "agent", "says": [said]}]}
+        status, answer = await s.post("/control/scenarios", body)
+        assert status == 400
+        assert "participants[0].says[0]: " in answer["error"]
+        assert "0.50 s" in answer["error"]
+        assert not s.exchange.state.calls
+
+
+async def test_parts_of_one_recording_are_spoken_at_their_own_times(tmp_path: Path) -> None:
+    """The file holds the lines one behind the other; each is heard where the scenario wants it."""
+    wav = recording(tmp_path / "a.wav", 0.4, 0.1)
+    whole = read_telephone_audio(wav)
+    says = [{"wav": str(wav), "from": 0.2, "to": 0.4, "at": 0.0}, {"wav": str(wav), "to": 0.2, "at": 0.3}]
+    async with small() as s:
+        forks(s)
+        run = await play(s, [{"label": "agent", "says": says}, {"label": "customer"}], hang_up_after=0.2)
+        await s.until(lambda: len(s.service.sockets) == 2)
+        await played(s, run)
+        wanted = whole[1600:3200] + bytes([0xFF]) * 800 + whole[:1600]
+        assert [wanted in socket.audio() for socket in s.service.sockets].count(True) == 1
+
+
 async def test_two_speak_from_the_same_tick_and_hang_up(tmp_path: Path) -> None:
     """Not a byte of either recording is lost; the voice URL carries room, label, name and role; all hang up."""
     agent, customer = recording(tmp_path / "a.wav", 0.5, 0.1), recording(tmp_path / "c.wav", 0.4, 0.2)

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid, from_json, from_object, load
+from sidecar.emulator.scenario import (
+    SHIPPED,
+    Actor,
+    Says,
+    Scenario,
+    ScenarioInvalid,
+    from_json,
+    from_object,
+    load,
+    shipped,
+)
 
 TOML = """
 title = "A lost parcel"
@@ -50,6 +60,20 @@ def test_a_file_is_a_scenario_with_its_recordings_beside_it(tmp_path: Path) -> N
     )
 
 
+def test_every_scenario_of_the_package_is_valid_and_its_recordings_are_there() -> None:
+    """They ship in the wheel; tests/wheel looks there too."""
+    names = sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    assert names
+    for name in names:
+        for actor in shipped(name).participants:
+            assert actor.says
+            for said in actor.says:
+                assert Path(said.wav).is_file()
+                assert said.to is not None
+                assert said.from_ < said.to
+                assert said.text
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({}, "participants"),
     ({"participants": []}, "participants"),
@@ -60,6 +84,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"participants": [{"label": "a", "joins_at": -1}]}, "participants[0].joins_at: "),
     ({"participants": [{"label": "a"}, {"label": "b", "says": [{"wav": 7}]}]}, "participants[1].says[0].wav: "),
     ({"participants": [{"label": "a", "says": [{"wav": "/a", "at": float("nan")}]}]}, "participants[0].says[0].at: "),
+    ({"participants": [{"label": "a", "says": [{"wav": "/a", "to": -1}]}]}, "participants[0].says[0].to: "),
     ({"participants": [{"label": "a", "says": "hello"}]}, "participants[0].says: "),
 ]
 

@@ -1,0 +1,54 @@
+"""What the demo tells its user on the terminal: few lines, each of which is of use."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Mapping
+
+
+class Show:
+    """Lines on stdout; on stderr when stdout carries a transcript."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._out = sys.stderr if quiet else sys.stdout
+        self._mark = "✓" if (self._out.encoding or "").lower().startswith("utf") else "+"
+
+    def tick(self, what: str, detail: str) -> None:
+        """One more thing works."""
+        self.line(f"  {self._mark} {what:<9} {detail}")
+
+    def trouble(self, what: str, detail: str) -> None:
+        """Something does not work; the demo goes on as well as it can."""
+        self.line(f"  ! {what:<9} {detail}")
+
+    def line(self, text: str) -> None:
+        """A plain line."""
+        print(text, file=self._out, flush=True)
+
+    def addresses(self, pages: str, conference_url: str, ssh: str | None) -> None:
+        """Where to look, how to stop, what to try next."""
+        self.line("")
+        self.line(f"    all calls           {pages}/")
+        self.line(f"    this call           {conference_url}")
+        if ssh is not None:
+            self.line(f"    from your machine   {ssh}   and then the same addresses")
+        self.line("")
+        self.line("    Ctrl-C stops.")
+        self.line("    next: your own WAV, your Twilio number")
+        self.line("      sidecar demo --wav agent=A.wav --wav customer=B.wav")
+        self.line('      README.md, "Beside a real Twilio number"')
+        self.line("")
+
+
+def ssh_command(environment: Mapping[str, str], port: int) -> str | None:
+    """What to type on the machine in front of the user so that the addresses work there; None without SSH.
+
+    ``SSH_CONNECTION`` holds the client's address and port, then the server's (https://man.openbsd.org/ssh.1#ENVIRONMENT).
+    """
+    try:
+        _client, _client_port, host, ssh_port = environment.get("SSH_CONNECTION", "").split()
+    except ValueError:
+        return None
+    to = "" if ssh_port == "22" else f"-p {ssh_port} "
+    return f"ssh -L {port}:127.0.0.1:{port} {to}{getpass.getuser()}@{host}"

@@ -1,0 +1,67 @@
+"""The order in which a programme's calls are played."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from sidecar.cli.sample_call import sample_calls
+from sidecar.cli.stage import Cue, play_round, room_for
+
+
+async def test_lanes_are_played_side_by_side_and_the_calls_of_a_lane_one_after_the_other() -> None:
+    """The long call goes on while the other lane plays both of its own; the round ends with the last of them."""
+    happened: list[str] = []
+    long_over = asyncio.Event()
+
+    async def play(cue: Cue) -> None:
+        name = cue.call["title"]
+        happened.append(f"{name} begins")
+        if name == "long":
+            await long_over.wait()
+        elif name == "later":
+            long_over.set()
+        happened.append(f"{name} ends")
+
+    long, short, later = (Cue({"title": name}) for name in ("long", "short", "later"))
+    await play_round(((long,), (short, later)), play)
+    assert happened[0] == "long begins"
+    assert happened[1:5] == ["short begins", "short ends", "later begins", "later ends"]
+    assert happened[-1] == "long ends"
+
+
+async def test_a_call_waits_for_its_pause() -> None:
+    """Counted from the end of the call before it."""
+    begun: list[float] = []
+
+    async def play(cue: Cue) -> None:
+        begun.append(asyncio.get_running_loop().time())
+
+    await play_round(((Cue({}), Cue({}, pause_s=0.05)),), play)
+    assert begun[1] - begun[0] >= 0.045
+
+
+def test_the_sample_programme_is_one_long_call_beside_two_others() -> None:
+    """The long one loses a stream, and only that one."""
+    (long,), (short, later) = sample_calls()
+    assert long.call["title"].startswith("Harbor Bikes")
+    assert [cue.cut is None for cue in (long, short, later)] == [False, True, True]
+    assert long.pause_s == 0 < short.pause_s < later.pause_s
+
+
+@pytest.mark.parametrize(
+    ("title", "begins"),
+    [("Harbor Bikes: a late delivery", "harbor-bikes"), ("", "demo"), ("…", "demo"), ("Q & A", "q-a")],
+)
+def test_a_room_is_named_after_its_call_and_never_used_twice(title: str, begins: str) -> None:
+    """Only letters, digits and dashes: it stands in addresses."""
+    one, other = room_for({"title": title}), room_for({"title": title})
+    assert re.fullmatch(rf"{begins}-[0-9a-f]{{6}}", one)
+    assert one != other
+
+
+def test_a_call_without_a_title_has_a_room_too() -> None:
+    """A scenario file needs none."""
+    assert room_for({}).startswith("demo-")
