@@ -7,7 +7,7 @@ help: ## list the targets
 setup: ## make .venv with what the service needs (does nothing when nothing changed)
 	@.ci/setup
 
-demo: setup ## a sample call on this machine: emulator, service, a page to watch
+demo: setup ## sample calls on this machine: emulator, service, pages to watch
 	@.venv/bin/sidecar demo
 
 serve: setup ## the service alone, set up by SIDECAR_* variables (docs/settings.md)
