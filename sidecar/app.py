@@ -22,6 +22,7 @@ from sidecar.ports.telephony import Telephony
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
+from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys as keys
 from sidecar.server.loopback import loopback_only
 from sidecar.server.problems import problems
@@ -74,10 +75,13 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         )
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
+        wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
+        app[keys.WALLBOARD_STATE] = wallboard
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(writer.run(), name="event-writer"),
                 tasks.create_task(switchboard.run(), name="switchboard"),
+                tasks.create_task(wallboard.run(), name="wallboard"),
             ]
             yield
             for task in running:

@@ -199,6 +199,19 @@ class Ping(EventData, frozen=True, kw_only=True):
     unsaved: int = 0
 
 
+class Wallboard(EventData, frozen=True, kw_only=True):
+    """State, not history: the rows that changed since the frame before, or all of them (``snapshot``).
+
+    ``rows`` are ``domain.wallboard.WallboardRow``, each encoded once for all readers; ``removed``: conference ids.
+    It belongs to no conference and travels without an envelope.
+    """
+
+    type: ClassVar[str] = "wallboard"
+    snapshot: bool
+    rows: list[msgspec.Raw]
+    removed: list[str]
+
+
 DURABLE: tuple[type[EventData], ...] = (
     ConferenceStarted,
     ConferenceEnded,

@@ -21,6 +21,11 @@ QUEUE_EVENTS = 1_000
 # How long a partial may wait for company, so that many become one write. A durable event goes at once.
 GATHER_S = 0.05
 
+# The topic of all events of all conferences.
+EVERYTHING = "*"
+# A topic of state: nothing is queued for it, its subscribers are stirred and look for themselves.
+WALLBOARD = "wallboard"
+
 _Key = tuple[str, str] | int
 
 
@@ -60,15 +65,20 @@ class EventBus:
         self.subscribers_too_slow = 0
 
     def publish(self, event: Event) -> None:
-        """Tell every subscriber of the event's conference. A durable event must be stored before."""
+        """Tell every subscriber of the event's conference, and of everything. A durable event must be stored before."""
         self.published += 1
         topic = conference_topic(event.conference)
-        subscribers = self._subscribers.get(topic)
+        subscribers = (*self._subscribers.get(topic, ()), *self._subscribers.get(EVERYTHING, ()))
         if not subscribers:
             return
         told = Told(topic, event, encode(event))
-        for subscriber in tuple(subscribers):
+        for subscriber in subscribers:
             subscriber.offer(told)
+
+    def stir(self, topic: str) -> None:
+        """The state behind a topic changed: its subscribers wake up, with an empty batch if nothing else waits."""
+        for subscriber in tuple(self._subscribers.get(topic, ())):
+            subscriber.stir()
 
     def subscribe(self, topics: Iterable[str]) -> Subscription:
         """From now on every event of these topics is kept for the subscriber. Close it, or use it in ``with``."""
@@ -119,8 +129,12 @@ class Subscription:
                         self._bus.partials_coalesced += 1
                 self._offer_durable(told)
 
+    def stir(self) -> None:
+        """Called by ``EventBus.stir``."""
+        self._any.set()
+
     async def next_batch(self) -> list[Told]:
-        """What waits, in order: at least one event. Cancelling it loses nothing.
+        """What waits, in order: at least one event, or none when a topic was stirred. Cancelling it loses nothing.
 
         Raises SubscriberTooSlow or SubscriptionClosed; what still waited is dropped then.
         """

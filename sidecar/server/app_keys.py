@@ -10,6 +10,7 @@ from sidecar.ports.event_log import EventLog
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
+from sidecar.runtime.wallboard import WallboardState
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
@@ -20,4 +21,5 @@ EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)
 EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
 SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
+WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)
 TWILIO_EDGE: web.AppKey[TwilioEdge] = web.AppKey("twilio_edge", TwilioEdge)

@@ -1,7 +1,8 @@
-"""``GET /v1/stream``: the events of up to 20 conferences as server-sent events, resumed without hole or double.
+"""``GET /v1/stream``: the events of up to 20 topics as server-sent events, conferences resumed without hole or double.
 
 Subscribe first, then read the rows behind the client's position, then drain what the bus kept meanwhile, skipping
 what was sent. Partials pass by without an id. A client that cannot keep up is closed and comes back by itself.
+The topic ``wallboard`` is state: a snapshot, then what changed, as much at once as the client is behind.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ from aiohttp import web
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import NotFound, SidecarError
 from sidecar.domain.events import Ping, encode
-from sidecar.runtime.event_bus import SubscriberTooSlow, Subscription, SubscriptionClosed, Told, conference_topic
-from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_BUS, EVENT_LOG, STREAM_HUB
+from sidecar.runtime.event_bus import (
+    WALLBOARD,
+    SubscriberTooSlow,
+    Subscription,
+    SubscriptionClosed,
+    Told,
+    conference_topic,
+)
+from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_BUS, EVENT_LOG, STREAM_HUB, WALLBOARD_STATE
 from sidecar.server.problems import RequestRefused, request_id
 from sidecar.server.stream_hub import StreamHub
 from sidecar.wire import sse
@@ -50,19 +58,21 @@ HEADERS = {
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """``?topic=conference:<id>[&topic=…][&last_event_id=…]``; the header ``Last-Event-ID`` counts more than the query.
+    """``?topic=conference:<id>|wallboard[&topic=…][&last_event_id=…]``; the header ``Last-Event-ID`` counts more.
 
     400 for no or bad topics, 404 for an unknown conference, 503 when there are too many streams.
     """
     request.app[STREAM_HUB].admit()
-    conferences = await _conferences(request)
+    topics = _topics(request)
+    conferences = await _conferences(request, topics)
     epoch = await request.app[EVENT_LOG].epoch()
     start = _Start(epoch, conferences, request.headers.get("Last-Event-ID") or request.query.get("last_event_id"))
 
     response = web.StreamResponse(headers=HEADERS | {"X-Request-Id": request_id(request)})
     if request.method == "HEAD":
         return response
-    with request.app[EVENT_BUS].subscribe(map(conference_topic, start.seqs)) as subscription:
+    followed = [*map(conference_topic, start.seqs), *({WALLBOARD} & set(topics))]
+    with request.app[EVENT_BUS].subscribe(followed) as subscription:
         await response.prepare(request)
         _notice_dead_peer(request)
         live = _LiveStream(request, response, subscription, start)
@@ -71,7 +81,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _conferences(request: web.Request) -> list[Conference]:
+def _topics(request: web.Request) -> list[str]:
     topics = list(dict.fromkeys(request.query.getall("topic", [])))
     if not topics:
         raise RequestRefused(
@@ -84,15 +94,21 @@ async def _conferences(request: web.Request) -> list[Conference]:
             f"{len(topics)} topics are more than {TOPICS_MOST}.",
             next_step="Open another stream.",
         )
+    return topics
+
+
+async def _conferences(request: web.Request, topics: Sequence[str]) -> list[Conference]:
     found: dict[str, Conference] = {}
     for topic in topics:
+        if topic == WALLBOARD:
+            continue
         kind, _, id_or_sid = topic.partition(":")
         if kind != "conference" or not id_or_sid:
             raise RequestRefused(
                 HTTPStatus.BAD_REQUEST,
                 "topic_invalid",
                 f"There is no topic {topic[:64]!r}.",
-                next_step="Topics have the form conference:<id>.",
+                next_step="Topics are wallboard, and conference:<id>.",
             )
         conference = await request.app[DIRECTORY].conference(id_or_sid)
         if conference is None:
@@ -110,7 +126,7 @@ class _Start:
         self.gap_reason: str | None = None
         self.gap_in: list[str] = []
         self.resumed = False
-        if position is None:
+        if position is None or not conferences:
             return
         try:
             asked = Positions.parse(position)
@@ -146,6 +162,8 @@ class _LiveStream:
         self._clock = request.app[CLOCK]
         self._sent = dict(start.seqs)
         self._unsaved: dict[str, int] = {}
+        self._board = request.app[WALLBOARD_STATE] if WALLBOARD in subscription.topics else None
+        self._board_version: int | None = None
 
     def close(self) -> None:
         """``run`` says ``stream.closing`` and returns."""
@@ -185,7 +203,7 @@ class _LiveStream:
         self._hub.resumed += start.resumed
         if start.gap_reason is not None:
             hello += self._gap(start.gap_reason, start.gap_in)
-        await self._write(hello)
+        await self._write(hello + self._board_change())
 
     def _gap(self, reason: str, conferences: Sequence[str]) -> bytes:
         """History that the client has is void or was lost: it reads these conferences anew. They follow from seq 1."""
@@ -239,7 +257,16 @@ class _LiveStream:
                 await self._write(b"".join(frames))
                 frames.clear()
                 await self._replay(conference)
+        frames.append(self._board_change())
         await self._write(b"".join(frames))
+
+    def _board_change(self) -> bytes:
+        """What the client does not have of the wallboard, if it follows that; no bytes when it has all."""
+        change = self._board.since(self._board_version) if self._board is not None else None
+        if change is None:
+            return b""
+        self._board_version = change.version
+        return sse.frame(WALLBOARD, change.data)
 
     def _durable(self, conference: str, seq: int, type_: str, data: bytes) -> bytes:
         self._sent[conference] = seq

@@ -24,6 +24,7 @@ from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, Uttera
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.pages import add_pages
@@ -140,10 +141,16 @@ def build(database_url: str, public_url: str) -> web.Application:
         app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
         app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
         app[app_keys.STREAM_HUB] = StreamHub()
+        board = WallboardState(directory=app[app_keys.DIRECTORY], event_log=event_log, bus=bus, clock=clock)
+        app[app_keys.WALLBOARD_STATE] = board
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(writer.run(), name="event-writer")
+            running = [
+                tasks.create_task(writer.run(), name="event-writer"),
+                tasks.create_task(board.run(), name="wallboard"),
+            ]
             yield
-            running.cancel()
+            for task in running:
+                task.cancel()
         await database.close()
 
     async def close_streams(app: web.Application) -> None:

@@ -23,6 +23,7 @@ from sidecar.domain.events import ConferenceStarted, Event, Ping, UtteranceParti
 from sidecar.ports.directory import BoundFork
 from sidecar.runtime.event_bus import EventBus, conference_topic
 from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream, stream_hub
 from sidecar.server.problems import problems
 from sidecar.wire.sse import Positions
@@ -71,6 +72,8 @@ async def service(database: Database) -> AsyncIterator[Service]:
     app = web.Application(middlewares=[problems])
     app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
     app[app_keys.EVENT_BUS], app[app_keys.CLOCK], app[app_keys.STREAM_HUB] = bus, clock, hub
+    directory = app[app_keys.DIRECTORY]
+    app[app_keys.WALLBOARD_STATE] = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
     app.router.add_get("/v1/stream", stream.stream)
 
     async def close_streams(_app: web.Application) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.assets import assets_root
-from sidecar.server.pages import calls, conference
+from sidecar.server.pages import conference, wallboard
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
 from sidecar.server.pages.static_files import StaticFiles
@@ -20,6 +20,6 @@ def add_pages(app: web.Application) -> None:
     static = StaticFiles.load(web_root / "static")
     app[RENDERER] = Renderer(web_root / "templates", static.url)
     app.router.add_get("/static/{version}/{path:.+}", static.handle)
-    app.router.add_get("/", calls.show)
+    app.router.add_get("/", wallboard.show)
     app.router.add_get("/conferences/{id}", conference.show)
     app.on_response_prepare.append(guard_pages)

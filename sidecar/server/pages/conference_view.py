@@ -12,7 +12,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.exports import FORMATS
-from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, span, wall
+from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, room_name, span, wall
 
 # Rows in the first paint; the script has all of them and adds older ones when the reader scrolls up.
 FIRST_PAINT_ROWS = 300
@@ -181,8 +181,8 @@ def conference_page(
 
 
 def room_words(conference: Conference) -> str:
-    """The room's name; a call in a room of its own is named after our id, which says nothing to people."""
-    return "Call " + conference.id[-6:] if conference.room == conference.id else conference.room
+    """What people call the conference's room."""
+    return room_name(conference.id, conference.room)
 
 
 def heading(people: Sequence[Person], room: str) -> str:

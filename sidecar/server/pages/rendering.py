@@ -100,6 +100,11 @@ def called(person: Person) -> str:
     return display_name(person.name, person.label)
 
 
+def room_name(conference_id: str, room: str) -> str:
+    """The room's name; a call in a room of its own is named after our id, which says nothing to people."""
+    return "Call " + conference_id[-6:] if room == conference_id else room
+
+
 def counted(number: int, one: str, many: str) -> str:
     """1 gap, 2 gaps."""
     return f"{number} {one if number == 1 else many}"

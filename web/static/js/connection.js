@@ -14,8 +14,9 @@ const OFFLINE_AFTER_MS = 60_000;
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 export class Connection {
-  constructor({ pill, banner, icons, announce }) {
-    Object.assign(this, { pill, banner, icons, announce });
+  /** stays: what the banner says of what is on the page already. */
+  constructor({ pill, banner, icons, announce, stays = "The text stays here and goes on by itself" }) {
+    Object.assign(this, { pill, banner, icons, announce, stays });
     this.stream = { phase: "connecting", retryAt: null, downSince: performance.now() };
     this.lagMs = null;
     this.lagAt = -Infinity;
@@ -76,10 +77,10 @@ export class Connection {
   }
 
   #bannerWords() {
-    if (!navigator.onLine) return "This device is offline. The text stays here and goes on by itself when the network is back.";
+    if (!navigator.onLine) return `This device is offline. ${this.stays} when the network is back.`;
     const { phase, retryAt } = this.stream;
     const next = phase === "waiting" ? `next try in ${Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))} s` : "trying now";
-    return `The service does not answer. The text stays here and goes on by itself, without holes; ${next}.`;
+    return `The service does not answer. ${this.stays}; ${next}.`;
   }
 
   #favicon(state) {

@@ -15,12 +15,12 @@ const RETRY_MOST_MS = 30_000;
 
 export class Stream {
   /**
-   * topic, position: what to read and from where. onEvent(envelope), onPing({time, unsaved}),
-   * onReady({resumed}), onGap(): history was lost, load it anew.
+   * topic, position: what to read and from where (state has no position). onEvent(envelope), onPing({time, unsaved}),
+   * onReady({resumed}), onGap(): history was lost, load it anew; onWallboard({snapshot, rows, removed}).
    * onState({phase: "connecting" | "open" | "waiting", retryAt, downSince}): times are performance.now().
    */
-  constructor({ topic, position, onEvent, onPing, onReady, onGap, onState }) {
-    Object.assign(this, { topic, position, onEvent, onPing, onReady, onGap, onState });
+  constructor({ topic, position = "", onEvent, onPing, onReady, onGap, onState, onWallboard }) {
+    Object.assign(this, { topic, position, onEvent, onPing, onReady, onGap, onState, onWallboard });
     this.failures = 0;
     this.downSince = performance.now();
     this.stopped = true;
@@ -52,7 +52,8 @@ export class Stream {
 
   #connect() {
     this.#close();
-    const query = new URLSearchParams({ topic: this.topic, last_event_id: this.position });
+    const query = new URLSearchParams({ topic: this.topic });
+    if (this.position) query.set("last_event_id", this.position);
     const source = (this.source = new EventSource(`/v1/stream?${query}`));
     this.heardAt = performance.now();
     this.#say("connecting");
@@ -74,6 +75,7 @@ export class Stream {
       this.#say("open");
       this.onReady(ready.data ?? ready);
     });
+    listen("wallboard", (board) => this.onWallboard(board));
     listen("stream.gap", () => this.onGap());
     listen("stream.closing", (closing) => this.#wait((closing.data ?? closing).retry_ms ?? RETRY_FIRST_MS));
     source.onerror = () => source === this.source && this.#fail();

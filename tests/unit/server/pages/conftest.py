@@ -12,6 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys
 from sidecar.server.pages import add_pages
 from sidecar.server.twilio.edge import TwilioEdge
@@ -44,6 +46,7 @@ class Pages:
     directory: FlakyDirectory
     log: SqlEventLog
     clock: FakeClock
+    board: WallboardState
 
 
 @pytest.fixture
@@ -52,7 +55,9 @@ async def pages(database: Database) -> AsyncIterator[Pages]:
     app = web.Application()
     directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
     app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock
+    board = WallboardState(directory=directory, event_log=log, bus=EventBus(), clock=clock)
+    app[app_keys.WALLBOARD_STATE] = board
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example", tokens=())
     add_pages(app)
     async with TestClient(TestServer(app)) as client:
-        yield Pages(client, directory, log, clock)
+        yield Pages(client, directory, log, clock, board)

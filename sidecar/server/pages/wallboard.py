@@ -1,0 +1,45 @@
+"""``GET /``: the calls that go on, live, and below them those that ended lately."""
+
+from __future__ import annotations
+
+import structlog
+from aiohttp import web
+
+from sidecar.domain.conference import ConferenceState
+from sidecar.domain.errors import StoreUnavailable
+from sidecar.ports.directory import Directory
+from sidecar.server.app_keys import CLOCK, DIRECTORY, TWILIO_EDGE, WALLBOARD_STATE
+from sidecar.server.pages.rendering import RENDERER
+from sidecar.server.pages.wallboard_view import EndedCall, ended_call, wallboard_page
+
+log = structlog.get_logger()
+
+# Ended calls in the list, found among so many of the newest.
+_ENDED_SHOWN = 20
+_LOOKED_THROUGH = 100
+
+
+async def show(request: web.Request) -> web.Response:
+    """The board as it stands. A store that cannot be read costs the ended calls only: the rows are in memory."""
+    board = request.app[WALLBOARD_STATE]
+    rows = board.rows()
+    ended: list[EndedCall] | None
+    try:
+        ended = await _ended_lately(request.app[DIRECTORY], on_board={row.id for row in rows})
+    except StoreUnavailable as error:
+        log.warning("ended_calls_not_read", code=error.code)
+        ended = None
+    page = wallboard_page(
+        rows,
+        ended,
+        now=request.app[CLOCK].now(),
+        ready=board.ready,
+        voice_url=request.app[TWILIO_EDGE].url("/twilio/voice"),
+    )
+    return request.app[RENDERER].respond("wallboard.html", page)
+
+
+async def _ended_lately(directory: Directory, *, on_board: set[str]) -> list[EndedCall]:
+    newest = await directory.conferences(limit=_LOOKED_THROUGH)
+    ended = [one for one in newest if one.state is ConferenceState.ENDED and one.id not in on_board]
+    return [ended_call(one, await directory.participants(one.id)) for one in ended[:_ENDED_SHOWN]]

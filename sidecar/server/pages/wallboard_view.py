@@ -1,0 +1,208 @@
+"""The wallboard's context: rows as the template shows them. ``web/static/js/wallboard_row.js`` goes on by the same
+rules. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sidecar.domain.blocks import display_name
+from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.domain.wallboard import WallboardPerson, WallboardRow
+from sidecar.server.pages.conference_view import Share
+from sidecar.server.pages.rendering import counted, counted_gaps, offset, room_name, span
+
+# Names in a row; the others are counted.
+PEOPLE_SHOWN = 3
+# A shorter silence is a breath, or the recogniser's delay.
+SILENCE_SHOWN_MS = 5_000
+# From here on a silence is worth a look.
+SILENCE_LONG_MS = 20_000
+
+MODULES = tuple(
+    f"js/{name}.js"
+    for name in (
+        "wallboard", "wallboard_table", "wallboard_row", "stream", "rows", "store", "clock", "connection", "keys",
+        "prefs", "toast",
+    )
+)  # fmt: skip
+
+_PILLS = {ConferenceState.WAITING: "warn", ConferenceState.LIVE: "live", ConferenceState.ENDED: "quiet"}
+_TROUBLE = {"none": "not transcribed yet", "interrupted": "audio interrupted"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownPerson:
+    """A name with its shape. ``trouble``: why this person is not being transcribed, or ""."""
+
+    role: Role
+    name: str
+    trouble: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownRow:
+    """A row of the live table. ``more``: people without a place in it, as "+2"."""
+
+    id: str
+    state: ConferenceState
+    pill: str
+    state_words: str
+    time: str
+    room: str
+    people: list[ShownPerson]
+    more: str
+    title: str
+    shares: list[Share]
+    talk_words: str
+    line_role: Role
+    line: str
+    partial: bool
+    silence: str
+    silence_long: bool
+    gaps: str
+    ended: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedCall:
+    """A row of the calls that ended lately."""
+
+    id: str
+    room: str
+    people: str
+    started: datetime
+    duration: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallboardPage:
+    """All that ``wallboard.html`` may use. ``ended`` None: unreadable just now. ``voice_url``: for a number's webhook."""
+
+    title: str
+    counts: str
+    now: datetime
+    ready: bool
+    rows: list[ShownRow]
+    ended: list[EndedCall] | None
+    voice_url: str
+    modules: tuple[str, ...]
+    blank: ShownRow
+    blank_person: ShownPerson
+    blank_ended: EndedCall
+
+
+def wallboard_page(
+    rows: Sequence[WallboardRow], ended: list[EndedCall] | None, *, now: datetime, ready: bool, voice_url: str
+) -> WallboardPage:
+    """The page as the board stands at ``now``. ``ready``: whether the running calls are all known yet."""
+    live = sum(row.state is ConferenceState.LIVE for row in rows)
+    blank = WallboardRow(
+        id="", sid=None, room="", state=ConferenceState.WAITING, clock_zero=now, started_ms=None, ended_ms=None,
+        people=[], others=0, last=None, speech_ms=0, silent_since_ms=None, overtalk=0, gaps=0, gap_ms=0, unsaved=0,
+    )  # fmt: skip
+    return WallboardPage(
+        title=f"({live}) Sidecar" if live else "Sidecar",
+        counts=counts(rows),
+        now=now,
+        ready=ready,
+        rows=[shown_row(row, now) for row in rows],
+        ended=ended,
+        voice_url=voice_url,
+        modules=MODULES,
+        blank=shown_row(blank, now),
+        blank_person=ShownPerson(role=Role.OTHER, name="", trouble=""),
+        blank_ended=EndedCall(id="", room="", people="", started=now, duration=""),
+    )
+
+
+def counts(rows: Sequence[WallboardRow]) -> str:
+    """3 live · 1 waiting; states that nobody is in are left out."""
+    numbers = {state: sum(row.state is state for row in rows) for state in ConferenceState}
+    words = [
+        (ConferenceState.LIVE, "live"),
+        (ConferenceState.WAITING, "waiting"),
+        (ConferenceState.ENDED, "just ended"),
+    ]
+    return " · ".join(f"{numbers[state]} {word}" for state, word in words if numbers[state])
+
+
+def ended_call(conference: Conference, people: Sequence[Participant]) -> EndedCall:
+    """A call that is over, as its rows in the directory tell it."""
+    return EndedCall(
+        id=conference.id,
+        room=room_name(conference.id, conference.room),
+        people=", ".join(display_name(person.name, person.label) for person in people),
+        started=conference.clock_zero,
+        duration=offset(conference.clock_ms(conference.ended_at)) if conference.ended_at else "",
+    )
+
+
+def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
+    """The row as words and shapes."""
+    now_ms = max(0, round((now - row.clock_zero).total_seconds() * 1000))
+    ended = row.state is ConferenceState.ENDED
+    here = [p for p in row.people if p.state is not ParticipantState.LEFT] or row.people
+    named, unnamed = here[:PEOPLE_SHOWN], max(0, len(here) - PEOPLE_SHOWN) + row.others
+    silence_ms = 0 if row.silent_since_ms is None else now_ms - row.silent_since_ms
+    shares = _shares(row)
+    talk_words = ", ".join(f"{p.name} {percent} %" for p, percent in zip(row.people, shares, strict=True))
+    return ShownRow(
+        id=row.id,
+        state=row.state,
+        pill=_PILLS[row.state],
+        state_words=row.state.capitalize(),
+        time=offset((row.ended_ms if row.ended_ms is not None else now_ms) - (row.started_ms or 0)),
+        room=room_name(row.id, row.room),
+        people=[ShownPerson(role=p.role, name=p.name, trouble=_trouble(p, row)) for p in named],
+        more=f"+{unnamed}" if unnamed else "",
+        title=_title(row, talk_words),
+        shares=_bar(row.people, shares),
+        talk_words=talk_words,
+        line_role=row.last.role if row.last else Role.OTHER,
+        line=row.last.text if row.last else "",
+        partial=row.last is not None and row.last.partial,
+        silence=span(silence_ms // 1000 * 1000) if silence_ms >= SILENCE_SHOWN_MS else "",
+        silence_long=silence_ms >= SILENCE_LONG_MS,
+        gaps=f"{row.gaps} · {span(row.gap_ms)}" if row.gaps else "",
+        ended=ended,
+    )
+
+
+def _trouble(person: WallboardPerson, row: WallboardRow) -> str:
+    on_call = person.state is ParticipantState.JOINED and row.state is not ConferenceState.ENDED
+    return _TROUBLE.get(person.fork, "") if on_call else ""
+
+
+def _title(row: WallboardRow, talk_words: str) -> str:
+    """All of a row in words, for whoever rests the pointer on it."""
+    troubles = [f"{p.name} {_trouble(p, row)}" for p in row.people if _trouble(p, row)]
+    return "\n".join(
+        filter(
+            None,
+            [
+                room_name(row.id, row.room),
+                ", ".join(f"{p.name} ({p.role})" for p in row.people),
+                talk_words if row.speech_ms else "",
+                f"spoke over each other {counted(row.overtalk, 'time', 'times')}" if row.overtalk else "",
+                f"{counted_gaps(row.gaps, row.gap_ms)} not transcribed" if row.gaps else "",
+                *troubles,
+            ],
+        )
+    )
+
+
+def _shares(row: WallboardRow) -> list[int]:
+    """Percent of the conversation per person, rounded; what is left over 100 is silence."""
+    whole = max(row.speech_ms, sum(p.talk_ms for p in row.people))
+    return [(100 * p.talk_ms + whole // 2) // whole if whole else 0 for p in row.people]
+
+
+def _bar(people: Sequence[WallboardPerson], shares: Sequence[int]) -> list[Share]:
+    bar: list[Share] = []
+    start = 0
+    for person, percent in zip(people, shares, strict=True):
+        bar.append(Share(role=person.role, from_percent=start, percent=percent))
+        start += percent
+    return bar
