@@ -79,7 +79,7 @@ class WallboardState:
         return len(self._crowded_out)
 
     def rows(self) -> list[WallboardRow]:
-        """The rows as told last, in order of their conferences' start."""
+        """The rows as told last, without those that left since, in order of their conferences' start."""
         rows = [entry.row for entry in self._entries.values() if entry.row is not None]
         return sorted(rows, key=lambda row: (row.clock_zero, row.id))
 
@@ -111,6 +111,7 @@ class WallboardState:
         recent = [one for one in await self._directory.conferences(limit=LATELY_ENDED) if self._lingers(one)]
         for conference in {one.id: one for one in [*await self._directory.unfinished(), *recent]}.values():
             await self._load(conference)
+        await self._expire()
         self.ready = True
         self._tell()
 

@@ -46,7 +46,9 @@ def forked(who: str, kind: type[Any] = ev.ForkStarted, **more: Any) -> ev.EventD
     return data
 
 
-def final(id_: str, who: str, start_ms: int, end_ms: int, text: str = "hello", revision: int = 1) -> ev.UtteranceFinal:
+def final(
+    id_: str, who: str, start_ms: int, end_ms: int, text: str = "hello", *, revision: int = 1
+) -> ev.UtteranceFinal:
     return ev.UtteranceFinal(
         id=id_, participant=who, fork=f"frk_{who}", session="ses", result_index=0, revision=revision,
         start_ms=start_ms, end_ms=end_ms, text=text, engine="local", lag_ms=100,
@@ -142,7 +144,9 @@ def test_nobody_claims_silence_while_somebody_is_not_heard() -> None:
     assert row(*CALL, lost).people[1].fork == "interrupted"
     again = forked("par_c", ev.ForkResumed, stream_sid="MZ3", epoch=2)
     assert row(*CALL, lost, again, at_ms=40).silent_since_ms == 40
-    assert row(*CALL, lost, ev.ParticipantLeft(participant="par_c", reason="x", at_ms=1), at_ms=40).silent_since_ms == 40
+    assert (
+        row(*CALL, lost, ev.ParticipantLeft(participant="par_c", reason="x", at_ms=1), at_ms=40).silent_since_ms == 40
+    )
 
 
 def test_whoever_speaks_just_now_ends_the_silence() -> None:
@@ -190,13 +194,15 @@ durable = st.one_of(
     st.just(STARTED),
     st.builds(ev.ConferenceEnded, reason=st.just("over"), at_ms=ms),
     st.builds(joined, known, ms),
-    st.builds(ev.ParticipantUpdated, participant=who, label=st.just("l"), name=st.text(max_size=5), role=st.sampled_from(Role)),
+    st.builds(
+        ev.ParticipantUpdated, participant=who, label=st.just("l"), name=st.text(max_size=5), role=st.sampled_from(Role)
+    ),
     st.builds(ev.ParticipantLeft, participant=who, reason=st.just("x"), at_ms=ms),
     st.builds(forked, who, stream_sid=st.just("MZ")),
     st.builds(lambda p, kind: forked(p, kind, reason="x"), who, st.sampled_from([ev.ForkInterrupted, ev.ForkStopped])),
-    st.builds(final, ids, who, ms, ms, st.text(max_size=300), st.integers(1, 3)),
-    st.builds(ev.TranscriptGap, participant=who, fork=st.just("f"), from_ms=ms, to_ms=ms, reason=st.just("stream_lost")),
-)  # fmt: skip
+    st.builds(final, ids, who, ms, ms, st.text(max_size=300), revision=st.integers(1, 3)),
+    st.builds(ev.TranscriptGap, participant=who, fork=st.just("f"), from_ms=ms, to_ms=ms, reason=st.just("lost")),
+)
 passing = st.one_of(
     st.builds(partial, ids, who, ms, ms, st.text(max_size=20)),
     st.builds(ev.Ping, time=st.just(NOON), unsaved=st.integers(0, 9)),

@@ -19,7 +19,9 @@ from sidecar.domain.events import (
     encode,
 )
 from sidecar.runtime.event_bus import (
+    EVERYTHING,
     QUEUE_EVENTS,
+    WALLBOARD,
     EventBus,
     SubscriberTooSlow,
     Subscription,
@@ -212,3 +214,29 @@ async def test_a_with_block_ends_the_subscription(bus: EventBus) -> None:
     with bus.subscribe([conference_topic("cnf_1")]):
         assert bus.subscribers == 1
     assert bus.subscribers == 0
+
+
+async def test_a_subscriber_to_everything_gets_the_events_of_all_conferences(bus: EventBus) -> None:
+    board = bus.subscribe([EVERYTHING])
+    events = [
+        event(ParticipantUpdated(participant="p", label="a", name="A", role=Role.AGENT), f"cnf_{n}") for n in (1, 2)
+    ]
+    for one in events:
+        bus.publish(one)
+    assert await received(board) == events
+
+
+async def test_stirring_a_topic_wakes_its_subscribers_with_nothing_in_hand_and_no_others(
+    bus: EventBus, subscription: Subscription
+) -> None:
+    board = bus.subscribe([WALLBOARD, conference_topic("cnf_1")])
+    bus.stir(WALLBOARD)
+    bus.stir(WALLBOARD)
+    assert await received(board) == []
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await subscription.next_batch()
+    one = renamed()
+    bus.stir(WALLBOARD)
+    bus.publish(one)
+    assert await received(board) == [one]

@@ -1,44 +1,92 @@
-"""GET /: the calls, and an empty list that says how to get the first one."""
+"""GET /: the live calls as first painted, those that ended lately, and how to get the first one."""
 
 from __future__ import annotations
 
-from sidecar.domain.events import ConferenceStarted
-from tests.facts import draft, open_call
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sidecar.domain.events import ConferenceEnded, ConferenceStarted, EventData
+from sidecar.runtime.wallboard import LINGER
+from tests.facts import draft, open_call, utterance
 from tests.unit.server.pages.conftest import Pages
 
+STARTED = ConferenceStarted(room="support", conference_sid=None)
+ENDED = ConferenceEnded(reason="over", at_ms=65_000)
 
-async def test_an_empty_list_says_how_to_make_the_first_call_appear(pages: Pages) -> None:
-    html = await (await pages.client.get("/")).text()
-    assert "No calls yet" in html
+
+@asynccontextmanager
+async def seeded(pages: Pages) -> AsyncIterator[None]:
+    """With a board that has read what is stored."""
+    async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+        running = tasks.create_task(pages.board.run(), name="wallboard")
+        while not pages.board.ready:
+            await asyncio.sleep(0.005)
+        yield
+        running.cancel()
+
+
+async def store(pages: Pages, conference_id: str, *facts: EventData) -> None:
+    await pages.log.append([draft(conference_id, fact, at=pages.clock.now()) for fact in facts])
+
+
+async def page(pages: Pages) -> str:
+    return await (await pages.client.get("/")).text()
+
+
+async def test_an_empty_board_says_how_to_make_the_first_call_appear(pages: Pages) -> None:
+    async with seeded(pages):
+        html = await page(pages)
+    assert '<section class="empty-state" id="empty" aria-label="How to get the first call">' in html
     assert "<code>https://sidecar.example/twilio/voice</code>" in html
-    assert "<table" not in html
+    assert "sidecar demo" in html
+    assert '<div class="card" id="board" hidden>' in html
+    assert "<title>Sidecar</title>" in html
 
 
-async def test_calls_are_listed_with_state_room_people_and_a_link(pages: Pages) -> None:
+async def test_a_board_that_is_still_being_read_does_not_claim_that_nobody_calls(pages: Pages) -> None:
+    html = await page(pages)
+    assert 'id="empty" aria-label="How to get the first call" hidden>' in html
+    assert '<p class="meta reading" id="reading">' in html
+
+
+async def test_a_live_call_is_painted_with_its_state_people_last_line_and_a_link(pages: Pages) -> None:
     bound = await open_call(pages.directory, room="Harbor <Bikes>")
-    html = await (await pages.client.get("/")).text()
-    assert f'<a href="/conferences/{bound.conference.id}"><bdi>Harbor &lt;Bikes&gt;</bdi></a>' in html
-    assert "Waiting</span>" in html
-    assert "Ana" in html
+    await store(pages, bound.conference.id, STARTED, utterance(bound, 0, text="Hello <b>there</b>"))
+    pages.clock.pass_ms(67_000)
+    async with seeded(pages):
+        html = await page(pages)
+    assert f'<a href="/conferences/{bound.conference.id}"' in html
+    assert '<bdi class="room" data-slot="room">Harbor &lt;Bikes&gt;</bdi>' in html
+    assert '<bdi class="said" data-slot="said">Hello &lt;b&gt;there&lt;/b&gt;</bdi>' in html
+    assert '<bdi class="name" data-slot="name">Ana</bdi>' in html
+    assert '<td class="time number" data-slot="time">01:07</td>' in html
+    assert "<title>(1) Sidecar</title>" in html
+    assert '<span class="meta" id="counts">1 live</span>' in html
 
 
-async def test_a_head_request_tells_by_its_etag_that_a_call_came_or_changed_state(pages: Pages) -> None:
-    async def version() -> str:
-        return (await pages.client.head("/")).headers["ETag"]
+async def test_ended_calls_are_listed_below_once_they_left_the_board(pages: Pages) -> None:
+    bound = await open_call(pages.directory, room="over")
+    await store(pages, bound.conference.id, STARTED, ENDED)
+    async with seeded(pages):
+        board, ended = (await page(pages)).split('id="ended"')
+        assert bound.conference.id in board
+        assert bound.conference.id not in ended
+    pages.clock.pass_ms(LINGER.total_seconds() * 1000 + 1)
+    async with seeded(pages):
+        board, ended = (await page(pages)).split('id="ended"')
+        assert bound.conference.id not in board
+        assert (
+            f'<a href="/conferences/{bound.conference.id}" data-slot="link"><bdi data-slot="room">over</bdi>' in ended
+        )
 
-    seen = [await version()]
-    assert await version() == seen[0]
+
+async def test_a_store_that_cannot_be_read_costs_the_ended_calls_only(pages: Pages) -> None:
     bound = await open_call(pages.directory)
-    seen.append(await version())
-    await pages.log.append([draft(bound.conference.id, ConferenceStarted(room="support", conference_sid=None))])
-    seen.append(await version())
-    assert len(set(seen)) == 3
-    pages.clock.pass_ms(60_000)
-    assert await version() == seen[-1]
-
-
-async def test_a_store_that_cannot_be_read_is_a_503_page(pages: Pages) -> None:
-    pages.directory.broken = True
-    answer = await pages.client.get("/")
-    assert answer.status == 503
-    assert "The calls cannot be read just now" in await answer.text()
+    async with seeded(pages):
+        pages.directory.broken = True
+        answer = await pages.client.get("/")
+        html = await answer.text()
+    assert answer.status == 200
+    assert bound.conference.id in html
+    assert "The ended calls cannot be read just now." in html

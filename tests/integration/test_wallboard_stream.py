@@ -1,0 +1,202 @@
+"""GET /v1/stream?topic=wallboard over a real socket: state, not log, for readers that come back and for slow ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
+from sidecar.domain.events import ConferenceEnded, ConferenceStarted
+from sidecar.ports.directory import BoundFork
+from sidecar.runtime import wallboard
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.wallboard import WallboardState
+from sidecar.server import app_keys, stream
+from sidecar.server.problems import problems
+from sidecar.server.stream_hub import StreamHub
+from tests.facts import draft, fork_request, said
+
+READ_TIMEOUT_S = 10.0
+
+
+@dataclass
+class Service:
+    """A running service as far as the board's stream needs one."""
+
+    url: str
+    directory: SqlDirectory
+    writer: EventWriter
+    clock: SystemClock
+    hub: StreamHub
+    board: WallboardState
+
+    async def live_call(self, room: str) -> BoundFork:
+        call = await self.directory.open_fork(fork_request(f"CA{room}", room=room, now=self.clock.now()))
+        await self.writer.submit([draft(call.conference.id, ConferenceStarted(room=room, conference_sid=None))])
+        return call
+
+    async def end(self, call: BoundFork) -> None:
+        over = ConferenceEnded(reason="over", at_ms=5000)
+        await self.writer.submit([draft(call.conference.id, over, at=self.clock.now())])
+
+
+@pytest.fixture
+async def service(database: Database) -> AsyncIterator[Service]:
+    directory, event_log, bus, clock = SqlDirectory(database), SqlEventLog(database), EventBus(), SystemClock()
+    hub, writer = StreamHub(), EventWriter(event_log, bus, clock)
+    board = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
+    app = web.Application(middlewares=[problems])
+    app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY], app[app_keys.WALLBOARD_STATE] = event_log, directory, board
+    app[app_keys.EVENT_BUS], app[app_keys.CLOCK], app[app_keys.STREAM_HUB] = bus, clock, hub
+    app.router.add_get("/v1/stream", stream.stream)
+
+    async def close_streams(_app: web.Application) -> None:
+        await hub.close_all()
+
+    app.on_shutdown.append(close_streams)
+    server = TestServer(app)
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(one.run(), name=type(one).__name__) for one in (writer, board)]
+        await server.start_server()
+        yield Service(str(server.make_url("/v1/stream")), directory, writer, clock, hub, board)
+        await server.close()
+        for task in running:
+            task.cancel()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)) as session:
+        yield session
+
+
+async def next_frame(response: aiohttp.ClientResponse, *wanted: str) -> dict[str, Any]:
+    """The next frame of these names, as its fields; ``data`` is decoded."""
+    async with asyncio.timeout(READ_TIMEOUT_S):
+        while True:
+            fields: dict[str, Any] = {}
+            while (line := (await response.content.readline()).decode().rstrip("\n")) != "":
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            if fields.get("event") in wanted:
+                return fields | {"data": json.loads(fields["data"])}
+
+
+BOARD = [("topic", "wallboard")]
+
+
+async def test_a_reader_gets_a_snapshot_then_what_changed_and_never_an_id(
+    service: Service, client: aiohttp.ClientSession
+) -> None:
+    one, two = await service.live_call("one"), await service.live_call("two")
+    async with client.get(service.url, params=BOARD) as response:
+        ready = await next_frame(response, "stream.ready")
+        assert ready["data"]["from"] == {}
+        rows: dict[str, Any] = {}
+        first = await next_frame(response, "wallboard")
+        assert (first["data"]["snapshot"], "id" in first) == (True, False)
+        rows |= {row["id"]: row for row in first["data"]["rows"]}
+        await service.writer.submit([said(two, 0, text="hello")])
+        while not rows.get(two.conference.id, {}).get("last"):
+            told = await next_frame(response, "wallboard")
+            assert (told["data"]["snapshot"], "id" in told) == (False, False)
+            rows |= {row["id"]: row for row in told["data"]["rows"]}
+    assert rows[two.conference.id]["last"]["text"] == "hello"
+    assert rows[one.conference.id]["room"] == "one"
+
+
+async def test_many_events_are_gathered_into_one_frame_each_half_second(
+    service: Service, client: aiohttp.ClientSession
+) -> None:
+    call = await service.live_call("busy")
+    async with client.get(service.url, params=BOARD) as response:
+        text, times = "", []
+        loop = asyncio.get_running_loop()
+
+        async def speak() -> None:
+            for n in range(60):
+                await service.writer.submit([said(call, n, text=f"line {n}")])
+                await asyncio.sleep(0.01)
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(speak(), name="speaker")
+            while text != "line 59":
+                told = await next_frame(response, "wallboard")
+                times.append(loop.time())
+                for row in told["data"]["rows"]:
+                    text = (row["last"] or {}).get("text", text)
+    # The first two may be close: the snapshot, and a change that was due already.
+    pauses = [later - earlier for earlier, later in pairwise(times[1:])]
+    assert all(pause > 0.3 for pause in pauses), pauses
+    assert len(times) < 10
+
+
+async def test_whoever_comes_back_gets_a_new_snapshot_without_what_left(
+    service: Service, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, stays = await service.live_call("gone"), await service.live_call("stays")
+    async with client.get(service.url, params=BOARD) as response:
+        await next_frame(response, "wallboard")
+    monkeypatch.setattr(wallboard, "LINGER", wallboard.LINGER * 0)
+    await service.end(gone)
+    async with asyncio.timeout(READ_TIMEOUT_S):
+        while [row.room for row in service.board.rows()] != ["stays"]:
+            await asyncio.sleep(0.01)
+    headers = {"Last-Event-ID": "whatever a proxy made up"}
+    async with client.get(service.url, params=BOARD, headers=headers) as response:
+        # No gap: state has no history to lose.
+        first = await next_frame(response, "wallboard", "stream.gap")
+    assert first["data"]["snapshot"] is True
+    assert [row["id"] for row in first["data"]["rows"]] == [stays.conference.id]
+
+
+async def test_the_board_and_conferences_share_a_stream(service: Service, client: aiohttp.ClientSession) -> None:
+    call = await service.live_call("both")
+    params = [*BOARD, ("topic", f"conference:{call.conference.id}")]
+    async with client.get(service.url, params=params) as response:
+        seen: set[str] = set()
+        await service.writer.submit([said(call, 0)])
+        while not {"wallboard", "utterance.final"} <= seen:
+            told = await next_frame(response, "wallboard", "utterance.final")
+            seen.add(told["event"])
+            assert ("id" in told) == (told["event"] == "utterance.final")
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_the_others_do_not_notice(
+    service: Service, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "WRITE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(wallboard, "FRAME_EACH_S", 0.01)
+    calls = [await service.live_call(f"room {n}") for n in range(40)]
+    slow = await client.get(service.url, params=BOARD)
+    async with client.get(service.url, params=BOARD) as response, asyncio.timeout(60):
+        n = 0
+        while not service.hub.stalled:
+            await service.writer.submit([said(call, n, text=f"{n} " + "x" * 190) for call in calls])
+            n += 1
+            told = await next_frame(response, "wallboard")
+        last = f"{n} the end"
+        await service.writer.submit([said(calls[0], n, text=last)])
+        while not any((row["last"] or {}).get("text") == last for row in told["data"]["rows"]):
+            told = await next_frame(response, "wallboard")
+    assert service.hub.stalled == 1
+    slow.close()
+
+
+async def test_an_unknown_topic_is_refused_with_the_topics_that_exist(
+    service: Service, client: aiohttp.ClientSession
+) -> None:
+    async with client.get(service.url, params={"topic": "wallboards"}) as response:
+        assert response.status == 400
+        assert "wallboard" in (await response.json())["detail"] + (await response.text())
