@@ -211,7 +211,7 @@ class ConferenceFold:
             # A revision says it anew; it was not said twice.
             if before.revision >= said.revision:
                 return
-            person.talk_ms -= _length_ms(before)
+            self._person(before.participant).talk_ms -= _length_ms(before)
             self._finals.remove(before)
         else:
             self._overtalk += sum(

@@ -78,7 +78,7 @@ class EndedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class WallboardPage:
-    """All that ``wallboard.html`` may use. ``ended`` None: unreadable just now. ``voice_url``: for a number's webhook."""
+    """All that ``wallboard.html`` may use. ``ended`` None: unreadable just now. ``voice_url``: a number's webhook."""
 
     title: str
     counts: str

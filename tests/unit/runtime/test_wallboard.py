@@ -23,6 +23,7 @@ from sidecar.domain.events import (
     Ping,
     TranscriptCompleted,
 )
+from sidecar.domain.wallboard import WallboardRow
 from sidecar.ports.directory import BoundFork
 from sidecar.runtime import wallboard
 from sidecar.runtime.event_bus import QUEUE_EVENTS, EventBus
@@ -57,8 +58,8 @@ class Room:
     clock: FakeClock
     tasks: asyncio.TaskGroup
 
-    def start(self, board: WallboardState | None = None) -> asyncio.Task[None]:
-        return self.tasks.create_task((board or self.board).run(), name="wallboard")
+    def start(self, board: WallboardState | None = None) -> None:
+        self.tasks.create_task((board or self.board).run(), name="wallboard")
 
     def another(self) -> WallboardState:
         return WallboardState(directory=self.directory, event_log=self.log, bus=self.bus, clock=self.clock)
@@ -69,7 +70,7 @@ class Room:
             assert event is not None
             self.bus.publish(event)
 
-    async def shown(self, check: Callable[[list[wallboard.WallboardRow]], bool]) -> list[wallboard.WallboardRow]:
+    async def shown(self, check: Callable[[list[WallboardRow]], bool]) -> list[WallboardRow]:
         """The rows as soon as they are as wanted."""
         async with asyncio.timeout(PATIENCE_S):
             while not (self.board.ready and check(self.board.rows())):
@@ -251,7 +252,7 @@ async def test_what_waits_for_the_store_shows_in_its_row(room: Room) -> None:
     await room.tell(call, STARTED)
     await room.shown(lambda rows: len(rows) == 1)
 
-    def as_wanted(unsaved: int) -> Callable[[list[wallboard.WallboardRow]], bool]:
+    def as_wanted(unsaved: int) -> Callable[[list[WallboardRow]], bool]:
         return lambda rows: rows[0].unsaved == unsaved
 
     for unsaved in (3, 0):
