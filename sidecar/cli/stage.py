@@ -19,6 +19,8 @@ CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=15)
 CONFERENCE_TIMEOUT_S = 20.0
 POLL_S = 0.1
 CUT_POLL_S = 0.5
+# How long no other stream can be had: the gap is then long enough to be seen.
+CUT_AWAY_S = 1.5
 # A programme starts again this long after the end of its last call.
 PAUSE_BETWEEN_ROUNDS_S = 5.0
 
@@ -162,7 +164,7 @@ class Stage:
         calls = {call["call_sid"] for call in run["calls"] if call["label"] == cut.label}
         for stream in (await self._ask_twilio("/control/state"))["streams"]:
             if stream["call_sid"] in calls and stream["status"] == "live":
-                url = f"{self._twilio}/control/streams/{stream['sid']}/cut"
+                url = f"{self._twilio}/control/streams/{stream['sid']}/cut?away_s={CUT_AWAY_S}"
                 async with self._http.post(url, timeout=CONTROL_TIMEOUT):
                     return
 

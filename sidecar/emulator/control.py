@@ -104,8 +104,15 @@ async def hang_up(request: web.Request) -> web.Response:
 
 
 async def cut_stream(request: web.Request) -> web.Response:
-    """204; the stream's connection is gone, without a close frame. The call goes on."""
-    if not request.app[EXCHANGE].streams.cut(request.match_info["sid"]):
+    """204; the stream's connection is gone, without a close frame. The call goes on.
+
+    ``?away_s=2``: for so long, REST answers 503 to who asks for another stream of the call.
+    """
+    try:
+        away_s = float(request.query.get("away_s", 0))
+    except ValueError:
+        return _problem(400, "away_s: expected a number of seconds")
+    if not request.app[EXCHANGE].streams.cut(request.match_info["sid"], away_s=away_s):
         return _problem(404, "no open stream of that id")
     return web.Response(status=204)
 

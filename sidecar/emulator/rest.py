@@ -23,6 +23,7 @@ from sidecar.emulator.paging import paged
 from sidecar.emulator.state import Call, Conference, ConferenceStatus, StatusCallback, StreamOrder
 
 NOT_FOUND = 20404
+SERVICE_UNAVAILABLE = 20503
 NOT_AUTHENTICATED = 20003
 BAD_PARAMETER = 20001
 CALL_NOT_IN_PROGRESS = 21220
@@ -100,6 +101,8 @@ async def create_stream(request: web.Request) -> web.Response:
     """A one-way stream on a live call."""
     exchange = request.app[EXCHANGE]
     call = _call(exchange, request)
+    if exchange.streams.away(call.sid):
+        raise RestError(503, SERVICE_UNAVAILABLE, "Service unavailable.")
     form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
     try:
         stream = exchange.calls.start_stream(call.sid, _stream_order(form))

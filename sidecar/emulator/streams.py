@@ -6,7 +6,7 @@ Source for orders: https://www.twilio.com/docs/voice/twiml/stream and https://ww
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import aiohttp
 import structlog
@@ -47,6 +47,7 @@ class Streams:
         self._callbacks, self._debugger, self._spawn = callbacks, debugger, spawn
         self._sockets: dict[str, MediaSocket] = {}
         self._cut: set[str] = set()
+        self._away_until: dict[str, datetime] = {}  # by call: streams asked for by REST before are refused
 
     def start(self, call: Call, order: StreamOrder, tracks: Mapping[str, AudioTrack]) -> Stream:
         """Begin a stream; it connects on its own. Raises StreamFailed, already noted, if the order cannot be kept."""
@@ -93,13 +94,19 @@ class Streams:
         for stream in self._state.streams_of(call_sid):
             self.stop(stream)
 
-    def cut(self, stream_sid: str) -> bool:
-        """Lose its connection without a close frame. False if it has none."""
+    def cut(self, stream_sid: str, *, away_s: float = 0.0) -> bool:
+        """Lose its connection without a close frame, and give its call no other for so long. False if it has none."""
         media_socket = self._sockets.get(stream_sid)
         if media_socket is None or not media_socket.cut():
             return False
         self._cut.add(stream_sid)
+        self._away_until[self._state.streams[stream_sid].call_sid] = utc_now() + timedelta(seconds=away_s)
         return True
+
+    def away(self, call_sid: str) -> bool:
+        """Whether a call can have no stream just now, because a cut said so."""
+        until = self._away_until.get(call_sid)
+        return until is not None and utc_now() < until
 
     @property
     def idle(self) -> bool:

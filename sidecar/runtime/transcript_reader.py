@@ -1,4 +1,4 @@
-"""Reads a whole transcript from the log, in pages, without holding the event loop: calls go on meanwhile."""
+"""Reads a whole transcript from the log, in pages, without blocking it for long: calls go on meanwhile."""
 
 from __future__ import annotations
 

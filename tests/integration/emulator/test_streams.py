@@ -98,6 +98,20 @@ async def test_a_service_that_closes_ends_the_stream_not_the_call() -> None:
         assert s.service.events("StreamEvent") == ["stream-started", "stream-error"]
 
 
+async def test_after_a_cut_a_call_can_be_without_a_stream_for_a_while() -> None:
+    """REST answers 503 to who asks for another one, and takes the order when the time is over."""
+    async with small() as s:
+        s.service.twiml = f"<Response>{s.service.stream()}{s.service.conference()}</Response>"
+        call = await s.call()
+        await s.until(lambda: bool(s.service.sockets) and bool(s.service.sockets[0].media))
+        (stream,) = s.exchange.state.streams_of(call)
+        assert (await s.post(f"/control/streams/{stream.sid}/cut?away_s=x"))[0] == 400
+        assert (await s.post(f"/control/streams/{stream.sid}/cut?away_s=0.3"))[0] == 204
+        assert s.exchange.streams.away(call)
+        await s.until(lambda: not s.exchange.streams.away(call))
+        await s.hang_up(call)
+
+
 async def test_a_service_that_breaks_the_protocol_ends_the_stream() -> None:
     """A message of 5 MB; 31924, and the call goes on."""
 
