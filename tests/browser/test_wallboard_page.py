@@ -205,6 +205,7 @@ def test_a_board_whose_service_is_killed_goes_on_when_it_is_back(board: Board, n
     page = new_page(may_fail=True)
     page.goto(board.service.url)
     expect(page.locator("#connection")).to_have_text("Live")
+    expect(row(page, "support")).to_be_visible()
     board.service.kill()
     expect(page.locator("#connection")).to_contain_text("Reconnecting")
     expect(row(page, "support")).to_be_visible()
