@@ -244,37 +244,16 @@ def test_long_names_fit_every_width_in_both_themes(board: Board, new_page: NewPa
     assert (float(re.findall(r"[\d.]+", dark)[0]) < 0.5) is (theme == "dark")
 
 
-def test_two_hundred_live_rows_with_five_changes_a_second_stay_smooth(board: Board, new_page: NewPage) -> None:
-    """No single task of the page may last as long as three frames; what it costs is printed with -s."""
+def test_two_hundred_live_rows_take_changes_in_place(board: Board, new_page: NewPage) -> None:
+    """Each change reaches its own row, wherever that is, and no row comes, goes or changes its place."""
     calls = [board.call(f"room {n:03}", age_ms=600_000 - n * 1000) for n in range(200)]
     page = opened(new_page, board)
     expect(page.locator(ROWS)).to_have_count(200)
-    page.wait_for_timeout(1500)
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable")
-
-    def spent() -> dict[str, float]:
-        return {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-
-    page.evaluate(
-        "window.longTasks = []; new PerformanceObserver((list) => longTasks.push(...list.getEntries()"
-        ".map((one) => one.duration))).observe({ type: 'longtask' })"
-    )
-    before = spent()
+    before = page.locator(ROWS).evaluate_all("rows => rows.map((row) => row.id)")
     for n in range(30):
         call, maya = calls[(n * 37) % 200]
         call.partial(maya, f"This is change number {n} of the test", id_=f"utt_smooth_{n}")
-        page.wait_for_timeout(200)
-    expect(page.get_by_text("This is change number 29 of the test")).to_be_visible()
-    after = spent()
-    seconds = after["Timestamp"] - before["Timestamp"]
-    frames = max(1.0, 2 * seconds)  # a frame of the stream each half second
-    cost = {
-        name: 1000 * (after[name] - before[name])
-        for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration", "TaskDuration")
-    }
-    words = ", ".join(f"{name} {ms / frames:.1f} ms" for name, ms in cost.items())
-    long_tasks = page.evaluate("window.longTasks")
-    print(f"\nper stream frame: {words}; long tasks: {long_tasks}; nodes {after['Nodes']:.0f}")  # noqa: T201
-    assert cost["TaskDuration"] / 1000 / seconds < 0.5
-    assert [ms for ms in long_tasks if ms > 150] == []
+    for n in (0, 15, 29):
+        row = page.locator(ROWS).nth((n * 37) % 200)
+        expect(row).to_contain_text(f"This is change number {n} of the test")
+    assert page.locator(ROWS).evaluate_all("rows => rows.map((row) => row.id)") == before
