@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(240)
 async def test_once_plays_two_recordings_and_prints_one_document() -> None:
     """Both speakers, in order, each line with its speaker; the manifest matches what was printed."""
     status, out, err = await run_sidecar(
-        "demo", "--once", "--json", "--wav", f"agent={recording(BECKETT)}", "--wav", f"customer={recording(CLONE)}"
+        "demo", "--once", "--json", "--wav", f"agent={recording(CLONE)}", "--wav", f"customer={recording(CLONE)}"
     )
     assert status == 0, err
     document = json.loads(out)

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from sidecar.cli.sample_call import sample_calls
+from sidecar.cli.demo import _programme
+from sidecar.cli.sample_call import sample_calls, short_call
 from sidecar.cli.stage import Cue, play_round, room_for
 
 
@@ -65,3 +66,10 @@ def test_a_room_is_named_after_its_call_and_never_used_twice(title: str, begins:
 def test_a_call_without_a_title_has_a_room_too() -> None:
     """A scenario file needs none."""
     assert room_for({}).startswith("demo-")
+
+
+def test_once_without_a_recording_plays_the_short_sample_call_alone() -> None:
+    """Who waits for a transcript gets one in less than a minute."""
+    [[cue]] = _programme(None, None, once=True)
+    assert cue.call == short_call()
+    assert len(_programme(None, None, once=False)) > 1
