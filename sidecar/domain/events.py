@@ -8,7 +8,7 @@ All ``*_ms`` are milliseconds on the conference clock unless a docstring says ot
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -269,9 +269,3 @@ def encode(event: Event) -> bytes:
 def decode_data(type_: str, data: bytes | str) -> EventData:
     """The data of a stored durable event. KeyError for a type that this version does not know."""
     return msgspec.json.decode(data, type=_BY_TYPE[type_])
-
-
-def to_builtins(event: Event) -> dict[str, Any]:
-    """The envelope as plain dicts, lists and strings, as JSON would carry it."""
-    result: dict[str, Any] = msgspec.to_builtins(event)
-    return result

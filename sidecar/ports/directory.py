@@ -84,10 +84,6 @@ class Directory(Protocol):
         """In order of arrival."""
         ...
 
-    async def participant_of_call(self, call_sid: str) -> Participant | None:
-        """The newest participant of that call."""
-        ...
-
     async def forks(self, conference_id: str) -> Sequence[Fork]:
         """In order of making."""
         ...

@@ -91,7 +91,7 @@ def load(model_folder: Path | None = None) -> MoonshineModel:
     """
     # The one variable that is written and not a setting of ours: the library reads it when a model is loaded, and
     # without it each transcriber starts threads of its own, which doubles the CPU for the same text.
-    os.environ["MOONSHINE_ORT_SINGLE_THREAD"] = "1"  # noqa: TID251
+    os.environ["MOONSHINE_ORT_SINGLE_THREAD"] = "1"  # noqa: TID251 - see above
     try:
         from moonshine_voice import ModelArch, MoonshineError, get_model_path
         from moonshine_voice.transcriber import Transcriber

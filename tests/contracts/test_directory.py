@@ -50,7 +50,7 @@ async def test_the_first_call_makes_a_waiting_conference_and_a_pending_fork(dire
     assert (fork.id, fork.state, fork.epoch, fork.covered_ms) == (request.fork_id, ForkState.PENDING, 1, 0)
     assert await directory.conference(conference.id) == conference
     assert await directory.conference_in_room("support") == conference
-    assert await directory.participant_of_call("CA1") == participant
+    assert list(await directory.participants(conference.id)) == [participant]
     assert list(await directory.forks(conference.id)) == [fork]
 
 
@@ -58,7 +58,6 @@ async def test_unknown_ids_give_nothing(directory: Directory) -> None:
     assert await directory.conference("cnf_nobody") is None
     assert await directory.conference("\0") is None
     assert await directory.conference_in_room("empty") is None
-    assert await directory.participant_of_call("CA0") is None
     assert list(await directory.participants("cnf_nobody")) == []
     assert list(await directory.forks("cnf_nobody")) == []
     with pytest.raises(NotFound, match="cnf_nobody"):
@@ -95,7 +94,7 @@ async def test_an_ended_conference_leaves_its_room_to_a_new_one(directory: Direc
     new = await directory.open_fork(fork_request("CA1", room="support", now=LATER))
     assert new.conference.id != old.conference.id
     assert [c.id for c in await directory.conferences(room="support")] == [new.conference.id, old.conference.id]
-    assert await directory.participant_of_call("CA1") == new.participant
+    assert list(await directory.participants(new.conference.id)) == [new.participant]
     own = await open_call(directory, "CA7", room=None)
     await end(event_log, own)
     assert (await open_call(directory, "CA7", room=None)).conference.id != own.conference.id

@@ -82,7 +82,7 @@ def test_the_example_on_the_events_page_is_a_real_event() -> None:
     envelope = msgspec.json.decode(example[1])
     data = events.decode_data(envelope["type"], msgspec.json.encode(envelope["data"]))
     event = msgspec.convert({**envelope, "data": {}}, events.Event)
-    assert events.to_builtins(msgspec.structs.replace(event, data=data)) == envelope
+    assert msgspec.to_builtins(msgspec.structs.replace(event, data=data)) == envelope
 
 
 def test_the_settings_page_has_every_setting_with_its_default() -> None:

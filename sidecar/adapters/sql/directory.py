@@ -118,13 +118,6 @@ class SqlDirectory:
         wanted = select(participants).where(participants.c.conference_id == conference_id)
         return [participant_of(row) for row in await self._rows(wanted.order_by(participants.c.position))]
 
-    async def participant_of_call(self, call_sid: str) -> Participant | None:
-        """The newest participant of that call."""
-        wanted = select(participants).where(participants.c.call_sid == call_sid)
-        newest = wanted.order_by(participants.c.created_at.desc(), participants.c.id.desc()).limit(1)
-        rows = await self._rows(newest)
-        return participant_of(rows[0]) if rows else None
-
     async def forks(self, conference_id: str) -> Sequence[Fork]:
         """In order of making."""
         wanted = select(forks).where(forks.c.conference_id == conference_id).order_by(forks.c.position)

@@ -60,7 +60,7 @@ def file_name(export: Export, form: ExportFormat) -> str:
     ASCII letters, digits, ``.``, ``_`` and ``-`` only: safe in a header and on every disk.
     """
     conference = export.conference
-    room = re.sub(r"[^A-Za-z0-9_]+", "-", conference.room)[:ROOM_CHARS_MAX].strip("-") or "conference"
+    room = re.sub(r"[^A-Za-z0-9_]+", "-", conference.room)[:ROOM_CHARS_MAX].strip("-_") or "conference"
     started = conference.clock_zero.astimezone(UTC)
     return f"{room}-{started:%Y%m%dT%H%M%SZ}{'-partial' if export.partial else ''}.{form.name}"
 
