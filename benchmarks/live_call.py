@@ -23,7 +23,7 @@ import aiohttp
 import jiwer
 from playwright.async_api import Page, async_playwright
 
-from sidecar.cli.children import free_port
+from sidecar.cli.children import free_ports
 from sidecar.cli.feed import durable_events
 from sidecar.speech import moonshine
 from sidecar.speech.segmenter import SegmentEnded, Segmenter
@@ -110,7 +110,7 @@ async def main() -> None:
     parser.add_argument("--reference", type=Path)
     given = parser.parse_args()
     wavs = {label: Path(name) for label, _, name in (item.partition("=") for item in given.wav)}
-    port = free_port()
+    port = free_ports(2)
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sidecar", "demo", "--port", str(port), *(f"--wav={item}" for item in given.wav),
         stdout=asyncio.subprocess.PIPE,

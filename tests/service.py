@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from twilio.request_validator import RequestValidator
 from yarl import URL
 
 from sidecar.app import build
+from sidecar.cli.children import free_ports
 from sidecar.config import load
 from sidecar.ports.recogniser import Recogniser
 from sidecar.server.app_keys import SWITCHBOARD
@@ -98,9 +98,7 @@ class Service:
 @asynccontextmanager
 async def running_service(folder: Path, recogniser: Recogniser, **settings: Any) -> AsyncIterator[Service]:
     """Start it on a free port with a SQLite file in ``folder``; stop it in order."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_ports(1)
     values = {
         "port": port,
         "database_url": f"sqlite:///{folder}/sidecar.sqlite3",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.async_api import async_playwright
 
-from sidecar.cli.children import free_port
+from sidecar.cli.children import free_ports
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -37,7 +37,7 @@ async def said(demo: asyncio.subprocess.Process, pattern: str) -> str:
 
 async def main() -> None:
     """Play, kill, wait, photograph."""
-    port = free_port()
+    port = free_ports(2)
     demo = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sidecar", "demo", "--port", str(port), stdout=asyncio.subprocess.PIPE
     )

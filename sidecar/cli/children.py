@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -103,12 +104,17 @@ async def running(*children: Child) -> AsyncIterator[None]:
             await child.stop()
 
 
-def free_port() -> int:
-    """A port of the loopback address that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> int:
+    """The first of ``count`` ports in a row that nobody uses at this moment.
+
+    Chosen below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 elsewhere): one of
+    those could be taken by any connection before a child listens on it, or while the service is being restarted.
+    """
+    for _ in range(1_000):
+        first = 20_000 + secrets.randbelow(12_000)
+        if all(is_free(first + n) for n in range(count)):
+            return first
+    raise ChildFailed(f"No {count} free ports between 20000 and 32000 were found.")
 
 
 def is_free(port: int) -> bool:

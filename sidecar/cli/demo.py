@@ -16,7 +16,7 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from sidecar.cli.children import Child, ChildFailed, free_port, is_free, running
+from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
 from sidecar.cli.sample_call import read_scenario, sample_calls, short_call, wav_call
 from sidecar.cli.show import Show, ssh_command
 from sidecar.cli.stage import Cue, DemoFailed, Lane, Stage
@@ -43,7 +43,8 @@ def demo(
     if as_json and not once:
         raise DemoFailed("--json prints a finished transcript.", next_step="Use it with --once.")
     lanes = _programme(wav, scenario, once=once)
-    ports = (free_port(), free_port()) if once else (port, port + 1)
+    first = free_ports(2) if once else port
+    ports = (first, first + 1)
     for number in ports:
         if not is_free(number):
             raise DemoFailed(f"Port {number} is in use.", next_step="Choose others with: sidecar demo --port 8090")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 from playwright.sync_api import expect as expectation
 
+from sidecar.cli.children import free_ports
 from tests.browser.call import Call, ServiceProcess
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -76,7 +76,7 @@ def page(new_page: NewPage) -> Page:
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """One service for all tests that leave it alive."""
-    service = ServiceProcess(free_port(), f"sqlite:///{tmp_path_factory.mktemp('store')}/sidecar.db")
+    service = ServiceProcess(free_ports(1), f"sqlite:///{tmp_path_factory.mktemp('store')}/sidecar.db")
     service.start()
     yield service
     service.kill()
@@ -85,7 +85,7 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service
 @pytest.fixture
 def own_service(tmp_path: Path) -> Iterator[ServiceProcess]:
     """A service that the test may kill."""
-    service = ServiceProcess(free_port(), f"sqlite:///{tmp_path}/sidecar.db")
+    service = ServiceProcess(free_ports(1), f"sqlite:///{tmp_path}/sidecar.db")
     service.start()
     yield service
     service.kill()
@@ -95,11 +95,3 @@ def own_service(tmp_path: Path) -> Iterator[ServiceProcess]:
 def call(shared_service: ServiceProcess) -> Call:
     """A fresh call."""
     return Call(shared_service)
-
-
-def free_port() -> int:
-    """A port that nobody listens on, a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

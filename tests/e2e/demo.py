@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from sidecar.cli.children import free_port
+from sidecar.cli.children import free_ports
 
 
 def recording(name: str) -> Path:
@@ -55,7 +55,7 @@ class Demo:
 @contextlib.asynccontextmanager
 async def running_demo(*arguments: str) -> AsyncIterator[Demo]:
     """Start it on free ports; stop it at the end."""
-    port = free_port()
+    port = free_ports(2)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "sidecar", "demo", "--port", str(port), *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,

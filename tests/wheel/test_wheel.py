@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +18,8 @@ from urllib.parse import urlencode
 
 import pytest
 from twilio.request_validator import RequestValidator
+
+from sidecar.cli.children import free_ports
 
 ROOT = Path(__file__).parents[2]
 BUILD_TIMEOUT_S = 120
@@ -73,13 +74,6 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {"PATH": os.defpath, "LANG": "C.UTF-8"} | settings
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """A fresh venv with the wheel, and nothing else but a look at the libraries of the venv that runs the tests."""
@@ -105,7 +99,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 def service(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """``sidecar serve`` in an empty folder."""
     folder = tmp_path_factory.mktemp("service")
-    port = free_port()
+    port = free_ports(1)
     environment = clean_environment(
         SIDECAR_HOST="127.0.0.1",
         SIDECAR_PORT=str(port),
