@@ -16,7 +16,7 @@ from sidecar.domain.errors import SidecarError
 from sidecar.emulator.audio import AudioTrack, ticks_of
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
-from sidecar.emulator.conferences import LabelRefused, Notice, Rooms
+from sidecar.emulator.conferences import JoinRefused, Notice, Rooms
 from sidecar.emulator.debugger import Debugger, ErrorNumber
 from sidecar.emulator.media_socket import StreamFailed
 from sidecar.emulator.recordings import RecordingFailed, Recordings
@@ -47,6 +47,12 @@ MAX_CALL_S = 4 * 3600.0  # Twilio's own limit
 MAX_DOCUMENTS = 200  # a call whose documents redirect in a circle ends here
 SPOKEN_CHARS_PER_S = 14.0
 XML_TYPES = frozenset({"text/xml", "application/xml", "text/html"})  # what Twilio reads as TwiML
+
+_JOIN_ERRORS = {
+    "conference_label_invalid": ErrorNumber.CONFERENCE_LABEL_INVALID,
+    "conference_label_taken": ErrorNumber.CONFERENCE_LABEL_TAKEN,
+    "conference_coach_invalid": ErrorNumber.CONFERENCE_COACH_INVALID,
+}
 
 
 class CallFailed(SidecarError):
@@ -257,10 +263,8 @@ class Calls:
         dial = msgspec.structs.replace(dial, callback=_absolute_callback(dial.callback, base))
         try:
             notices = self._rooms.join(line.call, dial, utc_now())
-        except LabelRefused as refusal:
-            taken = refusal.code == "conference_label_taken"
-            number = ErrorNumber.CONFERENCE_LABEL_TAKEN if taken else ErrorNumber.CONFERENCE_LABEL_INVALID
-            self._debugger.note(number, line.call.sid, refusal.message)
+        except JoinRefused as refusal:
+            self._debugger.note(_JOIN_ERRORS[refusal.code], line.call.sid, refusal.message)
             return
         self._deliver(notices)
         line.put_out.clear()

@@ -24,10 +24,10 @@ _SELECTOR_OF = {
 }
 
 
-class LabelRefused(SidecarError):
-    """The participant may not have that label; the call does not join and goes on with its next verb.
+class JoinRefused(SidecarError):
+    """The participant may not come in like that; the call does not join and goes on with its next verb.
 
-    ``code``: conference_label_invalid (16023) or conference_label_taken (16025).
+    ``code``: conference_label_invalid (16023), conference_label_taken (16025) or conference_coach_invalid (13240).
     """
 
     code = "conference_label_invalid"
@@ -55,9 +55,11 @@ class Rooms:
         self._state = state
 
     def join(self, call: Call, dial: DialConference, now: datetime) -> list[Notice]:
-        """Put the call into the room, opening it if need be. Raises LabelRefused."""
+        """Put the call into the room, opening it if need be. Raises JoinRefused."""
         conference = self._state.live_conference(dial.room)
         self._check_label(conference, dial.label)
+        if dial.coach is not None and (conference is None or dial.coach not in conference.participants):
+            raise JoinRefused("coach names no call of this conference.", code="conference_coach_invalid")
         if conference is None:
             conference = Conference(
                 sid=new_sid("CF"),
@@ -73,7 +75,8 @@ class Rooms:
             label=dial.label,
             muted=dial.muted,
             hold=False,
-            coaching=False,
+            coaching=dial.coach is not None,
+            call_sid_to_coach=dial.coach,
             start_on_enter=dial.start_on_enter,
             end_on_exit=dial.end_on_exit,
             joined_at=now,
@@ -124,9 +127,9 @@ class Rooms:
         if label is None:
             return
         if len(label) > MAX_LABEL_CHARS or is_sid(label, "CA") or "/" in label or "%2f" in label.lower():
-            raise LabelRefused("participantLabel is too long, holds a slash or looks like a call's id.")
+            raise JoinRefused("participantLabel is too long, holds a slash or looks like a call's id.")
         if conference is not None and any(p.label == label for p in conference.participants.values()):
-            raise LabelRefused(
+            raise JoinRefused(
                 "participantLabel is already used in this conference; the call was not added.",
                 code="conference_label_taken",
             )

@@ -41,7 +41,7 @@ def participant(account_sid: str, conference: Conference, participant: Participa
     return {
         "account_sid": account_sid,
         "call_sid": participant.call_sid,
-        "call_sid_to_coach": None,
+        "call_sid_to_coach": participant.call_sid_to_coach,
         "coaching": participant.coaching,
         "conference_sid": conference.sid,
         "date_created": rfc2822(participant.joined_at),

@@ -81,13 +81,14 @@ class Call(msgspec.Struct, kw_only=True):
 
 
 class Participant(msgspec.Struct, kw_only=True):
-    """A call that is in a conference now."""
+    """A call that is in a conference now. While ``coaching``, only the call ``call_sid_to_coach`` hears it."""
 
     call_sid: str
     label: str | None
     muted: bool
     hold: bool
-    coaching: bool
+    coaching: bool = False
+    call_sid_to_coach: str | None = None
     start_on_enter: bool
     end_on_exit: bool
     joined_at: datetime

@@ -60,10 +60,11 @@ class StopStream(msgspec.Struct, frozen=True):
 
 
 class DialConference(msgspec.Struct, frozen=True, kw_only=True):
-    """Put the call into a room until it leaves or the conference ends."""
+    """Put the call into a room until it leaves or the conference ends. ``coach``: the only call to hear it."""
 
     room: str
     label: str | None = None
+    coach: str | None = None
     muted: bool = False
     start_on_enter: bool = True
     end_on_exit: bool = False
@@ -213,6 +214,7 @@ class _Reader:
         return DialConference(
             room=_text(element),
             label=element.get("participantLabel") or None,
+            coach=element.get("coach") or None,
             muted=self._flag(element, "muted", default=False),
             start_on_enter=self._flag(element, "startConferenceOnEnter", default=True),
             end_on_exit=self._flag(element, "endConferenceOnExit", default=False),

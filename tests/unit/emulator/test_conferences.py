@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.emulator.conferences import LabelRefused, Notice, Rooms
+from sidecar.emulator.conferences import JoinRefused, Notice, Rooms
 from sidecar.emulator.sids import is_sid, new_sid
 from sidecar.emulator.state import Account, Call, CallStatus, ConferenceStatus, State, StatusCallback
 from sidecar.emulator.twiml import DialConference
@@ -42,7 +43,7 @@ def hall(*sids: str) -> tuple[State, Rooms]:
     return state, Rooms(state)
 
 
-def dial(label: str | None = None, **options: bool) -> DialConference:
+def dial(label: str | None = None, **options: Any) -> DialConference:
     return DialConference(room="garage-17", label=label, callback=CALLBACK, **options)
 
 
@@ -115,7 +116,7 @@ def test_a_taken_label_keeps_the_call_out() -> None:
     """Twilio's 16025; the room stays as it was."""
     state, rooms = hall("CA1", "CA2")
     rooms.join(state.calls["CA1"], dial("agent"), NOW)
-    with pytest.raises(LabelRefused) as refused:
+    with pytest.raises(JoinRefused) as refused:
         rooms.join(state.calls["CA2"], dial("agent"), NOW)
     assert refused.value.code == "conference_label_taken"
     assert state.conference_of("CA2") is None
@@ -125,9 +126,25 @@ def test_a_taken_label_keeps_the_call_out() -> None:
 def test_a_label_twilio_forbids_is_refused(label: str) -> None:
     """Twilio's 16023."""
     state, rooms = hall("CA1")
-    with pytest.raises(LabelRefused) as refused:
+    with pytest.raises(JoinRefused) as refused:
         rooms.join(state.calls["CA1"], dial(label), NOW)
     assert refused.value.code == "conference_label_invalid"
+
+
+def test_a_coach_names_a_call_of_the_room() -> None:
+    """Else Twilio's 13240, and the call stays out."""
+    state, rooms = hall("CA1", "CA2", "CA3")
+    rooms.join(state.calls["CA1"], dial("agent"), NOW)
+    (joined,) = rooms.join(state.calls["CA2"], DialConference(room="garage-17", coach="CA1"), NOW)[:1]
+    assert joined.form["Coaching"] == "true"
+    coach = state.conference_of("CA2")
+    assert coach is not None
+    assert coach.participants["CA2"].call_sid_to_coach == "CA1"
+    for room, coached in (("garage-17", "CA3"), ("another", "CA1")):
+        with pytest.raises(JoinRefused) as refused:
+            rooms.join(state.calls["CA3"], DialConference(room=room, coach=coached), NOW)
+        assert refused.value.code == "conference_coach_invalid"
+    assert state.live_conference("another") is None
 
 
 def test_who_was_never_in_leaves_without_a_word() -> None:
