@@ -15,6 +15,7 @@ from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
+from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.ports.recogniser import Recogniser
@@ -74,6 +75,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
             telephony=telephony,
         )
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
+        app[keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 import msgspec
 
@@ -99,17 +99,30 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     gap_ms: int
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What the utterances before the given ones add up to: talk per participant, and their first and last ms."""
+
+    talk_ms: dict[str, int]
+    first_ms: int
+    last_ms: int
+
+
 def read_transcript(
-    events: Iterable[ev.Event], *, clock_zero: datetime, roster: Sequence[Participant] = ()
+    events: Iterable[ev.Event],
+    *,
+    clock_zero: datetime,
+    roster: Sequence[Participant] = (),
+    earlier: Earlier | None = None,
 ) -> Transcript:
     """The transcript of one conference from its durable events in order of seq; types without a rule are passed over.
 
     ``roster`` names participants of whom no event has spoken yet: a fork may be heard before its call has joined.
+    ``earlier``: the events lack the utterances before a certain one, which begins the rows then; the sums hold for all.
     """
     reading = _Reading(clock_zero, roster)
     for event in events:
         reading.take(event)
-    return reading.done()
+    return reading.done(earlier)
 
 
 def display_name(name: str, label: str) -> str:
@@ -191,18 +204,25 @@ class _Reading:
             )
         return self.people[who]
 
-    def done(self) -> Transcript:
+    def done(self, earlier: Earlier | None) -> Transcript:
         spoken = list(self.utterances.values())
         for utterance in spoken:
             self._person(utterance.participant).talk_ms += max(0, utterance.end_ms - utterance.start_ms)
+        spans = [(u.start_ms, u.end_ms) for u in spoken]
+        rows = self._rows(spoken)
+        if earlier is not None:
+            for who, talk_ms in earlier.talk_ms.items():
+                self._person(who).talk_ms += talk_ms
+            spans.append((earlier.first_ms, earlier.last_ms))
+            rows = list(dropwhile(lambda row: not isinstance(row, UtteranceRow), rows))
         return Transcript(
             seq=self.seq,
-            rows=self._rows(spoken),
+            rows=rows,
             people=list(self.people.values()),
             started_ms=self.started_ms,
             ended_ms=self.ended_ms,
             completed=self.completed,
-            speech_ms=max(u.end_ms for u in spoken) - min(u.start_ms for u in spoken) if spoken else 0,
+            speech_ms=max(end for _, end in spans) - min(start for start, _ in spans) if spans else 0,
             gaps=self.gaps,
             gap_ms=self.gap_ms,
         )

@@ -7,6 +7,7 @@ from aiohttp import web
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
+from sidecar.ports.transcripts import Transcripts
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -16,6 +17,7 @@ from sidecar.server.twilio.edge import TwilioEdge
 
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
+TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)
 EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)

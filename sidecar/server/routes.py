@@ -6,6 +6,7 @@ from aiohttp import web
 
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.transcripts import export_transcript
+from sidecar.server.api.utterances import list_utterances
 from sidecar.server.health import healthz
 from sidecar.server.pages import add_pages
 from sidecar.server.stream import stream
@@ -22,6 +23,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/twilio/media", media_socket)
     app.router.add_get("/v1/conferences", list_conferences)
     app.router.add_get("/v1/conferences/{id}", get_conference)
+    app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/healthz", healthz)

@@ -18,7 +18,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, migrate
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
 from sidecar.domain.conference import Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, UtterancePartial
 from sidecar.ports.directory import ForkRequest
@@ -27,6 +27,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys
 from sidecar.server.api.transcripts import export_transcript
+from sidecar.server.api.utterances import list_utterances
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
 from sidecar.server.stream import stream
@@ -127,6 +128,7 @@ def build(database_url: str, public_url: str) -> web.Application:
     app = web.Application(middlewares=[problems])
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
     app.router.add_get("/v1/stream", stream)
+    app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
@@ -139,6 +141,7 @@ def build(database_url: str, public_url: str) -> web.Application:
         event_log = ForgetfulLog(database)
         writer = EventWriter(event_log, bus, clock)
         app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
+        app[app_keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
         app[app_keys.STREAM_HUB] = StreamHub()
         board = WallboardState(directory=app[app_keys.DIRECTORY], event_log=event_log, bus=bus, clock=clock)

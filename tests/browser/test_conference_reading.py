@@ -155,14 +155,6 @@ def test_a_link_to_an_utterance_opens_paused_and_highlighted(page: Page, call: C
     expect(line).to_be_in_viewport()
 
 
-def test_a_link_to_an_utterance_reaches_lines_older_than_the_first_paint(page: Page, call: Call) -> None:
-    maya = call.join("Maya")
-    call.begin()
-    ids = call.say_many(maya, [f"Line {n}." for n in range(450)])
-    open_live(page, call, f"#u-{ids[3]}")
-    expect(page.locator(f"#u-{ids[3]}")).to_be_in_viewport()
-
-
 def test_a_link_to_an_unknown_utterance_says_so(page: Page, call: Call) -> None:
     long_call(call)
     open_live(page, call, "#u-utt_nowhere")

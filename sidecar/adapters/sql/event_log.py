@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused
 from sidecar.adapters.sql.projections import coverage_of, fork_named_by, project, raise_coverage
-from sidecar.adapters.sql.rows import AnyRow
+from sidecar.adapters.sql.rows import AnyRow, event_of
 from sidecar.adapters.sql.tables import conferences, events, forks, meta, utterances
-from sidecar.domain.errors import NotFound, SidecarError
-from sidecar.domain.events import Draft, Entry, Event, UtteranceFinal, decode_data
+from sidecar.domain.errors import NotFound
+from sidecar.domain.events import Draft, Entry, Event, UtteranceFinal
 
 UtteranceKey = tuple[str, str, int]
 
@@ -58,7 +58,7 @@ class SqlEventLog:
         )
         async with self._database.read() as connection:
             rows = (await connection.execute(statement)).all()
-        return [_event_of(row) for row in rows]
+        return [event_of(row) for row in rows]
 
     async def epoch(self) -> str:
         """Random word of this database's life, made by its first migration."""
@@ -113,7 +113,7 @@ async def _stored_events(connection: AsyncConnection, drafts: Sequence[Draft]) -
     if not drafts:
         return {}
     wanted = select(events, conferences.c.tenant).join(conferences).where(events.c.id.in_([d.id for d in drafts]))
-    return {row.id: _event_of(row) for row in await connection.execute(wanted)}
+    return {row.id: event_of(row) for row in await connection.execute(wanted)}
 
 
 async def _stored_results(connection: AsyncConnection, drafts: Sequence[Draft]) -> set[UtteranceKey]:
@@ -213,24 +213,3 @@ def _utterance_row(event: Event, data: UtteranceFinal) -> dict[str, Any]:
         "lag_ms": data.lag_ms,
         "confidence": data.confidence,
     }
-
-
-def _event_of(row: AnyRow) -> Event:
-    try:
-        data = decode_data(row.type, row.data)
-    except KeyError as error:
-        raise SidecarError(
-            f"Event {row.id} is of type {row.type}, which this version does not know.",
-            next_step="Run a version that is at least as new as the one that wrote the database.",
-            code="event_type_unknown",
-        ) from error
-    return Event(
-        id=row.id,
-        type=row.type,
-        seq=row.seq,
-        timestamp=row.timestamp,
-        conference=row.conference_id,
-        conference_sid=row.conference_sid,
-        tenant=row.tenant,
-        data=data,
-    )

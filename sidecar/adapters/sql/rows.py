@@ -1,4 +1,4 @@
-"""Rows to the values of ``domain.conference``."""
+"""Rows to the values of ``domain.conference`` and ``domain.events``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from sidecar.domain.conference import (
     ParticipantState,
     Role,
 )
+from sidecar.domain.errors import SidecarError
+from sidecar.domain.events import Event, decode_data
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -57,4 +59,26 @@ def fork_of(row: AnyRow) -> Fork:
         epoch=row.epoch,
         stream_sid=row.stream_sid,
         covered_ms=row.covered_ms,
+    )
+
+
+def event_of(row: AnyRow) -> Event:
+    """A row of ``events`` with the ``tenant`` of its conference. SidecarError for a type of a later version."""
+    try:
+        data = decode_data(row.type, row.data)
+    except KeyError as error:
+        raise SidecarError(
+            f"Event {row.id} is of type {row.type}, which this version does not know.",
+            next_step="Run a version that is at least as new as the one that wrote the database.",
+            code="event_type_unknown",
+        ) from error
+    return Event(
+        id=row.id,
+        type=row.type,
+        seq=row.seq,
+        timestamp=row.timestamp,
+        conference=row.conference_id,
+        conference_sid=row.conference_sid,
+        tenant=row.tenant,
+        data=data,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sidecar.domain.blocks import Earlier
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import NotFound, StoreUnavailable
-from sidecar.domain.events import Event
-from sidecar.ports.event_log import EventLog
-from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_LOG
-from sidecar.server.pages.conference_view import conference_page
+from sidecar.domain.events import Event, UtteranceFinal
+from sidecar.ports.transcripts import Transcripts
+from sidecar.server.api.utterances import cursor_after
+from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
+from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, Older, conference_page
 from sidecar.server.pages.rendering import RENDERER, problem
 from sidecar.wire.sse import Positions
 
@@ -17,9 +19,12 @@ _PAGE_OF_EVENTS = 1000
 
 
 async def show(request: web.Request) -> web.Response:
-    """The page as the call stands, with the position from which its script goes on."""
+    """The page as the call stands, with the position from which its script goes on.
+
+    Of a long call it carries the newest lines; its script asks for older ones when the reader comes near them.
+    """
     id_or_sid = request.match_info["id"]
-    log, directory = request.app[EVENT_LOG], request.app[DIRECTORY]
+    directory, transcripts = request.app[DIRECTORY], request.app[TRANSCRIPTS]
     try:
         conference = await directory.conference(id_or_sid)
         if conference is None:
@@ -28,24 +33,47 @@ async def show(request: web.Request) -> web.Response:
                 next_step="Check the link, or pick the call from the list.",
             )
         roster = await directory.participants(conference.id)
-        events = await _all_events(log, conference)
-        epoch = await log.epoch()
+        others = await _other_events(transcripts, conference)
+        lines, older = await _newest_lines(transcripts, conference)
+        epoch = await request.app[EVENT_LOG].epoch()
     except NotFound as error:
         return problem(request, error, title="No such call", status=404)
     except StoreUnavailable as error:
         response = problem(request, error, title="The transcript cannot be read just now", status=503)
         response.headers["Retry-After"] = "2"
         return response
-    seq = (events[-1].seq or 0) if events else 0
-    position = Positions(epoch, {conference.id: seq})
-    page = conference_page(conference, roster, events, position=str(position), now=request.app[CLOCK].now())
+    events = sorted(others + lines, key=lambda event: event.seq or 0)
+    position = Positions(epoch, {conference.id: conference.seq})
+    page = conference_page(
+        conference, roster, events, position=str(position), now=request.app[CLOCK].now(), older=older
+    )
     return request.app[RENDERER].respond("conference.html", page)
 
 
-async def _all_events(log: EventLog, conference: Conference) -> list[Event]:
+async def _other_events(transcripts: Transcripts, conference: Conference) -> list[Event]:
     events: list[Event] = []
     while True:
-        more = await log.read(conference.id, after=(events[-1].seq or 0) if events else 0, limit=_PAGE_OF_EVENTS)
+        after = (events[-1].seq or 0) if events else 0
+        more = await transcripts.other_events(conference.id, until=conference.seq, after=after, limit=_PAGE_OF_EVENTS)
         events += more
         if len(more) < _PAGE_OF_EVENTS:
             return events
+
+
+async def _newest_lines(transcripts: Transcripts, conference: Conference) -> tuple[list[Event], Older | None]:
+    """The newest lines, and what is known of those above them, if there are any."""
+    found = await transcripts.utterances(
+        conference.id, until=conference.seq, newest_first=True, limit=FIRST_PAINT_ROWS + 1
+    )
+    if len(found) <= FIRST_PAINT_ROWS:
+        return found, None
+    lines = found[:-1]
+    shown = [event.data for event in lines if isinstance(event.data, UtteranceFinal)]
+    spoken = await transcripts.spoken(conference.id, until=conference.seq)
+    talk_ms = {one.participant: one.talk_ms for one in spoken}
+    for line in shown:
+        talk_ms[line.participant] -= line.end_ms - line.start_ms
+    earlier = Earlier(
+        talk_ms=talk_ms, first_ms=min(one.first_ms for one in spoken), last_ms=max(one.last_ms for one in spoken)
+    )
+    return lines, Older(oldest=shown[-1], cursor=cursor_after(shown[-1]), earlier=earlier)

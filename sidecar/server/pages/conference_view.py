@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import msgspec
+
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
 from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
@@ -14,14 +16,14 @@ from sidecar.domain.conference import Conference, ConferenceState, Participant, 
 from sidecar.domain.exports import FORMATS
 from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, room_name, span, wall
 
-# Rows in the first paint; the script has all of them and adds older ones when the reader scrolls up.
+# Rows in the first paint, and utterances in the history beside it. The script asks for older ones when they are needed.
 FIRST_PAINT_ROWS = 300
 
 # Modules that the page loads, named so that the browser fetches them at once and not one after the other.
 MODULES = tuple(
     f"js/{name}.js"
     for name in (
-        "conference", "stream", "store", "rows", "list", "follow", "find", "people", "clock",
+        "conference", "stream", "store", "rows", "list", "older", "follow", "find", "people", "clock",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -109,6 +111,15 @@ class Blank:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Older:
+    """The lines above the ``oldest`` one that is given: where a client reads on, and what they add up to."""
+
+    oldest: ev.UtteranceFinal
+    cursor: str
+    earlier: blocks.Earlier
+
+
+@dataclass(frozen=True, kw_only=True)
 class ConferencePage:
     """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON."""
 
@@ -137,14 +148,25 @@ class ConferencePage:
     shortcuts: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]
     blank: Blank
+    older: bool
     history: dict[str, Any]
 
 
 def conference_page(
-    conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event], *, position: str, now: datetime
+    conference: Conference,
+    roster: Sequence[Participant],
+    events: Sequence[ev.Event],
+    *,
+    position: str,
+    now: datetime,
+    older: Older | None = None,
 ) -> ConferencePage:
-    """The page of a conference as its events tell it. ``position``: where its event stream goes on."""
-    transcript = blocks.read_transcript(events, clock_zero=conference.clock_zero, roster=roster)
+    """The page of a conference as its events tell it. ``position``: where its event stream goes on.
+
+    ``older``: the utterances among the events are only the newest.
+    """
+    earlier = older.earlier if older else None
+    transcript = blocks.read_transcript(events, clock_zero=conference.clock_zero, roster=roster, earlier=earlier)
     people = {person.participant: person for person in transcript.people}
     shares = blocks.talk_shares(transcript.people, transcript.speech_ms)
     shown_until = transcript.ended_ms if transcript.ended_ms is not None else conference.clock_ms(now)
@@ -176,7 +198,8 @@ def conference_page(
         shortcuts=SHORTCUTS,
         modules=MODULES,
         blank=_blank(conference.clock_zero),
-        history=_history(conference, roster, events, position=position, now=now),
+        older=older is not None,
+        history=_history(conference, roster, events, position=position, now=now) | {"older": _older(older)},
     )
 
 
@@ -311,6 +334,13 @@ def _history(
             for event in events
         ],
     }
+
+
+def _older(older: Older | None) -> dict[str, Any] | None:
+    if older is None:
+        return None
+    oldest = {"id": older.oldest.id, "start_ms": older.oldest.start_ms}
+    return {"cursor": older.cursor, "oldest": oldest} | msgspec.structs.asdict(older.earlier)
 
 
 def _slim(data: ev.EventData) -> ev.EventData | dict[str, Any]:

@@ -11,6 +11,7 @@ import { Follow } from "./follow.js";
 import { listenForKeys } from "./keys.js";
 import { RowList } from "./list.js";
 import "./menu.js";
+import { Older } from "./older.js";
 import { heading, showCall, showPeople } from "./people.js";
 import { bindChoice, bindTheme, preference, setPreference } from "./prefs.js";
 import { RowMaker, setText, slot } from "./rows.js";
@@ -33,6 +34,7 @@ const store = new Store({
   blockJoinMs: history_.block_join_ms,
   systemWords: history_.system_words,
   roster: history_.roster,
+  earlier: history_.older,
 });
 for (const event of history_.events) store.take(event);
 
@@ -44,11 +46,16 @@ const connection = new Connection({
 });
 const follow = new Follow(byId("log"), {
   onChange: showFollowing,
-  onEdge: (direction) => list.extend(direction) && paintRows(),
+  onEdge: (direction) => list.extend(direction) ? paintRows() : direction < 0 && older.load(),
 });
 const find = new Find({
   input: byId("find"), count: byId("find-count"), box: byId("find-hits"), rows: () => list.shown,
   elementOf: (key) => list.elements.has(key) && slot(list.elements.get(key), "text"), onShow: showRow,
+  onQuery: loadAll, searching: () => older.all,
+});
+const older = new Older({
+  url: `/v1/conferences/${history_.conference.id}/utterances`, cursor: history_.older?.cursor ?? null,
+  box: byId("older"), onLines,
 });
 const stream = new Stream({
   topic: `conference:${history_.conference.id}`, position: history_.position,
@@ -123,6 +130,22 @@ function paintRows(dirty = new Set()) {
   find.refresh();
 }
 
+function onLines(utterances, more) {
+  follow.keepPlace(() => {
+    list.grow(() => store.takeOlder(utterances, more));
+    if (follow.nearTop) list.extend(-1);
+    byId("older").hidden = !more;
+    list.render(new Set(), follow.following);
+  });
+  find.refresh();
+}
+
+/** A word or a speaker may stand anywhere in the call. */
+async function loadAll() {
+  await older.loadAll();
+  find.refresh();
+}
+
 function announce() {
   for (const key of arrived) {
     const row = store.byKey.get(key);
@@ -178,10 +201,11 @@ function showRow(key) {
   return true;
 }
 
-function step(direction) {
+async function step(direction) {
   const spoken = list.shown.filter((row) => row.kind === "utterance" && !row.partial);
   const at = spoken.findIndex((row) => row.key === list.selected);
   const next = at < 0 ? spoken.at(-1) : spoken[at + direction];
+  if (!next && direction < 0 && (await older.load())) return step(direction);
   if (!next) return;
   showRow(next.key);
   slot(list.elements.get(next.key), "link").focus({ preventScroll: true });
@@ -200,9 +224,11 @@ function copyLink(key) {
   copy(url.href, row ? `Link to ${offset(row.at_ms)} copied` : "Link to this call copied");
 }
 
-function openHash() {
+async function openHash() {
   const key = location.hash.startsWith("#u-") ? location.hash.slice("#u-".length) : null;
-  if (key && !showRow(key)) toast("That utterance is not in this call");
+  while (key && !showRow(key)) {
+    if (!(await older.load())) return toast(older.more ? "That utterance could not be loaded" : "That utterance is not in this call");
+  }
 }
 
 // Controls.
@@ -223,6 +249,7 @@ function bind() {
   byId("speaker").addEventListener("change", (event) => {
     list.filter(event.target.value);
     jumpToLive();
+    if (event.target.value) loadAll();
   });
   byId("side-handle").addEventListener("click", ({ currentTarget: handle }) => {
     handle.setAttribute("aria-expanded", String(handle.getAttribute("aria-expanded") !== "true"));

@@ -4,9 +4,12 @@
 const painted = globalThis.CSS?.highlights;
 
 export class Find {
-  /** rows(): the rows to look through. elementOf(key): its text element, if on the page. onShow(key): go there. */
-  constructor({ input, count, box, rows, elementOf, onShow }) {
-    Object.assign(this, { input, count, box, rows, elementOf, onShow });
+  /**
+   * rows(): the rows to look through. elementOf(key): its text element, if on the page. onShow(key): go there.
+   * onQuery(): somebody looks for something. searching(): whether rows are still being fetched.
+   */
+  constructor({ input, count, box, rows, elementOf, onShow, onQuery, searching }) {
+    Object.assign(this, { input, count, box, rows, elementOf, onShow, onQuery, searching });
     this.hits = [];
     this.current = null;
     input.addEventListener("input", () => this.#start());
@@ -31,6 +34,7 @@ export class Find {
   refresh() {
     if (!this.query) return;
     this.#search();
+    if (this.searching() && !this.current) this.#showNewest();
     this.#paint();
   }
 
@@ -49,12 +53,17 @@ export class Find {
     this.hits = [];
     if (this.query) {
       this.#search();
-      // The newest hit first: the reader is in a running call.
-      this.current = this.hits.at(-1) ?? null;
-      if (this.current) this.onShow(this.current.key);
+      this.#showNewest();
+      this.onQuery();
     }
     this.box.hidden = !this.query;
     this.#paint();
+  }
+
+  /** The newest hit first: the reader is in a running call. */
+  #showNewest() {
+    this.current = this.hits.at(-1) ?? null;
+    if (this.current) this.onShow(this.current.key);
   }
 
   #search() {
@@ -75,7 +84,8 @@ export class Find {
 
   #paint() {
     const index = this.#index();
-    this.count.textContent = this.hits.length ? `${index < 0 ? "–" : index + 1} of ${this.hits.length}` : "No hits";
+    const none = this.searching() ? "Searching" : "No hits";
+    this.count.textContent = this.hits.length ? `${index < 0 ? "–" : index + 1} of ${this.hits.length}` : none;
     if (!painted) return;
     painted.delete("find");
     painted.delete("find-current");

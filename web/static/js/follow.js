@@ -49,6 +49,10 @@ export class Follow {
     this.top = this.scroller.scrollTop;
   }
 
+  get nearTop() {
+    return this.scroller.scrollTop < NEAR_EDGE_PX;
+  }
+
   get #distance() {
     const { scrollHeight, scrollTop, clientHeight } = this.scroller;
     return scrollHeight - scrollTop - clientHeight;
@@ -64,7 +68,7 @@ export class Follow {
     const down = scrollTop > this.top;
     if (scrollTop < this.top && this.#distance > AT_BOTTOM_PX) this.set(false);
     this.top = scrollTop;
-    if (scrollTop < NEAR_EDGE_PX) this.onEdge(-1);
+    if (this.nearTop) this.onEdge(-1);
     else if (this.#distance < NEAR_EDGE_PX) this.onEdge(1);
     if (down && this.#distance <= AT_BOTTOM_PX && document.getSelection().isCollapsed) this.set(true);
   }

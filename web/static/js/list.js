@@ -1,5 +1,5 @@
 // The rows on the page: a window of at most MOST rows over the store's rows. Older ones are added on scrolling up, and
-// rows far from the reader's eye are let go of; the store keeps them all.
+// rows far from the reader's eye are let go of; the store keeps those that it has.
 
 import { elementId } from "./rows.js";
 
@@ -62,6 +62,16 @@ export class RowList {
     }
     this.atEnd = this.high >= this.shown.length;
     return true;
+  }
+
+  /** Run a change that puts rows above those that are known; the window stays over the same rows. */
+  grow(change) {
+    const first = this.shown[this.low];
+    change();
+    this.#refresh();
+    const moved = first ? this.shown.indexOf(first, this.low) - this.low : 0;
+    this.low += moved;
+    this.high += moved;
   }
 
   /** Bring the page in line. dirty: keys whose rows changed. live: the reader is at the newest row. */

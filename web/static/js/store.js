@@ -11,8 +11,12 @@ const compare = (a, b) =>
   a.at_ms - b.at_ms || a.rank - b.rank || a.seq - b.seq || (a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
 
 export class Store {
-  /** clockZeroMs: the conference clock's zero, epoch ms. roster: participants whom no event may have introduced yet. */
-  constructor({ clockZeroMs, blockJoinMs, systemWords, roster = [] }) {
+  /**
+   * clockZeroMs: the conference clock's zero, epoch ms. roster: participants whom no event may have introduced yet.
+   * earlier: of a long call only the newest utterances are taken in, from `oldest` on; the sums of those above
+   * ({oldest: {start_ms, id}, talk_ms: {participant: ms}, first_ms, last_ms}), which `takeOlder` may bring later.
+   */
+  constructor({ clockZeroMs, blockJoinMs, systemWords, roster = [], earlier = null }) {
     this.clockZeroMs = clockZeroMs;
     this.blockJoinMs = blockJoinMs;
     this.systemWords = systemWords;
@@ -26,6 +30,11 @@ export class Store {
     this.gaps = 0;
     this.gapMs = 0;
     this.changed = { rows: new Set(), people: false, call: false };
+    this.earlier = earlier;
+    // Rows above the oldest utterance that is known wait here: among them lines would be missing.
+    this.withheld = [];
+    this.horizon = earlier && horizonAt(earlier.oldest);
+    for (const [participant, ms] of Object.entries(earlier?.talk_ms ?? {})) this.#talk(participant, ms);
   }
 
   /** What changed since the last call, then forgets it: {rows: Set of keys, people, call}. */
@@ -73,9 +82,23 @@ export class Store {
     return true;
   }
 
+  /** Utterances above those that are known, newest first; their talk is counted already. more: there are still others. */
+  takeOlder(utterances, more) {
+    const fresh = utterances
+      .filter(({ id }) => !this.byKey.has(id))
+      .map((u) => utterance(u.id, u.participant, u.start_ms, u.end_ms, u.text, u.revision, false));
+    for (const row of fresh) this.byKey.set(row.key, row);
+    this.horizon = more ? horizonAt(utterances.at(-1)) : null;
+    const above = this.withheld.concat(fresh).sort(compare);
+    const from = this.horizon ? above.findIndex((row) => compare(row, this.horizon) >= 0) : 0;
+    this.withheld = above.slice(0, from);
+    this.rows.unshift(...above.slice(from));
+  }
+
   /** Take partials away: their stream is gone, and nobody will finish them. All, or those of one participant. */
   dropPartials(participant = null) {
-    for (const row of this.rows.filter((r) => r.partial && (participant === null || r.participant === participant))) {
+    const gone = (row) => row.partial && (participant === null || row.participant === participant);
+    for (const row of [...this.withheld.filter(gone), ...this.rows.filter(gone)]) {
       this.#remove(row);
     }
   }
@@ -94,8 +117,13 @@ export class Store {
 
   /** From the first word to the last, in finals. */
   get speechMs() {
-    const spoken = this.rows.filter((row) => row.kind === "utterance" && !row.partial);
-    return spoken.length ? spoken.reduce((last, row) => Math.max(last, row.end_ms), 0) - spoken[0].at_ms : 0;
+    let first = this.earlier?.first_ms ?? Infinity, last = this.earlier?.last_ms ?? 0;
+    for (const row of this.rows) {
+      if (row.kind !== "utterance" || row.partial) continue;
+      first = Math.min(first, row.at_ms);
+      last = Math.max(last, row.end_ms);
+    }
+    return Math.max(0, last - first);
   }
 
   /** Percent of the conversation per participant, rounded; what is left over 100 is silence. */
@@ -103,16 +131,6 @@ export class Store {
     const people = [...this.people.values()];
     const whole = Math.max(this.speechMs, people.reduce((sum, one) => sum + one.talkMs, 0));
     return new Map(people.map((one) => [one.participant, whole ? Math.floor((100 * one.talkMs + Math.floor(whole / 2)) / whole) : 0]));
-  }
-
-  /** Where a row stands; its own index if it is in, else the one where it would go. */
-  indexOf(row) {
-    let low = 0, high = this.rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (compare(this.rows[middle], row) < 0) low = middle + 1; else high = middle;
-    }
-    return low;
   }
 
   #partial({ id, participant, start_ms, end_ms, text }) {
@@ -159,18 +177,36 @@ export class Store {
       Object.assign(known, row);
     } else {
       if (known) this.#remove(known);
-      this.rows.splice(this.indexOf(row), 0, row);
+      const home = this.#homeOf(row);
+      home.splice(indexIn(home, row), 0, row);
       this.byKey.set(row.key, row);
     }
     this.changed.rows.add(row.key);
   }
 
+  #homeOf(row) {
+    return this.horizon && compare(row, this.horizon) < 0 ? this.withheld : this.rows;
+  }
+
   #remove(row) {
-    this.rows.splice(this.indexOf(row), 1);
+    const home = this.#homeOf(row);
+    home.splice(indexIn(home, row), 1);
     this.byKey.delete(row.key);
     this.changed.rows.add(row.key);
   }
 }
+
+/** Where a row stands among rows in order; its own index if it is in, else the one where it would go. */
+function indexIn(rows, row) {
+  let low = 0, high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(rows[middle], row) < 0) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+const horizonAt = ({ id, start_ms }) => ({ key: id, at_ms: start_ms, rank: SPEECH, seq: 0 });
 
 // Utterances that start together are ordered by id and not by seq: a partial has no seq yet, and must not change place.
 const utterance = (key, participant, at_ms, end_ms, text, revision, partial) =>

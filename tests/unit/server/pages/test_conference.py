@@ -50,12 +50,31 @@ async def test_the_first_paint_holds_the_lines_and_the_position_behind_them(page
     assert position == Positions(await pages.log.epoch(), {bound.conference.id: 5})
 
 
-async def test_a_history_longer_than_one_read_is_complete_and_painted_at_its_end(pages: Pages) -> None:
+async def test_of_a_long_call_the_newest_lines_are_embedded_and_painted(pages: Pages) -> None:
     bound = await a_call(pages, lines=1200)
     html = await html_of(pages, bound.conference.id)
-    assert [event["seq"] for event in history(html)["events"]] == list(range(1, 1203))
+    embedded = history(html)
+    assert [event["seq"] for event in embedded["events"]] == [1, 2, *range(903, 1203)]
     painted = re.findall(r'<p class="text" dir="auto" data-slot="text">Good morning. (\d+)</p>', html)
     assert [int(n) for n in painted] == list(range(900, 1200))
+    assert Positions.parse(embedded["position"]).seqs == {bound.conference.id: 1202}
+
+
+async def test_what_is_not_embedded_is_in_the_sums(pages: Pages) -> None:
+    bound = await a_call(pages, lines=1200)
+    html = await html_of(pages, bound.conference.id)
+    older = history(html)["older"]
+    assert older["talk_ms"] == {bound.participant.id: 900 * 900}
+    assert (older["first_ms"], older["last_ms"]) == (0, 1199 * 1000 + 900)
+    assert older["oldest"]["start_ms"] == 900_000
+    assert "agent · 90 %" in html
+
+
+async def test_a_short_call_has_nothing_above_its_first_line(pages: Pages) -> None:
+    bound = await a_call(pages, lines=300)
+    html = await html_of(pages, bound.conference.id)
+    assert history(html)["older"] is None
+    assert '<div class="older" id="older" hidden>' in html
 
 
 async def test_the_provider_s_id_leads_to_the_same_page(pages: Pages) -> None:
