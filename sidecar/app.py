@@ -26,7 +26,9 @@ from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys as keys
 from sidecar.server.loopback import loopback_only
+from sidecar.server.metrics import Metrics, Sources
 from sidecar.server.problems import problems
+from sidecar.server.readiness import Readiness
 from sidecar.server.routes import add_routes
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
@@ -46,9 +48,10 @@ def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Ap
         public_url=settings.base_url, tokens=settings.twilio_tokens, notice=settings.notice
     )
     app[keys.STREAM_HUB] = StreamHub()
+    app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     add_routes(app)
     app.cleanup_ctx.append(lambda app: _running(app, settings, recogniser))
-    app.on_shutdown.append(_shut_down)
+    app.on_shutdown.append(shut_down)
     return app
 
 
@@ -73,12 +76,25 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
             clock=clock,
             recogniser=engine,
             telephony=telephony,
+            max_forks=settings.max_forks,
         )
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard
+        app[keys.READINESS] = Readiness(storage=database, writer=writer, recogniser=engine, switchboard=switchboard)
+        app[keys.METRICS] = Metrics(
+            Sources(
+                switchboard=switchboard,
+                writer=writer,
+                bus=bus,
+                stream_hub=app[keys.STREAM_HUB],
+                wallboard=wallboard,
+                recogniser=engine,
+                storage=database,
+            )
+        )
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(writer.run(), name="event-writer"),
@@ -90,8 +106,12 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
                 task.cancel()
 
 
-async def _shut_down(app: web.Application) -> None:
-    """In phases: take nothing new and finish what was said; store it; send the viewers away. At most 10 s in all."""
+async def shut_down(app: web.Application) -> None:
+    """In phases, at most 10 s in all; called while the service still answers, and then again by aiohttp.
+
+    Not ready from the first moment on, and no new forks (calls go on without); what was said becomes final; it is
+    stored; the viewers are sent away. What is left, ``_running`` closes. The second time nothing is left to do.
+    """
     try:
         async with asyncio.timeout(FINISH_FORKS_TIMEOUT_S):
             await app[keys.SWITCHBOARD].shut_down()

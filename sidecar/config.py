@@ -47,8 +47,14 @@ class Settings(BaseSettings):
     language: str = Field("en", description="Language that is spoken, as a BCP 47 tag. The local recogniser: English.")
     local_model: Path | None = Field(None, description="Folder of another model for the local recogniser.")
     local_workers: int = Field(0, ge=0, le=64, description="Threads of the local recogniser. 0: one per core.")
+    max_forks: int = Field(
+        500, ge=1, description="Participants transcribed at once. Further calls go on without being transcribed."
+    )
     notice: str = Field("", max_length=500, description="Spoken to each caller before transcription starts.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
+    metrics_token: SecretStr = Field(
+        SecretStr(""), description="What a scraper of /metrics shows. Without it, only this machine may read them."
+    )
 
     twilio_account_sid: str = Field("", validation_alias=_vendor("TWILIO_ACCOUNT_SID"), description="AC…")
     twilio_auth_token: SecretStr = Field(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed
-from sidecar.ports.recogniser import FinalResult, Result, Unrecognised
+from sidecar.ports.recogniser import Figure, FinalResult, Result, Unrecognised
 from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 
 
@@ -95,6 +95,15 @@ class ScriptedRecogniser:
         self._fail_at_ms = fail_at_ms
         self._refuse = refuse
         self.streams: list[ScriptedStream] = []
+
+    def check(self) -> None:
+        """Fails as ``open`` would."""
+        if self._refuse:
+            raise RecogniserUnavailable("The scripted recogniser was told to refuse.")
+
+    def figures(self) -> list[Figure]:
+        """One, so that it can be found."""
+        return [Figure("streams_opened", "counter", "Streams that were opened.", len(self.streams))]
 
     async def open(self) -> ScriptedStream:
         """The next script. Only the first stream fails as told."""

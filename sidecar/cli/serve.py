@@ -39,18 +39,20 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
-    from sidecar.app import build
+    from sidecar.app import build, shut_down
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(build(settings), access_log=None, shutdown_timeout=HANDLER_TIMEOUT_S)
+    app = build(settings)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLER_TIMEOUT_S)
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.host, settings.port).start()
         for line in _greeting(settings):
             print(line, flush=True)
         await stop.wait()
+        await shut_down(app)  # while it still answers, so that balancers and calls learn of it
     finally:
         await runner.cleanup()
 

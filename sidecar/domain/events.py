@@ -168,6 +168,7 @@ GAP_REASONS = {
     "service_restarted": "service restarted",
     "stream_reconnected": "stream reconnected",
     "stream_lost": "stream lost",
+    "forks_full": "as many participants as allowed were being transcribed",
     "media_missing": "audio missing from the telephone network",
     "recogniser_failed": "recogniser failed",
     "recogniser_overloaded": "recogniser overloaded",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -51,6 +51,15 @@ class Unrecognised(msgspec.Struct, frozen=True, kw_only=True):
 Result = SpeechStarted | PartialResult | FinalResult | Unrecognised
 
 
+class Figure(msgspec.Struct, frozen=True):
+    """A number for operators. ``name`` in snake_case with its unit; a counter only grows, a gauge goes up and down."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    meaning: str
+    value: float
+
+
 class RecogniserStream(Protocol):
     """One session for one participant. Every SpeechStarted is followed by one FinalResult or Unrecognised."""
 
@@ -80,6 +89,14 @@ class Recogniser(Protocol):
     @property
     def engine(self) -> str:
         """Short stable name, stored with each utterance: ``local``, ``deepgram``."""
+        ...
+
+    def check(self) -> None:
+        """Raises RecogniserUnavailable when it is known, without asking anybody, that ``open`` would fail now."""
+        ...
+
+    def figures(self) -> Sequence[Figure]:
+        """What this engine counts, for operators; the names are those of its metrics."""
         ...
 
     async def open(self) -> RecogniserStream:

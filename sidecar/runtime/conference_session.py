@@ -156,6 +156,15 @@ class ConferenceSession:
         running.add_done_callback(self._forks.discard)
         return session
 
+    @property
+    def live_forks(self) -> int:
+        """How many media streams send audio now."""
+        return len(self._live)
+
+    def not_forked(self, fork: Fork, reason: str) -> None:
+        """This call was let through without a media stream: what it says is a gap, for this reason."""
+        self._lost[fork.id] = LostStream(fork.covered_ms, reason)
+
     async def detach(self, session: ForkSession, reason: EndReason) -> None:
         """The stream is over, for this reason. A lost one is opened again while its participant is there."""
         if self._live.get(session.fork.id) is not session:

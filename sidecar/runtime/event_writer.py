@@ -17,6 +17,7 @@ from sidecar.domain.events import Coverage, Draft, Entry, Event, Ping
 from sidecar.ports.clock import Clock
 from sidecar.ports.event_log import EventLog
 from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.tally import Tally
 
 log = structlog.get_logger()
 
@@ -75,6 +76,7 @@ class EventWriter:
         self._log = event_log
         self._bus = bus
         self._clock = clock
+        self.tally = Tally()
         self._queue: deque[_Submission] = deque()
         self._in_hand: list[_Submission] = []
         self._arrived = asyncio.Event()
@@ -205,9 +207,11 @@ class EventWriter:
         self.batches += 1
         self.stored += len(stored)
         self.waiting -= len(stored)
+        now = self._clock.now()
         for event in stored:
             if event is not None:
                 self._bus.publish(event)
+                self.tally.stored(event, (now - event.timestamp).total_seconds())
         rest = iter(stored)
         for submission, entries in zip(submissions, wanted, strict=True):
             submission.resolve([next(rest) for _ in entries])

@@ -59,6 +59,7 @@ class ForkSession:
     ) -> None:
         self.fork = fork
         self._recorder = recorder
+        self._tally = recorder.tally
         self._lost = lost
         self.timeline = StreamClock(recorder.now_ms())
         self._recogniser = RecogniserSession(
@@ -92,8 +93,10 @@ class ForkSession:
         if self.done.is_set():
             raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
         self.frames += 1
+        self._tally.frames += 1
         placed = self.timeline.place(sequence, timestamp_ms, len(audio))
         if not placed.use:
+            self._tally.frames_dropped += 1
             return
         if placed.hole is not None:
             self._note_hole(placed.hole)
@@ -113,6 +116,8 @@ class ForkSession:
         finally:
             await self._recogniser.close()
             self._recorder.cover(self.fork.id, self.timeline.now_ms)
+            self._tally.clock_jumps += self.timeline.backward_jumps
+            self._tally.streams_ended[self.end_reason or "failed"] += 1
             self.done.set()
 
     async def end(self, reason: EndReason) -> None:

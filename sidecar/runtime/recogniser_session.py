@@ -159,7 +159,9 @@ class RecogniserSession:
 
     async def _fail(self, error: Exception | None) -> None:
         """The engine is gone: clear what was half said and remember from where on nobody listened."""
-        log.warning("recogniser_failed", fork=self._fork.id, engine=self._recogniser.engine, error=type(error).__name__)
+        code = _code_of(error)
+        self._recorder.tally.recogniser_errors[self._recogniser.engine, code] += 1
+        log.warning("recogniser_failed", fork=self._fork.id, engine=self._recogniser.engine, code=code)
         if self._deaf_since_ms is None:
             open_ms = self._desk.earliest_open_ms()
             unnoticed_ms = max(self._stream_base_ms, self._heard_ms - ACTIVITY_DELAY_MS)
@@ -213,3 +215,16 @@ class RecogniserSession:
 
     def _conference_ms(self, stream_ms: int) -> int:
         return self._timeline.conference_ms(self._stream_base_ms + stream_ms)
+
+
+def _code_of(error: Exception | None) -> str:
+    """A stable word for what went wrong with an engine."""
+    match error:
+        case SidecarError():
+            return error.code
+        case TimeoutError():
+            return "timeout"
+        case None:
+            return "ended_early"
+        case _:
+            return "connection_lost"

@@ -20,6 +20,7 @@ from sidecar.domain.events import (
 from sidecar.ports.clock import Clock
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter, StoreOverloaded
+from sidecar.runtime.tally import Tally
 
 log = structlog.get_logger()
 
@@ -34,8 +35,12 @@ class Recorder:
         self._writer = writer
         self._bus = bus
         self._clock = clock
-        self.lost_facts = 0
         self._lost: dict[str, TranscriptGap] = {}  # by fork: what the store never got
+
+    @property
+    def tally(self) -> Tally:
+        """Where this process counts, over all conferences."""
+        return self._writer.tally
 
     def now_ms(self) -> int:
         """The present moment on the conference clock."""
@@ -58,7 +63,7 @@ class Recorder:
         try:
             self._writer.submit_nowait([self._draft(lost) for lost in self._lost.values()] + [self._draft(fact)])
         except StoreOverloaded as error:
-            self.lost_facts += 1
+            self.tally.facts_lost += 1
             if isinstance(fact, UtteranceFinal | TranscriptGap):
                 self._lost[fact.fork] = _lost_span(fact, self._lost.get(fact.fork))
             log.error("fact_lost", conference=self.conference.id, fork=fact.fork, code=error.code)

@@ -18,6 +18,7 @@ from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.telephony import Telephony
+from sidecar.runtime.tally import Tally
 
 log = structlog.get_logger()
 
@@ -59,10 +60,11 @@ def token_hash(token: str) -> str:
 class StreamReopener:
     """Asks for a new media stream of a fork whose stream died."""
 
-    def __init__(self, *, directory: Directory, telephony: Telephony, clock: Clock) -> None:
+    def __init__(self, *, directory: Directory, telephony: Telephony, clock: Clock, tally: Tally) -> None:
         self._directory = directory
         self._telephony = telephony
         self._clock = clock
+        self._tally = tally
 
     async def reopen(self, fork: Fork, *, bound: asyncio.Event, wanted: Callable[[], bool]) -> bool:
         """Try until ``bound`` is set by the media socket. False: no longer wanted, or the call is over."""
@@ -76,11 +78,14 @@ class StreamReopener:
                 await self._ask(fork)
                 async with asyncio.timeout(BIND_TIMEOUT_S):
                     await bound.wait()
+                self._tally.streams_asked_for["came"] += 1
             except TelephonyFailed as error:
+                self._tally.streams_asked_for["refused"] += 1
                 log.warning("stream_not_reopened", fork=fork.id, code=error.code, provider_code=error.provider_code)
                 if error.gone:
                     return False
             except (TimeoutError, StoreUnavailable) as error:
+                self._tally.streams_asked_for["did_not_come"] += 1
                 log.warning("stream_not_reopened", fork=fork.id, error=type(error).__name__, attempt=attempt)
         return bound.is_set()
 

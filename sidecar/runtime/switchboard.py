@@ -40,10 +40,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
 
 
-class Draining(SidecarError):
-    """The service is stopping and takes no new forks."""
+class NoRoom(SidecarError):
+    """No further fork just now. ``code``: draining (the service is stopping) or forks_full (the limit is reached)."""
 
-    code = "draining"
+    code = "forks_full"
 
 
 class Switchboard:
@@ -59,7 +59,9 @@ class Switchboard:
         clock: Clock,
         recogniser: Recogniser,
         telephony: Telephony | None,
+        max_forks: int,
     ) -> None:
+        """``max_forks``: media streams at once; calls beyond it go on without being transcribed."""
         self._directory = directory
         self._event_log = event_log
         self._writer = writer
@@ -67,8 +69,11 @@ class Switchboard:
         self._clock = clock
         self._recogniser = recogniser
         self._telephony = telephony
+        self._max_forks = max_forks
         self._reopener = (
-            StreamReopener(directory=directory, telephony=telephony, clock=clock) if telephony is not None else None
+            StreamReopener(directory=directory, telephony=telephony, clock=clock, tally=writer.tally)
+            if telephony is not None
+            else None
         )
         self._sessions: dict[str, ConferenceSession] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -89,10 +94,37 @@ class Switchboard:
         for session in list(self._sessions.values()):
             await session.shut_down()
 
-    async def admit(self, caller: Caller) -> tuple[BoundFork, str]:
-        """A call asks for its TwiML: its rows are made, and the token with which its media stream must come."""
-        if self._stopping.is_set():
-            raise Draining("The service is stopping.")
+    @property
+    def draining(self) -> bool:
+        """Whether the service is stopping."""
+        return self._stopping.is_set()
+
+    @property
+    def conferences(self) -> int:
+        """How many conferences this node looks after now."""
+        return len(self._sessions)
+
+    @property
+    def live_forks(self) -> int:
+        """How many media streams send audio now."""
+        return sum(session.live_forks for session in self._sessions.values())
+
+    def check_room(self) -> None:
+        """Raises NoRoom when no further media stream may come."""
+        if self.draining:
+            raise NoRoom("The service is stopping.", code="draining")
+        if self.live_forks >= self._max_forks:
+            raise NoRoom(
+                f"{self._max_forks} participants are being transcribed, and that is the limit.",
+                next_step="Raise SIDECAR_MAX_FORKS if the machine can do more.",
+            )
+
+    async def admit(self, caller: Caller) -> tuple[BoundFork, str | None]:
+        """A call asks for its TwiML: its rows are made, and the token with which its media stream must come.
+
+        None instead of the token when there is no room: the call has to go on all the same. What is said on it is then
+        a gap; after a restart such a fork is asked for by REST, as all that have no stream.
+        """
         token, now = self._clock.new_token(), self._clock.now()
         role = role_of(parameter=caller.role, label=caller.label, address=caller.address)
         label = caller.label or (role.value if role is not Role.OTHER else "caller")
@@ -112,13 +144,20 @@ class Switchboard:
                 now=now,
             )
         )
+        try:
+            self.check_room()
+        except NoRoom as error:
+            self.refusals[error.code] += 1
+            log.warning("call_not_forked", conference=bound.conference.id, fork=bound.fork.id, code=error.code)
+            if not self.draining:
+                self._session_of(bound.conference).not_forked(bound.fork, error.code)
+            return bound, None
         self._session_of(bound.conference)
         return bound, token
 
     async def bind(self, *, token: str, call_sid: str, stream_sid: str) -> tuple[ConferenceSession, ForkSession]:
-        """A media stream shows its token. Raises ForkRefused, Draining."""
-        if self._stopping.is_set():
-            raise Draining("The service is stopping.")
+        """A media stream shows its token. Raises ForkRefused, NoRoom."""
+        self.check_room()
         bound = await self._directory.claim_fork(
             token_hash=token_hash(token), call_sid=call_sid, stream_sid=stream_sid, now=self._clock.now()
         )
@@ -130,15 +169,15 @@ class Switchboard:
     async def session(self, *, conference_sid: str, room: str) -> ConferenceSession | None:
         """The session that a network callback is about: by the network's id, else by the room.
 
-        None: not ours, or over already.
+        None: not ours, over already, or left to the next process.
         """
         conference = await self._directory.conference(conference_sid)
         if conference is None:
             conference = await self._directory.conference_in_room(room)
             if conference is None or conference.sid not in (None, conference_sid):
                 return None
-        if conference.state is ConferenceState.ENDED:
-            return None
+        if conference.state is ConferenceState.ENDED or (self.draining and conference.id not in self._sessions):
+            return None  # the next process asks the network what became of those that nobody looks after any more
         session = self._session_of(conference)
         await session.bound_to(conference_sid)
         return session

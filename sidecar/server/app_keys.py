@@ -12,6 +12,8 @@ from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
+from sidecar.server.metrics import Metrics
+from sidecar.server.readiness import Readiness
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
@@ -21,6 +23,9 @@ TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)
 EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)
+READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
+METRICS_TOKEN: web.AppKey[str] = web.AppKey("metrics_token", str)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
 SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)

@@ -1,40 +1,22 @@
-"""Until people can log in, pages and API answer only on this machine; Twilio's signed routes answer to the world.
-
-Checks the peer, the Host header (a page of another site must not reach us through a name that points here) and the
-headers that a proxy or tunnel adds.
-"""
+"""Until people can log in, pages and API answer only on this machine; Twilio's signed routes answer to the world."""
 
 from __future__ import annotations
-
-from ipaddress import ip_address
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from sidecar.server.peer import is_local
+
 OPEN_PREFIX = "/twilio/"
-OPEN_PATHS = frozenset({"/healthz"})
-_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via")
+# /metrics has a rule of its own.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 @web.middleware
 async def loopback_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """403 for anything but Twilio's routes and health that does not come straight from this machine."""
-    if request.path.startswith(OPEN_PREFIX) or request.path in OPEN_PATHS or _is_local(request):
+    """403 for anything but Twilio's routes and operations that does not come straight from this machine."""
+    if request.path.startswith(OPEN_PREFIX) or request.path in OPEN_PATHS or is_local(request):
         return await handler(request)
     raise web.HTTPForbidden(
         text="Pages and API answer on this machine only: open http://127.0.0.1 or http://localhost, without a proxy.\n"
     )
-
-
-def _is_local(request: web.Request) -> bool:
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    host = request.url.host or ""
-    return _is_loopback(request.remote or "") and (host == "localhost" or _is_loopback(host))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False

@@ -7,8 +7,9 @@ from aiohttp import web
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
-from sidecar.server.health import healthz
+from sidecar.server.health import healthz, readyz
 from sidecar.server.pages import add_pages
+from sidecar.server.scrape import metrics
 from sidecar.server.stream import stream
 from sidecar.server.twilio.callbacks import conference_events, stream_events
 from sidecar.server.twilio.media_socket import media_socket
@@ -27,4 +28,6 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
     add_pages(app)

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from sidecar.app import shut_down
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from tests.fakes import Script, ScriptedRecogniser
 from tests.service import TOKEN, media_frame, running_service, start_frame
@@ -18,6 +20,11 @@ UNFINISHED: Script = [
     (100, SpeechStarted(segment=0, start_ms=0)),
     (60_000, FinalResult(segment=0, start_ms=0, end_ms=500, text="last words")),
 ]
+
+
+def callback(kind: str, room: str) -> dict[str, str]:
+    """What Twilio tells of the conference in a room."""
+    return {"StatusCallbackEvent": kind, "ConferenceSid": "CF" + "1" * 32, "FriendlyName": room, "SequenceNumber": "1"}
 
 
 async def follow(base: str, topic: str, started: asyncio.Event) -> list[str]:
@@ -57,11 +64,30 @@ async def test_a_stop_finishes_what_was_said_and_sends_viewers_away(tmp_path: Pa
     assert [event["type"] for event in events].count("fork.stopped") == 1
 
 
-async def test_a_service_that_stops_takes_no_new_calls(tmp_path: Path) -> None:
-    """503, so that Twilio can go elsewhere."""
+async def test_a_service_that_stops_is_not_ready_and_lets_calls_through_without_a_fork(tmp_path: Path) -> None:
+    """Nobody's call fails because we stop, and the next process transcribes it."""
     async with running_service(tmp_path, ScriptedRecogniser()) as service:
-        from sidecar.server.app_keys import SWITCHBOARD
-
-        await service.app[SWITCHBOARD].shut_down()
-        status, body = await service.post("/twilio/voice", {"CallSid": AGENT, "From": "+15550100"})
-    assert (status, body) == (503, "draining\n")
+        waiting = await service.call("CA" + "e" * 32, room="before")
+        await shut_down(service.app)
+        async with service.http.get(service.base + "/readyz") as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "10")
+            checks = (await answer.json())["checks"]
+        assert checks.pop("draining") == {"ok": False, "reason": "draining"}
+        assert [name for name, check in checks.items() if not check["ok"]] == []
+        status, twiml = await service.post(
+            "/twilio/voice?room=late&label=agent", {"CallSid": AGENT, "From": "+15550100"}
+        )
+        assert (status, "<Stream" in twiml, ">late</Conference>" in twiml) == (200, False, True)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await service.socket()
+        assert waiting
+        assert refused.value.status == 503
+        assert service.refusals == {"draining": 2}
+        status, _ = await service.post(
+            "/twilio/conference-events",
+            callback("conference-start", "late"),
+        )
+        assert status == 204
+    telephony = {"twilio_account_sid": "AC" + "0" * 32, "twilio_api_base_url": "http://127.0.0.1:9"}
+    async with running_service(tmp_path, ScriptedRecogniser(), **telephony) as service:
+        assert {one["room"] for one in (await service.get("/v1/conferences"))["data"]} == {"before", "late"}

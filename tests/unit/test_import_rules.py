@@ -28,6 +28,7 @@ TRESPASSES = {
     "runtime-web": ("runtime/trespasser.py", "aiohttp"),
     "sqlalchemy": ("server/trespasser.py", "sqlalchemy"),
     "twilio": ("server/trespasser.py", "twilio"),
+    "prometheus": ("runtime/trespasser.py", "prometheus_client"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),
     "models-door": ("adapters/trespasser.py", "moonshine_voice"),
     "voice-door": ("cli/trespasser.py", "onnxruntime"),

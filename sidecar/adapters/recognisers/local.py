@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sidecar.adapters.recognisers.local_pool import Job, LocalPool, Model, PoolCounts
 from sidecar.domain.errors import RecogniserUnavailable
-from sidecar.ports.recogniser import FinalResult, PartialResult, Result, SpeechStarted, Unrecognised
+from sidecar.ports.recogniser import Figure, FinalResult, PartialResult, Result, SpeechStarted, Unrecognised
 from sidecar.speech import moonshine
 from sidecar.speech.g711 import BYTES_PER_MS
 from sidecar.speech.segmenter import PartialDue, SegmentEnded, Segmenter, SpeechBegan, SpeechEvent
@@ -36,6 +36,25 @@ class LocalRecogniser:
 
     def __init__(self, pool: LocalPool) -> None:
         self._pool = pool
+
+    def check(self) -> None:
+        """Raises RecogniserUnavailable when the model cannot be loaded, or ``close`` was called."""
+        self._pool.check()
+
+    def figures(self) -> list[Figure]:
+        """How the models keep up."""
+        counts = self._pool.counts
+        return [
+            Figure("partials_dropped", "counter", "Partials that a newer one of the same participant replaced.",
+                   counts.partials_dropped),
+            Figure("finals_refused", "counter", "Utterances that became gaps: too much audio waited already.",
+                   counts.finals_refused),
+            Figure("jobs_failed", "counter", "Pieces of audio at which a model failed.", counts.jobs_failed),
+            Figure("cpu_seconds", "counter", "CPU time of the models.", counts.cpu_seconds),
+            Figure("waiting_seconds", "gauge", "Audio of finals that wait for a model.", counts.waiting_ms / 1000),
+            Figure("models_loaded", "gauge", "Models in memory.", counts.models),
+            Figure("models_busy", "gauge", "Models at work now.", counts.running),
+        ]  # fmt: skip
 
     async def open(self) -> LocalStream:
         """A new session, at once even while models are still loading. Raises RecogniserUnavailable."""

@@ -7,6 +7,7 @@ reads before it writes fails at once when somebody else commits between.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -70,6 +71,19 @@ class Database:
         with store_errors():
             async with self._writer.begin() as connection:
                 yield connection
+
+    async def check(self) -> None:
+        """Ask for one value. Raises StoreUnavailable."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    def free_bytes(self) -> int | None:
+        """Free space beside SQLite's file (0: the folder is gone); None for a server, which watches its own disk."""
+        file = sqlite_file(self.url)
+        try:
+            return None if file is None else shutil.disk_usage(file.parent.resolve()).free
+        except OSError:
+            return 0
 
     async def close(self) -> None:
         """Close every connection."""

@@ -13,6 +13,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from sidecar.domain.errors import ForkRefused, SidecarError
 from sidecar.runtime.fork_session import EndReason, ForkSession
+from sidecar.runtime.switchboard import NoRoom
 from sidecar.server.app_keys import SWITCHBOARD
 from sidecar.server.twilio.signed import check_upgrade
 from sidecar.wire.media_stream import MAX_MESSAGE_BYTES, Media, MediaStream, MediaStreamError, Started, Stopped
@@ -21,13 +22,16 @@ log = structlog.get_logger()
 
 START_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 2.0
+RETRY_AFTER_S = 10
 # A stream with more wrong frames than this is closed; the fork is then opened again.
 MAX_BAD_FRAMES = 50
 
 
-async def media_socket(request: web.Request) -> web.WebSocketResponse:
-    """Carry one media stream. Refusals are counted by reason in ``Switchboard.refusals``."""
+async def media_socket(request: web.Request) -> web.StreamResponse:
+    """Carry one media stream. 503 when there is no room. Refusals are counted by reason in ``Switchboard.refusals``."""
     check_upgrade(request)
+    if (refusal := _no_room(request)) is not None:
+        return refusal
     ws = web.WebSocketResponse(
         compress=False, decode_text=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_TIMEOUT_S
     )
@@ -56,6 +60,18 @@ async def media_socket(request: web.Request) -> web.WebSocketResponse:
         await conference.detach(fork, reason)
     await ws.close()
     return ws
+
+
+def _no_room(request: web.Request) -> web.Response | None:
+    """The answer to a socket for which there is no room: the call goes on, and Twilio reports a stream error."""
+    switchboard = request.app[SWITCHBOARD]
+    try:
+        switchboard.check_room()
+    except NoRoom as error:
+        switchboard.refusals[error.code] += 1
+        log.warning("stream_refused", reason=error.code)
+        return web.Response(status=503, text=f"{error.code}\n", headers={"Retry-After": str(RETRY_AFTER_S)})
+    return None
 
 
 async def _start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:

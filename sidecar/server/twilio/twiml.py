@@ -23,9 +23,21 @@ class ForkConference(msgspec.Struct, frozen=True, kw_only=True):
     room: str
 
 
-def render(moment: ForkConference) -> str:
+class JoinConference(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller enters a conference without being forked, because there is no room for that just now."""
+
+    notice: str
+    conference_events_url: str
+    label: str
+    room: str
+
+
+_TEMPLATES = {ForkConference: "fork_conference.xml.j2", JoinConference: "join_conference.xml.j2"}
+
+
+def render(moment: ForkConference | JoinConference) -> str:
     """The TwiML document for this moment."""
-    return _environment().get_template("fork_conference.xml.j2").render(msgspec.structs.asdict(moment))
+    return _environment().get_template(_TEMPLATES[type(moment)]).render(msgspec.structs.asdict(moment))
 
 
 @cache

@@ -43,6 +43,7 @@ class House:
         bus = EventBus()
         self.writer = EventWriter(self.log, bus, self.clock)
         self.board = Switchboard(
+            max_forks=100,
             directory=self.directory,
             event_log=self.log,
             writer=self.writer,
@@ -55,6 +56,7 @@ class House:
     async def call(self, call_sid: str, label: str, room: str = "support") -> str:
         """A call fetches its TwiML; the token it gets."""
         _, token = await self.board.admit(Caller(call_sid=call_sid, address="+15550100", room=room, label=label))
+        assert token is not None
         return token
 
     async def stream(self, call_sid: str, token: str) -> tuple[ConferenceSession, ForkSession]:

@@ -56,7 +56,7 @@ async def test_what_did_not_fit_into_memory_is_a_gap_once_the_store_is_back(
         storing = tasks.create_task(writer.run())
         for n in range(5):
             recorder.record_soon(utterance(bound, n, text=f"line {n}"))
-        assert recorder.lost_facts == 3
+        assert recorder.tally.facts_lost == 3
         log.free.set()
         assert await writer.flush(5)
         recorder.record_soon(utterance(bound, 7, text="line 7"))

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.server.twilio.twiml import ForkConference, render
+from sidecar.server.twilio.twiml import ForkConference, JoinConference, render
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "twiml"
 MOMENT = ForkConference(
@@ -26,6 +26,17 @@ MOMENT = ForkConference(
 def test_a_forked_call_into_a_conference_equals_its_golden_file() -> None:
     """An asynchronous fork, then the room; no bidirectional attribute, no query on the stream's address."""
     assert render(MOMENT).strip() == (GOLDEN / "fork_conference.xml").read_text().strip()
+
+
+def test_a_call_that_is_not_forked_joins_its_conference_all_the_same() -> None:
+    """The same room and callbacks, no stream."""
+    moment = JoinConference(
+        notice="This call is transcribed.",
+        conference_events_url=MOMENT.conference_events_url,
+        label=MOMENT.label,
+        room=MOMENT.room,
+    )
+    assert render(moment).strip() == (GOLDEN / "join_conference.xml").read_text().strip()
 
 
 def test_a_notice_is_spoken_before_the_fork() -> None:

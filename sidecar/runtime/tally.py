@@ -1,0 +1,56 @@
+"""What this process has counted since it began, in plain numbers, read when somebody collects metrics.
+
+Counters of one object's own (the bus, the writer, the stream hub) stand on that object; here is what many short-lived
+objects have in common: streams, recogniser sessions, recorders. Never: ids, text, anything that a caller chose.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+
+from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
+
+# Upper bounds for the delay of a transcript, in seconds: good, noticeable, and no longer live.
+DELAY_BOUNDS_S = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+
+
+class Distribution:
+    """How many values were at most each bound (ascending); the last count is of those above all bounds."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def note(self, value: float) -> None:
+        """One more value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+class Tally:
+    """Grows only; belongs to the event loop's thread."""
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()  # stored and told, by type
+        self.gap_ms: Counter[str] = Counter()  # stored gaps, by reason
+        self.transcript_delay_s = Distribution(DELAY_BOUNDS_S)
+        self.recogniser_errors: Counter[tuple[str, str]] = Counter()  # by engine and code
+        self.streams_ended: Counter[str] = Counter()  # media streams, by reason
+        self.streams_asked_for: Counter[str] = Counter()  # to replace a lost one, by outcome
+        self.frames = 0
+        self.frames_dropped = 0  # duplicates
+        self.clock_jumps = 0  # timestamps that went backwards, of streams that have ended
+        self.facts_lost = 0  # neither stored nor waiting: even the writer's memory was full
+
+    def stored(self, event: Event, delay_s: float) -> None:
+        """A durable event was stored and told, ``delay_s`` after it happened."""
+        self.events[event.type] += 1
+        match event.data:
+            case TranscriptGap(from_ms=from_ms, to_ms=to_ms, reason=reason):
+                self.gap_ms[reason] += to_ms - from_ms
+            case UtteranceFinal(lag_ms=lag_ms):
+                self.transcript_delay_s.note(lag_ms / 1000 + max(0.0, delay_s))
+            case _:
+                pass

@@ -1,0 +1,28 @@
+"""Whether a request comes straight from this machine.
+
+Checks the peer, the Host header (a page of another site must not reach us through a name that points here) and the
+headers that a proxy or tunnel adds.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from aiohttp import web
+
+_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via")
+
+
+def is_local(request: web.Request) -> bool:
+    """From a loopback address, to a loopback address, through nobody."""
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    host = request.url.host or ""
+    return _is_loopback(request.remote or "") and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
