@@ -32,6 +32,9 @@ def emulate(
     auth_token: Annotated[
         str, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Signs requests, opens the REST API; invented if empty.")
     ] = "",
+    pages_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the service's pages on this host: they may show Listen.")
+    ] = 0,
 ) -> None:
     """Run a small Twilio on this machine: calls, conferences, media streams, callbacks, REST."""
     if account_sid and not is_sid(account_sid, "AC"):
@@ -41,16 +44,16 @@ def emulate(
         print(f"Warning: {host} is not loopback, and the control API has no password.", file=sys.stderr)
     logs.set_up("warning")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(host, port, account, show_token=not auth_token))
+        runner.run(_serve(host, port, create_app(account, pages_port=pages_port), account, show_token=not auth_token))
 
 
-async def _serve(host: str, port: int, account: Account, *, show_token: bool) -> None:
+async def _serve(host: str, port: int, app: web.Application, account: Account, *, show_token: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in its loops
             loop.add_signal_handler(number, stop.set)
-    runner = web.AppRunner(create_app(account), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:
         try:

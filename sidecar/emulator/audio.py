@@ -11,8 +11,8 @@ from collections import deque
 from sidecar.emulator.frames import FRAME_BYTES
 from sidecar.speech.g711 import SILENCE
 
-_SILENT_FRAME = bytes([SILENCE]) * FRAME_BYTES
-_SILENT_BASE64 = binascii.b2a_base64(_SILENT_FRAME, newline=False)
+SILENT_FRAME = bytes([SILENCE]) * FRAME_BYTES
+_SILENT_BASE64 = binascii.b2a_base64(SILENT_FRAME, newline=False)
 
 
 def ticks_of(audio: bytes) -> int:
@@ -26,7 +26,8 @@ class AudioTrack:
     def __init__(self) -> None:
         self._clips: deque[tuple[int, bytes]] = deque()  # bounded by the scenario: one per line it speaks
         self._end = 0
-        self._last: tuple[int, bytes] = (-1, _SILENT_BASE64)
+        self._last: tuple[int, bytes] = (-1, SILENT_FRAME)
+        self._last_base64: tuple[bytes, bytes] = (SILENT_FRAME, _SILENT_BASE64)
 
     def put(self, tick: int, audio: bytes) -> int:
         """Let the recording begin at the tick, or when the one before it ends. Returns the tick when it has ended."""
@@ -40,20 +41,28 @@ class AudioTrack:
         self._clips.clear()
         self._end = 0
 
-    def base64_frame(self, tick: int) -> bytes:
-        """The 160 bytes of that tick in base64. Ask in rising order; asking twice for one tick is free."""
+    def frame(self, tick: int) -> bytes:
+        """The 160 bytes of that tick; SILENT_FRAME itself when there is nothing to hear.
+
+        Ask in rising order; asking twice for one tick is free, and gives the same.
+        """
         if self._last[0] != tick:
-            self._last = (tick, self._encode(tick))
+            self._last = (tick, self._frame(tick))
         return self._last[1]
 
-    def _encode(self, tick: int) -> bytes:
+    def base64_frame(self, tick: int) -> bytes:
+        """The same, as a media frame spells it."""
+        frame = self.frame(tick)
+        if self._last_base64[0] is not frame:
+            self._last_base64 = (frame, binascii.b2a_base64(frame, newline=False))
+        return self._last_base64[1]
+
+    def _frame(self, tick: int) -> bytes:
         while self._clips and tick >= self._clips[0][0] + ticks_of(self._clips[0][1]):
             self._clips.popleft()
         if not self._clips or tick < self._clips[0][0]:
-            return _SILENT_BASE64
+            return SILENT_FRAME
         begin, audio = self._clips[0]
         at = (tick - begin) * FRAME_BYTES
         frame = audio[at : at + FRAME_BYTES]
-        if len(frame) < FRAME_BYTES:
-            frame += _SILENT_FRAME[len(frame) :]
-        return binascii.b2a_base64(frame, newline=False)
+        return frame + SILENT_FRAME[len(frame) :]

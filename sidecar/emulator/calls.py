@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 import msgspec
@@ -68,9 +68,10 @@ class CallOver(SidecarError):
 
 
 class Line(msgspec.Struct):
-    """A call in progress: what its caller says (inbound) and hears (outbound), and its task."""
+    """A call in progress: where it first asked for TwiML, what its caller says and hears (by track), and its task."""
 
     call: Call
+    voice_url: str
     tracks: dict[str, AudioTrack]
     put_out: asyncio.Event
     task: Running | None = None
@@ -98,8 +99,8 @@ class Calls:
         self._spawn = spawn
         self._lines: dict[str, Line] = {}
 
-    def place(self, *, voice_url: str, from_: str, to: str, label: str = "") -> Call:
-        """A caller dials in; returns at once, the call runs on its own."""
+    def place(self, *, voice_url: str, from_: str, to: str, label: str = "", inbound: AudioTrack | None = None) -> Call:
+        """A caller dials in; returns at once, the call runs on its own. ``inbound``: speaks instead of recordings."""
         now = utc_now()
         self._state.forget_old()
         call = Call(
@@ -112,7 +113,8 @@ class Calls:
             updated_at=now,
         )
         self._state.calls[call.sid] = call
-        line = Line(call, {"inbound": AudioTrack(), "outbound": AudioTrack()}, asyncio.Event())
+        tracks = {"inbound": inbound or AudioTrack(), "outbound": AudioTrack()}
+        line = Line(call, voice_url, tracks, asyncio.Event())
         self._lines[call.sid] = line
         line.task = self._spawn(lambda: self._run(line, voice_url), name=f"emulator-call-{call.sid}")
         # A task that is cancelled before its first step never reaches its own ``finally``.
@@ -135,6 +137,16 @@ class Calls:
         if line.call.status is not CallStatus.IN_PROGRESS:
             raise CallOver(f"The call {call_sid} is not in progress.")
         return self._streams.start(line.call, order, line.tracks)
+
+    def tracks(self, call_sid: str) -> Mapping[str, AudioTrack] | None:
+        """What is said and heard on a call in progress; None when it is over."""
+        line = self._lines.get(call_sid)
+        return None if line is None else line.tracks
+
+    def voice_url(self, call_sid: str) -> str | None:
+        """Where a call in progress first asked for TwiML; None when it is over."""
+        line = self._lines.get(call_sid)
+        return None if line is None else line.voice_url
 
     @property
     def idle(self) -> bool:

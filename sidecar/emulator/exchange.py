@@ -12,6 +12,7 @@ import aiohttp
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.calls import Calls
 from sidecar.emulator.debugger import Debugger
+from sidecar.emulator.hearing import Hearing
 from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.spawn import spawner
@@ -54,6 +55,7 @@ class Exchange:
             debugger=self.debugger,
             spawn=self.spawn,
         )
+        self.hearing = Hearing(self.state, self.ticker, self.calls.tracks)
 
     async def say_farewell(self) -> None:
         """Hang up every call and let stop frames and callbacks out, for at most FAREWELL_S."""

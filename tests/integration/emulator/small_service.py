@@ -190,9 +190,9 @@ async def listening(app: web.Application) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def small() -> AsyncIterator[Small]:
+async def small(*, pages_port: int = 0) -> AsyncIterator[Small]:
     """Both ends over real HTTP. Leaving the block stops the emulator first, then the service."""
-    service, emulator = SmallService(), create_app(ACCOUNT)
+    service, emulator = SmallService(), create_app(ACCOUNT, pages_port=pages_port)
     async with listening(service.app()) as service_base:
         service.base = service_base
         async with listening(emulator) as base, aiohttp.ClientSession() as http:
