@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     max_forks: int = Field(
         500, ge=1, description="Participants transcribed at once. Further calls go on without being transcribed."
     )
+    phone_port: int = Field(
+        0, ge=0, le=65535, description="Demo: port of the emulator on the same host, for Listen and softphone. 0: none."
+    )
     notice: str = Field("", max_length=500, description="Spoken to each caller before transcription starts.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     metrics_token: SecretStr = Field(

@@ -103,7 +103,7 @@ def _children(folder: Path, ports: tuple[int, int]) -> tuple[Child, Child]:
     pages, twilio = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
     secret = {"TWILIO_ACCOUNT_SID": account, "TWILIO_AUTH_TOKEN": token}
     emulator = Child(
-        "emulator", ["emulate", "--port", str(ports[1])],
+        "emulator", ["emulate", "--port", str(ports[1]), "--pages-port", str(ports[0])],
         health_url=f"{twilio}/control/health", log_file=folder / "emulator.log", env=secret,
     )  # fmt: skip
     service = Child(
@@ -112,6 +112,7 @@ def _children(folder: Path, ports: tuple[int, int]) -> tuple[Child, Child]:
         env=secret | {
             "TWILIO_API_BASE_URL": twilio, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": pages,
             "SIDECAR_HOST": "127.0.0.1", "SIDECAR_DATABASE_URL": _database_url(folder),
+            "SIDECAR_PHONE_PORT": str(ports[1]),
         },
     )  # fmt: skip
     return emulator, service

@@ -29,4 +29,6 @@ METRICS_TOKEN: web.AppKey[str] = web.AppKey("metrics_token", str)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
 SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)
+# The port of the demo's emulator on the same host; absent or 0 where there is none.
+PHONE_PORT: web.AppKey[int] = web.AppKey("phone_port", int)
 TWILIO_EDGE: web.AppKey[TwilioEdge] = web.AppKey("twilio_edge", TwilioEdge)

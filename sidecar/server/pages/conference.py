@@ -12,7 +12,9 @@ from sidecar.ports.transcripts import Transcripts
 from sidecar.server.api.utterances import cursor_after
 from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
 from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, Older, conference_page
+from sidecar.server.pages.phone import phone_of
 from sidecar.server.pages.rendering import RENDERER, problem
+from sidecar.server.pages.security import policy_with_frames_from
 from sidecar.wire.sse import Positions
 
 _PAGE_OF_EVENTS = 1000
@@ -43,11 +45,14 @@ async def show(request: web.Request) -> web.Response:
         response.headers["Retry-After"] = "2"
         return response
     events = sorted(others + lines, key=lambda event: event.seq or 0)
-    position = Positions(epoch, {conference.id: conference.seq})
+    position, phone = Positions(epoch, {conference.id: conference.seq}), phone_of(request, conference)
     page = conference_page(
-        conference, roster, events, position=str(position), now=request.app[CLOCK].now(), older=older
+        conference, roster, events, position=str(position), now=request.app[CLOCK].now(), older=older, phone=phone
     )
-    return request.app[RENDERER].respond("conference.html", page)
+    response = request.app[RENDERER].respond("conference.html", page)
+    if phone is not None:
+        response.headers["Content-Security-Policy"] = policy_with_frames_from(phone.source)
+    return response
 
 
 async def _other_events(transcripts: Transcripts, conference: Conference) -> list[Event]:

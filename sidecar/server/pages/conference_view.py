@@ -14,6 +14,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.exports import FORMATS
+from sidecar.server.pages.phone import Phone
 from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, room_name, span, wall
 
 # Rows in the first paint, and utterances in the history beside it. The script asks for older ones when they are needed.
@@ -23,7 +24,7 @@ FIRST_PAINT_ROWS = 300
 MODULES = tuple(
     f"js/{name}.js"
     for name in (
-        "conference", "stream", "store", "rows", "list", "older", "follow", "find", "people", "clock",
+        "conference", "listen", "stream", "store", "rows", "list", "older", "follow", "find", "people", "clock",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -121,7 +122,10 @@ class Older:
 
 @dataclass(frozen=True, kw_only=True)
 class ConferencePage:
-    """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON."""
+    """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON.
+
+    ``phone``: in a demo, while the call goes on.
+    """
 
     id: str
     sid: str | None
@@ -144,6 +148,7 @@ class ConferencePage:
     summary: list[tuple[str, str]]
     summary_blank: list[tuple[str, str]]
     exports: list[ExportLink]
+    phone: Phone | None
     partial: bool
     shortcuts: tuple[tuple[str, str], ...]
     modules: tuple[str, ...]
@@ -160,6 +165,7 @@ def conference_page(
     position: str,
     now: datetime,
     older: Older | None = None,
+    phone: Phone | None = None,
 ) -> ConferencePage:
     """The page of a conference as its events tell it. ``position``: where its event stream goes on.
 
@@ -194,6 +200,7 @@ def conference_page(
         summary=_summary(transcript, conference, shares) if ended else [],
         summary_blank=[("Duration", ""), ("Time", ""), ("Not transcribed", ""), ("Talk", "")],
         exports=export_links(conference.id),
+        phone=phone if not ended else None,
         partial=not transcript.completed,
         shortcuts=SHORTCUTS,
         modules=MODULES,

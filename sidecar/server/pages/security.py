@@ -11,6 +11,11 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
+def policy_with_frames_from(source: str) -> str:
+    """The policy of a page that may show frames of that host and port, by the page's own scheme."""
+    return f"{CONTENT_SECURITY_POLICY}; frame-src {source}"
+
+
 async def guard_pages(_request: web.Request, response: web.StreamResponse) -> None:
     """Signal handler for ``on_response_prepare``: every answer, and more for HTML, errors included."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -10,6 +10,7 @@ import { Find } from "./find.js";
 import { Follow } from "./follow.js";
 import { listenForKeys } from "./keys.js";
 import { RowList } from "./list.js";
+import { endListening } from "./listen.js";
 import "./menu.js";
 import { Older } from "./older.js";
 import { heading, showCall, showPeople } from "./people.js";
@@ -122,6 +123,7 @@ function paint() {
   }
   byId("empty").hidden = store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();
+  if (store.endedMs !== null) endListening();
   announce();
 }
 

@@ -50,8 +50,8 @@ class Pages:
 
 
 @pytest.fixture
-async def pages(database: Database) -> AsyncIterator[Pages]:
-    """Pages without telephony, behind https://sidecar.example."""
+async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
+    """Pages without telephony, behind https://sidecar.example. The parameter, if any: the port of a demo's phone."""
     app = web.Application()
     directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
     app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock
@@ -59,6 +59,7 @@ async def pages(database: Database) -> AsyncIterator[Pages]:
     board = WallboardState(directory=directory, event_log=log, bus=EventBus(), clock=clock)
     app[app_keys.WALLBOARD_STATE] = board
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example", tokens=())
+    app[app_keys.PHONE_PORT] = getattr(request, "param", 0)
     add_pages(app)
     async with TestClient(TestServer(app)) as client:
         yield Pages(client, directory, log, clock, board)

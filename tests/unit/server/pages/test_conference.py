@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from sidecar.domain.conference import Role
 from sidecar.domain.events import ConferenceStarted, ParticipantJoined, TranscriptGap
 from sidecar.ports.directory import BoundFork
@@ -149,3 +151,34 @@ async def test_somebody_who_has_not_joined_yet_is_named_from_the_roster(pages: P
     assert '<h1 id="heading" title="Ana">Ana</h1>' in html
     assert "agent · joining" in html
     assert "Waiting for the first words." in html
+
+
+async def test_without_a_demo_s_phone_the_page_knows_nothing_of_listening(pages: Pages) -> None:
+    html = await html_of(pages, (await a_call(pages)).conference.id)
+    assert 'id="listen"' not in html
+    assert "/softphone" not in html
+
+
+@pytest.mark.parametrize("pages", [8081], indirect=True)
+async def test_with_a_demo_s_phone_a_live_call_offers_it_and_frames_come_from_there_only(pages: Pages) -> None:
+    """On the host by which the page was opened; by the provider's id once it is known."""
+    bound = await a_call(pages)
+    path = f"/conferences/{bound.conference.id}"
+    answer = await pages.client.get(path, headers={"Host": "my-machine:8080"})
+    html = await answer.text()
+    assert f'data-frame="//my-machine:8081/listen?room={bound.conference.room}"' in html
+    assert answer.headers["Content-Security-Policy"].endswith("; frame-src my-machine:8081")
+    await pages.directory.bind_conference(bound.conference.id, "CF" + "1" * 32)
+    html = await (await pages.client.get(path, headers={"Host": "my-machine:8080"})).text()
+    assert f'href="//my-machine:8081/softphone?conference=CF{"1" * 32}"' in html
+
+
+@pytest.mark.parametrize("pages", [8081], indirect=True)
+@pytest.mark.parametrize("host", ["[::1]:8080", "a;b:8080", "a b"])
+async def test_a_host_that_a_policy_cannot_name_gets_the_page_without_the_phone(pages: Pages, host: str) -> None:
+    """Nothing of the header reaches the policy."""
+    bound = await a_call(pages)
+    answer = await pages.client.get(f"/conferences/{bound.conference.id}", headers={"Host": host})
+    assert answer.status == 200
+    assert 'id="listen"' not in await answer.text()
+    assert "frame-src" not in answer.headers["Content-Security-Policy"]
