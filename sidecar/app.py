@@ -50,7 +50,7 @@ def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Ap
     app[keys.STREAM_HUB] = StreamHub()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
-    add_routes(app)
+    add_routes(app, styleguide=settings.styleguide)
     app.cleanup_ctx.append(lambda app: _running(app, settings, recogniser))
     app.on_shutdown.append(shut_down)
     return app

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What a scraper of /metrics shows. Without it, only this machine may read them."
     )
+    styleguide: bool = Field(
+        False, description="Whether /styleguide shows every component of the pages. The demo does."
+    )
 
     twilio_account_sid: str = Field("", validation_alias=_vendor("TWILIO_ACCOUNT_SID"), description="AC…")
     twilio_auth_token: SecretStr = Field(

@@ -113,6 +113,7 @@ def _children(folder: Path, ports: tuple[int, int]) -> tuple[Child, Child]:
             "TWILIO_API_BASE_URL": twilio, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": pages,
             "SIDECAR_HOST": "127.0.0.1", "SIDECAR_DATABASE_URL": _database_url(folder),
             "SIDECAR_PHONE_PORT": str(ports[1]),
+            "SIDECAR_STYLEGUIDE": "true",
         },
     )  # fmt: skip
     return emulator, service

@@ -16,8 +16,8 @@ from sidecar.server.twilio.media_socket import media_socket
 from sidecar.server.twilio.voice import voice
 
 
-def add_routes(app: web.Application) -> None:
-    """Register all handlers."""
+def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
+    """Register all handlers. ``styleguide``: see ``add_pages``."""
     app.router.add_post("/twilio/voice", voice)
     app.router.add_post("/twilio/conference-events", conference_events)
     app.router.add_post("/twilio/stream-events", stream_events)
@@ -30,4 +30,4 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
-    add_pages(app)
+    add_pages(app, styleguide=styleguide)

@@ -133,7 +133,7 @@ def build(database_url: str, public_url: str) -> web.Application:
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)
-    add_pages(app)
+    add_pages(app, styleguide=True)
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await migrate(database_url)

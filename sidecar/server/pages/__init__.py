@@ -9,17 +9,23 @@ from aiohttp import web
 
 from sidecar.assets import assets_root
 from sidecar.server.pages import conference, wallboard
+from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
 from sidecar.server.pages.static_files import StaticFiles
 
 
-def add_pages(app: web.Application) -> None:
-    """Register all pages, their static files and their security headers. The app carries the keys of ``app_keys``."""
+def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
+    """Register all pages, their static files and their security headers. The app carries the keys of ``app_keys``.
+
+    ``styleguide``: with the page that shows every component.
+    """
     web_root = assets_root() / "web"
     static = StaticFiles.load(web_root / "static")
     app[RENDERER] = Renderer(web_root / "templates", static.url)
     app.router.add_get("/static/{version}/{path:.+}", static.handle)
     app.router.add_get("/", wallboard.show)
     app.router.add_get("/conferences/{id}", conference.show)
+    if styleguide:
+        app.router.add_get("/styleguide", guide.show)
     app.on_response_prepare.append(guard_pages)

@@ -50,7 +50,7 @@ const follow = new Follow(byId("log"), {
   onEdge: (direction) => list.extend(direction) ? paintRows() : direction < 0 && older.load(),
 });
 const find = new Find({
-  input: byId("find"), count: byId("find-count"), box: byId("find-hits"), rows: () => list.shown,
+  input: byId("find"), count: byId("find-count"), box: byId("find-hits"), steps: [byId("find-next"), byId("find-previous")], rows: () => list.shown,
   elementOf: (key) => list.elements.has(key) && slot(list.elements.get(key), "text"), onShow: showRow,
   onQuery: loadAll, searching: () => older.all,
 });

@@ -6,10 +6,11 @@ const painted = globalThis.CSS?.highlights;
 export class Find {
   /**
    * rows(): the rows to look through. elementOf(key): its text element, if on the page. onShow(key): go there.
-   * onQuery(): somebody looks for something. searching(): whether rows are still being fetched.
+   * steps: the buttons for the next and previous hit. onQuery(): somebody looks for something. searching(): whether
+   * rows are still being fetched.
    */
-  constructor({ input, count, box, rows, elementOf, onShow, onQuery, searching }) {
-    Object.assign(this, { input, count, box, rows, elementOf, onShow, onQuery, searching });
+  constructor({ input, count, box, steps, rows, elementOf, onShow, onQuery, searching }) {
+    Object.assign(this, { input, count, box, steps, rows, elementOf, onShow, onQuery, searching });
     this.hits = [];
     this.current = null;
     input.addEventListener("input", () => this.#start());
@@ -86,6 +87,7 @@ export class Find {
     const index = this.#index();
     const none = this.searching() ? "Searching" : "No hits";
     this.count.textContent = this.hits.length ? `${index < 0 ? "–" : index + 1} of ${this.hits.length}` : none;
+    for (const button of this.steps) button.disabled = !this.hits.length;
     if (!painted) return;
     painted.delete("find");
     painted.delete("find-current");

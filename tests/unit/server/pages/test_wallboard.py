@@ -47,7 +47,7 @@ async def test_an_empty_board_says_how_to_make_the_first_call_appear(pages: Page
 async def test_a_board_that_is_still_being_read_does_not_claim_that_nobody_calls(pages: Pages) -> None:
     html = await page(pages)
     assert 'id="empty" aria-label="How to get the first call" hidden>' in html
-    assert '<p class="meta reading" id="reading">' in html
+    assert '<div class="card reading" id="reading" aria-busy="true">' in html
 
 
 async def test_a_live_call_is_painted_with_its_state_people_last_line_and_a_link(pages: Pages) -> None:

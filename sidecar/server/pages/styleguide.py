@@ -1,0 +1,94 @@
+"""``GET /styleguide``: every component once, in all its states, on a call that never was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from aiohttp import web
+
+from sidecar.domain import events as ev
+from sidecar.domain.conference import Conference, ConferenceState, Role
+from sidecar.domain.wallboard import ConferenceFold
+from sidecar.server.pages.conference_view import ConferencePage, conference_page
+from sidecar.server.pages.rendering import RENDERER
+from sidecar.server.pages.wallboard_view import ShownRow, shown_row
+
+_ZERO = datetime(2026, 3, 2, 12, 41, tzinfo=UTC)
+_NOW = _ZERO + timedelta(seconds=187)
+_CALL = Conference(
+    id="cnf_styleguide", tenant="default", room="harbor-bikes", sid=None, state=ConferenceState.LIVE, clock_zero=_ZERO,
+    ended_at=None, seq=0,
+)  # fmt: skip
+_PEOPLE = (
+    ("par_maya", "Maya", Role.AGENT),
+    ("par_customer", "Customer", Role.CUSTOMER),
+    ("par_ava", "Ava", Role.ASSISTANT),
+    ("par_lee", "Lee", Role.SUPERVISOR),
+)
+_LINES = (
+    ("par_maya", 4, 8, "Good morning, this is Maya at Harbor Bikes. How can I help you today?"),
+    ("par_customer", 9, 17, "Hi, I ordered a city bike last Tuesday and it still has not arrived."),
+    ("par_customer", 18, 20, "I need it before the weekend."),
+    ("par_maya", 26, 30, "Thank you, I can see it. The parcel is waiting at the depot."),
+    ("par_ava", 41, 44, "Refunds take five working days."),
+    ("par_lee", 60, 62, "I have told the depot."),
+)
+_GAP = ev.TranscriptGap(
+    participant="par_customer", fork="frk", from_ms=21_000, to_ms=25_000, reason="stream_reconnected"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleguidePage:
+    """All that ``styleguide.html`` may use: a call as the conference page shows it, and rows of the wallboard."""
+
+    call: ConferencePage
+    board: list[ShownRow]
+
+
+async def show(request: web.Request) -> web.Response:
+    """The page; the same at every moment, so that pictures of it can be compared."""
+    return request.app[RENDERER].respond("styleguide.html", _page())
+
+
+def _page() -> StyleguidePage:
+    arrivals: list[ev.EventData] = [
+        ev.ParticipantJoined(participant=who, call_sid=f"CA_{who}", label=role, name=name, role=role, at_ms=0)
+        for who, name, role in _PEOPLE
+    ]
+    forks: list[ev.EventData] = [
+        ev.ForkStarted(fork=f"frk_{who}", participant=who, stream_sid="MZ", at_ms=0) for who, _, _ in _PEOPLE[:3]
+    ]
+    started = ev.ConferenceStarted(room=_CALL.room, conference_sid=None)
+    lines = [_line(n, *line) for n, line in enumerate(_LINES)]
+    over = ev.ConferenceEnded(reason="last-participant-left", at_ms=187_000)
+    running = [*arrivals, started, *forks, *lines, _GAP]
+    return StyleguidePage(
+        call=conference_page(_CALL, [], _events(*running), position="", now=_NOW),
+        board=[_row(*running), _row(*arrivals[:1]), _row(*running, over)],
+    )
+
+
+def _row(*facts: ev.EventData) -> ShownRow:
+    fold = ConferenceFold(_CALL)
+    for event in _events(*facts):
+        fold.take(event)
+    return shown_row(fold.row(), _NOW)
+
+
+def _events(*facts: ev.EventData) -> list[ev.Event]:
+    return [
+        ev.Event(
+            id=f"evt_{n}", type=data.type, seq=n, timestamp=_ZERO, conference=_CALL.id, conference_sid=None,
+            tenant=_CALL.tenant, data=data,
+        )
+        for n, data in enumerate(facts, 1)
+    ]  # fmt: skip
+
+
+def _line(n: int, who: str, from_s: int, to_s: int, text: str) -> ev.UtteranceFinal:
+    return ev.UtteranceFinal(
+        id=f"utt_{n}", participant=who, fork=f"frk_{who}", session="ses", result_index=n, revision=1,
+        start_ms=from_s * 1000, end_ms=to_s * 1000, text=text, engine="local", lag_ms=400,
+    )  # fmt: skip
