@@ -80,10 +80,10 @@ async def _demo(lanes: tuple[Lane, ...], ports: tuple[int, int], *, once: bool, 
                 print(await stage.export(conference_id, "json" if as_json else "txt"), end="")
                 return
             show.line(f"    database            {_database_url(Path(folder))} (gone with the demo)")
-            ssh = ssh_command(os.environ, ports[0])
+            ssh = ssh_command(os.environ, *ports)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_keep_alive(service, show), name="keep-service-alive")
-                calls = stage.play_for_ever(lanes, lambda url: show.addresses(pages, url, ssh))
+                calls = stage.play_for_ever(lanes, lambda url: show.addresses(pages, url, twilio, ssh))
                 tasks.create_task(calls, name="calls")
 
 

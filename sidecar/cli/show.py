@@ -26,11 +26,13 @@ class Show:
         """A plain line."""
         print(text, file=self._out, flush=True)
 
-    def addresses(self, pages: str, conference_url: str, ssh: str | None) -> None:
-        """Where to look, how to stop, what to try next."""
+    def addresses(self, pages: str, conference_url: str, phone: str, ssh: str | None) -> None:
+        """Where to look, hear and speak, how to stop, what to try next. ``phone``: the emulator's address."""
         self.line("")
         self.line(f"    all calls           {pages}/")
         self.line(f"    this call           {conference_url}")
+        self.line(f"    listen              {phone}/listen")
+        self.line(f"    softphone           {phone}/softphone")
         if ssh is not None:
             self.line(f"    from your machine   {ssh}   and then the same addresses")
         self.line("")
@@ -41,7 +43,7 @@ class Show:
         self.line("")
 
 
-def ssh_command(environment: Mapping[str, str], port: int) -> str | None:
+def ssh_command(environment: Mapping[str, str], *ports: int) -> str | None:
     """What to type on the machine in front of the user so that the addresses work there; None without SSH.
 
     ``SSH_CONNECTION`` holds the client's address and port, then the server's (https://man.openbsd.org/ssh.1#ENVIRONMENT).
@@ -51,4 +53,5 @@ def ssh_command(environment: Mapping[str, str], port: int) -> str | None:
     except ValueError:
         return None
     to = "" if ssh_port == "22" else f"-p {ssh_port} "
-    return f"ssh -L {port}:127.0.0.1:{port} {to}{getpass.getuser()}@{host}"
+    forwards = " ".join(f"-L {port}:127.0.0.1:{port}" for port in ports)
+    return f"ssh {forwards} {to}{getpass.getuser()}@{host}"

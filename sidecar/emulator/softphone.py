@@ -67,11 +67,12 @@ class Phone(Protocol):
 
 
 def find_conference(exchange: Exchange, *, sid: str, room: str) -> Conference:
-    """The live conference of that id or, without one, in that room. Raises NotJoinable."""
-    conference = exchange.state.conferences.get(sid) if sid else exchange.state.live_conference(room)
-    if conference is None or conference.status is ConferenceStatus.COMPLETED:
-        raise NotJoinable("This conference is over, or has not begun.")
-    return conference
+    """The live conference of that id or in that room; without either, the oldest that is live. Raises NotJoinable."""
+    live = [one for one in exchange.state.conferences.values() if one.status is not ConferenceStatus.COMPLETED]
+    for conference in live:
+        if sid in {"", conference.sid} and room in {"", conference.room}:
+            return conference
+    raise NotJoinable("This conference is over, or has not begun." if sid or room else "No call is live just now.")
 
 
 class Softphone:

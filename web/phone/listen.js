@@ -42,6 +42,8 @@ async function listen() {
     onReport: (report) => {
       if (report.state === "over") return finish(report.reason);
       latest = words[report.state];
+      byId("room").textContent = report.room;
+      byId("room").hidden = window.parent !== window; // the page around the frame says it already
       return showLatest();
     },
     onLost: () => finish("The connection was lost"),

@@ -153,7 +153,7 @@ function showTrouble(trouble) {
 }
 
 byId("who").addEventListener("submit", (event) => event.preventDefault());
-byId("name").value = asked.get("name") ?? "";
+if (asked.has("name")) byId("name").value = asked.get("name");
 byId("mute").addEventListener("click", () => {
   talk.muted = !talk.muted;
   talk.microphone.muted = talk.muted;

@@ -11,10 +11,13 @@ from sidecar.cli.show import Show, ssh_command
 
 def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.CaptureFixture[str]) -> None:
     """Without SSH nothing is said of it."""
-    Show(quiet=False).addresses("http://127.0.0.1:8080", "http://127.0.0.1:8080/conferences/cnf_1", None)
+    pages, phone = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
+    Show(quiet=False).addresses(pages, f"{pages}/conferences/cnf_1", phone, None)
     said = capsys.readouterr().out
     assert "http://127.0.0.1:8080/\n" in said
     assert "http://127.0.0.1:8080/conferences/cnf_1\n" in said
+    assert "http://127.0.0.1:8081/listen\n" in said
+    assert "http://127.0.0.1:8081/softphone\n" in said
     assert "Ctrl-C stops." in said
     assert "next: your own WAV, your Twilio number" in said
     assert "ssh" not in said
@@ -22,7 +25,7 @@ def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.Cap
 
 def test_over_ssh_the_command_for_the_users_own_machine_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     """Ready to be copied."""
-    Show(quiet=False).addresses("http://127.0.0.1:8080", "x", "ssh -L 8080:127.0.0.1:8080 me@host")
+    Show(quiet=False).addresses("http://127.0.0.1:8080", "x", "y", "ssh -L 8080:127.0.0.1:8080 me@host")
     assert "ssh -L 8080:127.0.0.1:8080 me@host" in capsys.readouterr().out
 
 
@@ -39,15 +42,18 @@ def test_the_transcript_has_stdout_for_itself(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("connection", "expected"),
     [
-        ("192.0.2.7 50022 198.51.100.9 22", "ssh -L 8090:127.0.0.1:8090 {user}@198.51.100.9"),
-        ("2001:db8::7 50022 2001:db8::9 2222", "ssh -L 8090:127.0.0.1:8090 -p 2222 {user}@2001:db8::9"),
+        ("192.0.2.7 50022 198.51.100.9 22", "ssh -L 8090:127.0.0.1:8090 -L 8091:127.0.0.1:8091 {user}@198.51.100.9"),
+        (
+            "2001:db8::7 50022 2001:db8::9 2222",
+            "ssh -L 8090:127.0.0.1:8090 -L 8091:127.0.0.1:8091 -p 2222 {user}@2001:db8::9",
+        ),
         ("", None),
         ("nonsense", None),
     ],
 )
 def test_the_ssh_command_names_this_machine_as_the_user_reached_it(connection: str, expected: str | None) -> None:
     """Its address and port are those of the connection; without a connection there is no command."""
-    made = ssh_command({"SSH_CONNECTION": connection}, 8090)
+    made = ssh_command({"SSH_CONNECTION": connection}, 8090, 8091)
     assert made == (expected.format(user=getpass.getuser()) if expected else None)
 
 
