@@ -126,6 +126,7 @@ class FakeTelephony:
     def __init__(self, sid: str | None = "CF" + "0" * 32, present: Sequence[str] = ()) -> None:
         self.sid = sid
         self.present = list(present)
+        self.on_hold = set[str]()
         self.over = False
         self.ended_at: datetime | None = None
         self.failures: list[TelephonyFailed] = []  # raised first, one per call
@@ -143,7 +144,10 @@ class FakeTelephony:
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
         """Who is present."""
-        return [LiveParticipant(call_sid=sid, label="", muted=False, hold=False) for sid in self.present]
+        return [
+            LiveParticipant(call_sid=sid, label="", muted=False, hold=sid in self.on_hold, coaching=False)
+            for sid in self.present
+        ]
 
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
         """Write the wish down."""

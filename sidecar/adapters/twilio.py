@@ -70,7 +70,13 @@ class TwilioTelephony:
         """Active members only; that is all that Twilio lists."""
         listed = await _bounded(self._client().conferences(conference_sid).participants.list_async(), conference_sid)
         return [
-            LiveParticipant(call_sid=p.call_sid, label=p.label or "", muted=bool(p.muted), hold=bool(p.hold))
+            LiveParticipant(
+                call_sid=p.call_sid,
+                label=p.label or "",
+                muted=bool(p.muted),
+                hold=bool(p.hold),
+                coaching=bool(p.coaching),
+            )
             for p in listed
         ]
 

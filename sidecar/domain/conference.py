@@ -5,7 +5,7 @@ Never talks to the telephone network or the store; ``ports.directory`` keeps the
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -69,7 +69,11 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Participant(msgspec.Struct, frozen=True, kw_only=True):
-    """One call leg in a conference; ``call_sid`` is the provider's id (``CA…``). ``label`` is unique in its room."""
+    """One call leg in a conference; ``call_sid`` is the provider's id (``CA…``). ``label`` is unique in its room.
+
+    ``muted``, ``hold``, ``coaching``: as the provider told last. ``provider_seq``: the number of the callback that told
+    it, 0 before the first; an older one says nothing any more.
+    """
 
     id: str
     conference_id: str
@@ -78,6 +82,15 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     state: ParticipantState
+    muted: bool = False
+    hold: bool = False
+    coaching: bool = False
+    provider_seq: int = 0
+
+    @property
+    def rests(self) -> bool:
+        """Muted or held: what the line carries is not said on the call, so nobody transcribes it."""
+        return self.muted or self.hold
 
 
 class Fork(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +108,18 @@ class Fork(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     stream_sid: str | None
     covered_ms: int
+
+
+def on_hold(here: Iterable[tuple[Role, bool]]) -> bool:
+    """Whether a call is on hold: its customer, or all of several, are. ``here``: role and hold of those on the call.
+
+    Without anybody in the role of a customer it is the callers whose role nobody knows.
+    """
+    holds: dict[Role, list[bool]] = {}
+    for role, hold in here:
+        holds.setdefault(role, []).append(hold)
+    waiting = holds.get(Role.CUSTOMER) or holds.get(Role.OTHER) or [False]
+    return all(waiting)
 
 
 def stream_name(fork: Fork) -> str:

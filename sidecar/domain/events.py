@@ -38,7 +38,7 @@ class ConferenceEnded(EventData, frozen=True, kw_only=True):
 
 
 class ParticipantJoined(EventData, frozen=True, kw_only=True):
-    """A call entered the room."""
+    """A call entered the room. ``provider_seq``: the number of the provider's callback, None when another way told."""
 
     type: ClassVar[str] = "participant.joined"
     participant: str
@@ -47,16 +47,25 @@ class ParticipantJoined(EventData, frozen=True, kw_only=True):
     name: str
     role: Role
     at_ms: int
+    muted: bool = False
+    hold: bool = False
+    coaching: bool = False
+    provider_seq: int | None = None
 
 
 class ParticipantUpdated(EventData, frozen=True, kw_only=True):
-    """What is known of a participant changed (name, role)."""
+    """What is known of a participant changed, or a later callback says it again; always all of it."""
 
     type: ClassVar[str] = "participant.updated"
     participant: str
     label: str
     name: str
     role: Role
+    at_ms: int | None = None
+    muted: bool = False
+    hold: bool = False
+    coaching: bool = False
+    provider_seq: int | None = None
 
 
 class ParticipantLeft(EventData, frozen=True, kw_only=True):
@@ -66,6 +75,7 @@ class ParticipantLeft(EventData, frozen=True, kw_only=True):
     participant: str
     reason: str
     at_ms: int
+    provider_seq: int | None = None
 
 
 class ForkStarted(EventData, frozen=True, kw_only=True):
@@ -122,6 +132,7 @@ class UtteranceFinal(EventData, frozen=True, kw_only=True):
     """Final text of one participant. ``(fork, session, result_index)`` makes storing it idempotent.
 
     ``lag_ms``: from the end of the speech to the moment the text was ready. ``words`` may be empty (engine gives none).
+    ``coaching``: whispered to one participant, the others on the call did not hear it.
     """
 
     type: ClassVar[str] = "utterance.final"
@@ -138,6 +149,7 @@ class UtteranceFinal(EventData, frozen=True, kw_only=True):
     lag_ms: int
     confidence: float | None = None
     words: list[Word] = []
+    coaching: bool = False
 
 
 class UtterancePartial(EventData, frozen=True, kw_only=True):
@@ -150,6 +162,7 @@ class UtterancePartial(EventData, frozen=True, kw_only=True):
     end_ms: int
     text: str
     lag_ms: int
+    coaching: bool = False
 
 
 class TranscriptGap(EventData, frozen=True, kw_only=True):

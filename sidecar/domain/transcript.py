@@ -45,13 +45,15 @@ class UtteranceDesk:
         """Speech started, or the first news of a segment whose start was not told."""
         return self._open.setdefault(segment, OpenUtterance(self._new_id(), start_ms))
 
-    def partial(self, segment: int, start_ms: int, end_ms: int, text: str, lag_ms: int) -> UtterancePartial | None:
+    def partial(
+        self, segment: int, start_ms: int, end_ms: int, text: str, lag_ms: int, *, coaching: bool = False
+    ) -> UtterancePartial | None:
         """The event for a new partial; None for an empty one that would clear nothing."""
         utterance = self.begin(segment, start_ms)
         if not text and not utterance.shown:
             return None
         self._open[segment] = msgspec.structs.replace(utterance, shown=True)
-        return self._partial(utterance, end_ms, text, lag_ms)
+        return self._partial(utterance, end_ms, text, lag_ms, coaching=coaching)
 
     def final(
         self,
@@ -63,6 +65,7 @@ class UtteranceDesk:
         lag_ms: int,
         words: Sequence[Word] = (),
         confidence: float | None = None,
+        coaching: bool = False,
     ) -> UtteranceFinal | UtterancePartial | None:
         """The utterance, ready to be stored. For empty text: a clearing partial if one was shown, else None."""
         utterance = self.begin(segment, start_ms)
@@ -83,6 +86,7 @@ class UtteranceDesk:
             lag_ms=lag_ms,
             confidence=confidence,
             words=list(words),
+            coaching=coaching,
         )
 
     def abandon(self, segment: int, end_ms: int) -> UtterancePartial | None:
@@ -95,7 +99,9 @@ class UtteranceDesk:
         cleared = [self.abandon(segment, end_ms) for segment in list(self._open)]
         return [partial for partial in cleared if partial]
 
-    def _partial(self, utterance: OpenUtterance, end_ms: int, text: str, lag_ms: int) -> UtterancePartial:
+    def _partial(
+        self, utterance: OpenUtterance, end_ms: int, text: str, lag_ms: int, *, coaching: bool = False
+    ) -> UtterancePartial:
         return UtterancePartial(
             id=utterance.id,
             participant=self._participant,
@@ -103,6 +109,7 @@ class UtteranceDesk:
             end_ms=max(utterance.start_ms, end_ms),
             text=text,
             lag_ms=lag_ms,
+            coaching=coaching,
         )
 
 

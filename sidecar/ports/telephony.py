@@ -16,6 +16,7 @@ class LiveParticipant(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     muted: bool
     hold: bool
+    coaching: bool
 
 
 class ConferenceStatus(msgspec.Struct, frozen=True, kw_only=True):

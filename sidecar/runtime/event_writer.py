@@ -100,10 +100,13 @@ class EventWriter:
         an entry that it will never take (NotFound …); other submissions do not suffer. Cancelling the caller does not
         take the entries back.
         """
-        answer = asyncio.get_running_loop().create_future()
+        return await self.hand_in(entries)
+
+    def hand_in(self, entries: Sequence[Entry]) -> asyncio.Future[list[Event | None]]:
+        """As ``submit``, with the place in the order taken at once: await what it returns. StoreOverloaded at once."""
+        answer: asyncio.Future[list[Event | None]] = asyncio.get_running_loop().create_future()
         self._enqueue(_Submission(entries, answer))
-        stored: list[Event | None] = await answer
-        return stored
+        return answer
 
     def submit_nowait(self, entries: Sequence[Entry]) -> None:
         """As ``submit``, for a caller that does not wait; what the log refuses is logged and counted.

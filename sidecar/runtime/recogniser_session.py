@@ -1,7 +1,7 @@
 """One fork's talk with a recogniser: audio goes in, utterances and partials come out, failures become gaps.
 
-If the engine fails, audio is dropped until it can be opened again, and what was missed is a gap. Nobody on the call
-notices.
+If the engine fails, audio is dropped until it can be opened again, and what was missed is a gap, unless it was muted or
+held. Nobody on the call notices.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import structlog
 from sidecar.domain.conference import Fork
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.events import TranscriptGap, UtteranceFinal
+from sidecar.domain.spans import Hearing
 from sidecar.domain.stream_clock import StreamClock
 from sidecar.domain.transcript import UtteranceDesk
 from sidecar.ports.recogniser import (
@@ -41,11 +42,14 @@ ACTIVITY_DELAY_MS = 600
 class RecogniserSession:
     """The caller runs ``run`` as a task, hands audio to ``send`` and ends with ``finish``."""
 
-    def __init__(self, *, recogniser: Recogniser, fork: Fork, timeline: StreamClock, recorder: Recorder) -> None:
+    def __init__(
+        self, *, recogniser: Recogniser, fork: Fork, timeline: StreamClock, recorder: Recorder, hearing: Hearing
+    ) -> None:
         self._recogniser = recogniser
         self._fork = fork
         self._timeline = timeline
         self._recorder = recorder
+        self._hearing = hearing
         self._stream: RecogniserStream | None = None
         self._stream_base_ms = 0  # audio handed on before this engine session began
         self._sent_ms = 0
@@ -178,9 +182,10 @@ class RecogniserSession:
             return
         end = self._conference_ms(result.end_ms)
         lag = max(0, self._recorder.now_ms() - end)
+        coaching = self._hearing.coaching.touch(start, max(end, start + 1))
         match result:
             case PartialResult():
-                partial = self._desk.partial(result.segment, start, end, result.text, lag)
+                partial = self._desk.partial(result.segment, start, end, result.text, lag, coaching=coaching)
                 self._recorder.tell([partial] if partial else [])
             case FinalResult():
                 words = [
@@ -190,7 +195,14 @@ class RecogniserSession:
                     for word in result.words
                 ]
                 fact = self._desk.final(
-                    result.segment, start, end, result.text, lag_ms=lag, words=words, confidence=result.confidence
+                    result.segment,
+                    start,
+                    end,
+                    result.text,
+                    lag_ms=lag,
+                    words=words,
+                    confidence=result.confidence,
+                    coaching=coaching,
                 )
                 if isinstance(fact, UtteranceFinal):
                     self._recorder.record_soon(fact)
@@ -202,14 +214,10 @@ class RecogniserSession:
                 self._gap(start, end, result.reason)
 
     def _gap(self, from_ms: int, to_ms: int, reason: str) -> None:
-        if to_ms > from_ms:
+        for start, end in self._hearing.rests.outside(from_ms, to_ms):
             self._recorder.record_soon(
                 TranscriptGap(
-                    participant=self._fork.participant_id,
-                    fork=self._fork.id,
-                    from_ms=from_ms,
-                    to_ms=to_ms,
-                    reason=reason,
+                    participant=self._fork.participant_id, fork=self._fork.id, from_ms=start, to_ms=end, reason=reason
                 )
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -12,8 +13,6 @@ from sidecar.domain.events import (
     Draft,
     Event,
     EventData,
-    ForkResumed,
-    ForkStarted,
     TranscriptGap,
     UtteranceFinal,
 )
@@ -23,8 +22,6 @@ from sidecar.runtime.event_writer import EventWriter, StoreOverloaded
 from sidecar.runtime.tally import Tally
 
 log = structlog.get_logger()
-
-ForkFact = UtteranceFinal | TranscriptGap | ForkStarted | ForkResumed
 
 
 class Recorder:
@@ -52,9 +49,13 @@ class Recorder:
 
     async def record(self, *facts: EventData) -> list[Event | None]:
         """Store facts in one transaction and tell them; returns when both happened. Raises StoreOverloaded."""
-        return await self._writer.submit([self._draft(fact) for fact in facts])
+        return await self.hand_in(facts)
 
-    def record_soon(self, fact: ForkFact) -> None:
+    def hand_in(self, facts: Sequence[EventData]) -> asyncio.Future[list[Event | None]]:
+        """As ``record``, before anything that is handed in later: await what it returns. StoreOverloaded at once."""
+        return self._writer.hand_in([self._draft(fact) for fact in facts])
+
+    def record_soon(self, fact: EventData) -> None:
         """Hand a fact to the writer without waiting: a stuck store must not stop recognition.
 
         When even the writer's memory is full the fact is lost; that is counted, and becomes a gap as soon as the
@@ -66,7 +67,7 @@ class Recorder:
             self.tally.facts_lost += 1
             if isinstance(fact, UtteranceFinal | TranscriptGap):
                 self._lost[fact.fork] = _lost_span(fact, self._lost.get(fact.fork))
-            log.error("fact_lost", conference=self.conference.id, fork=fact.fork, code=error.code)
+            log.error("fact_lost", conference=self.conference.id, type=fact.type, code=error.code)
         else:
             self._lost.clear()
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import chain, repeat
 
 import msgspec
 import structlog
 
 from sidecar.domain.conference import Conference, Fork, stream_name
+from sidecar.domain.conference_facts import Signs
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
@@ -30,13 +32,16 @@ TOKEN_LIFE = timedelta(seconds=60)
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the network says of a conference. ``sid`` None: it knows no conference in that room."""
+    """What the network says of a conference. ``sid`` None: it knows no conference in that room.
+
+    ``present``: who is in it, by call_sid.
+    """
 
     sid: str | None
     in_progress: bool
     started: bool = False
     ended_at: datetime | None = None
-    present: frozenset[str] = frozenset()
+    present: Mapping[str, Signs] = {}
 
 
 async def inquire(conference: Conference, telephony: Telephony) -> Findings:
@@ -47,9 +52,29 @@ async def inquire(conference: Conference, telephony: Telephony) -> Findings:
     status = await telephony.status(sid)
     if not status.in_progress:
         return Findings(sid=sid, in_progress=False, ended_at=status.ended_at)
-    participants = await telephony.participants(sid)
-    present = frozenset(participant.call_sid for participant in participants)
+    present = {
+        one.call_sid: Signs(muted=one.muted, hold=one.hold, coaching=one.coaching)
+        for one in await telephony.participants(sid)
+    }
     return Findings(sid=sid, in_progress=True, started=status.started, present=present)
+
+
+async def find_out(conference: Conference, telephony: Telephony | None, *, urgent: bool) -> Findings | None:
+    """As ``inquire``. A provider that fails is asked again until it answers if it is ``urgent``, else it is None.
+
+    Without a provider to ask, the conference counts as over.
+    """
+    if telephony is None:
+        return Findings(sid=None, in_progress=False)
+    for wait_s in chain(REOPEN_BACKOFF_S[1:], repeat(REOPEN_BACKOFF_S[-1])):
+        try:
+            return await inquire(conference, telephony)
+        except TelephonyFailed as error:
+            log.warning("conference_inquiry_failed", conference=conference.id, code=error.code)
+        if not urgent:
+            break
+        await asyncio.sleep(wait_s)
+    return None
 
 
 def token_hash(token: str) -> str:

@@ -150,9 +150,9 @@ class Switchboard:
             self.refusals[error.code] += 1
             log.warning("call_not_forked", conference=bound.conference.id, fork=bound.fork.id, code=error.code)
             if not self.draining:
-                self._session_of(bound.conference).not_forked(bound.fork, error.code)
+                self._session_of(bound.conference).expect(bound, unheard=error.code)
             return bound, None
-        self._session_of(bound.conference)
+        self._session_of(bound.conference).expect(bound)
         return bound, token
 
     async def bind(self, *, token: str, call_sid: str, stream_sid: str) -> tuple[ConferenceSession, ForkSession]:

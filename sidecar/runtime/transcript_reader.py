@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from sidecar.domain.errors import NotFound
-from sidecar.domain.events import Event
+from sidecar.domain.events import Event, TranscriptCompleted
 from sidecar.domain.exports import Export, read_export
+from sidecar.domain.transcript import Manifest
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
 
@@ -26,6 +27,15 @@ async def export_of(directory: Directory, log: EventLog, id_or_sid: str) -> Expo
     events = await _events(log, conference.id)
     # In a thread: thousands of lines take longer to sort than a media frame may wait.
     return await asyncio.to_thread(read_export, conference, roster, events)
+
+
+async def read_manifest(log: EventLog, conference_id: str) -> TranscriptCompleted:
+    """What all events so far add up to. StoreUnavailable when the store does not answer."""
+    manifest, after = Manifest(), 0
+    while page := await log.read(conference_id, after=after, limit=PAGE_EVENTS):
+        manifest.add(page)
+        after = page[-1].seq or 0
+    return manifest.completed()
 
 
 async def _events(log: EventLog, conference_id: str) -> list[Event]:

@@ -11,10 +11,25 @@ from collections.abc import Mapping
 
 import msgspec
 
+from sidecar.domain.conference_facts import News, NewsKind, Signs
 from sidecar.domain.errors import SidecarError
 
 _CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 _CONFERENCE_SID = re.compile(r"CF[0-9a-fA-F]{32}")
+
+
+# Speech and announcement events are not asked for, and say nothing that is gone by here.
+_NEWS = {
+    "conference-start": (NewsKind.STARTED, Signs()),
+    "conference-end": (NewsKind.ENDED, Signs()),
+    "participant-join": (NewsKind.JOINED, Signs()),
+    "participant-leave": (NewsKind.LEFT, Signs()),
+    "participant-mute": (NewsKind.CHANGED, Signs(muted=True)),
+    "participant-unmute": (NewsKind.CHANGED, Signs(muted=False)),
+    "participant-hold": (NewsKind.CHANGED, Signs(hold=True)),
+    "participant-unhold": (NewsKind.CHANGED, Signs(hold=False)),
+    "participant-modify": (NewsKind.CHANGED, Signs()),
+}
 
 
 class CallbackMalformed(SidecarError):
@@ -33,8 +48,8 @@ class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ConferenceCallback(msgspec.Struct, frozen=True, kw_only=True):
     """Something happened in a conference. ``kind``: Twilio's StatusCallbackEvent, such as ``participant-join``.
 
-    ``sequence`` orders the events of one conference; delivery may shuffle and repeat them. ``call_sid`` is set with
-    events of a participant. ``reason``: why somebody left or the conference ended, in Twilio's words, or "".
+    ``sequence`` orders the events of one conference; delivery may shuffle and repeat them. ``call_sid`` and ``signs``
+    are set with events of a participant. ``reason``: why somebody left or it ended, in Twilio's words, or "".
     """
 
     kind: str
@@ -43,6 +58,7 @@ class ConferenceCallback(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     call_sid: str | None
     reason: str
+    signs: Signs
 
 
 class StreamCallback(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +87,23 @@ def conference_callback(form: Mapping[str, str]) -> ConferenceCallback:
         sequence=int(sequence),
         call_sid=_sid(form, "CallSid", _CALL_SID) if form.get("CallSid") else None,
         reason=form.get("ReasonParticipantLeft") or form.get("ReasonConferenceEnded") or "",
+        signs=Signs(muted=_flag(form, "Muted"), hold=_flag(form, "Hold"), coaching=_flag(form, "Coaching")),
+    )
+
+
+def news_of(callback: ConferenceCallback) -> News | None:
+    """What a callback tells of its conference; None for what nobody here goes by, such as announcements."""
+    kind, signs = _NEWS.get(callback.kind, (None, Signs()))
+    if kind is None or (callback.call_sid is None and callback.kind.startswith("participant")):
+        return None
+    # Of what an event is named after, its name is the surest word.
+    named = {name: getattr(signs, name) for name in Signs.__struct_fields__ if getattr(signs, name) is not None}
+    return News(
+        kind=kind,
+        provider_seq=callback.sequence,
+        call_sid=callback.call_sid,
+        reason=callback.reason,
+        signs=msgspec.structs.replace(callback.signs, **named),
     )
 
 
@@ -89,6 +122,11 @@ def _text(form: Mapping[str, str], field: str) -> str:
     if not value:
         raise CallbackMalformed(f"{field} is missing.")
     return value
+
+
+def _flag(form: Mapping[str, str], field: str) -> bool | None:
+    """``true`` or ``false``; None where Twilio says neither."""
+    return {"true": True, "false": False}.get(form.get(field, "").lower())
 
 
 def _sid(form: Mapping[str, str], field: str, pattern: re.Pattern[str]) -> str:

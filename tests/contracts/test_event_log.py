@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
@@ -204,18 +205,22 @@ async def test_participants_follow_their_events(event_log: EventLog, directory: 
             participant=participant, call_sid=call, label=label, name="Bo", role=Role.CUSTOMER, at_ms=10
         )
 
+    updated = ParticipantUpdated(participant="par_x", label="caller", name="Cy", role=Role.SUPERVISOR)
     await event_log.append(
         [
             draft(home, joined("par_x", "CAx", "caller")),  # one who never asked us for TwiML
             draft(home, joined(mine, "CA1", "agent")),
-            draft(home, ParticipantUpdated(participant="par_x", label="caller", name="Cy", role=Role.SUPERVISOR)),
-            draft(home, ParticipantLeft(participant=mine, reason="hang-up", at_ms=20)),
+            draft(home, replace(updated, hold=True, provider_seq=4)),
+            draft(home, replace(updated, muted=True, coaching=True)),  # not by a callback: the number stays
+            draft(home, ParticipantLeft(participant=mine, reason="hang-up", at_ms=20, provider_seq=5)),
         ]
     )
     first, second = await directory.participants(home)
     assert (first.id, first.name, first.role, first.state) == (mine, "Bo", Role.CUSTOMER, ParticipantState.LEFT)
     assert (second.id, second.call_sid, second.name) == ("par_x", "CAx", "Cy")
     assert (second.role, second.state) == (Role.SUPERVISOR, ParticipantState.JOINED)
+    assert (second.muted, second.hold, second.coaching, second.provider_seq) == (True, False, True, 4)
+    assert (first.muted, first.provider_seq) == (False, 5)
 
 
 async def test_forks_follow_their_events_and_coverage_never_falls(

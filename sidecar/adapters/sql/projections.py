@@ -6,6 +6,7 @@ The conference's row is locked by then, so reading before writing is safe here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,12 +66,7 @@ async def _project_conference(connection: AsyncConnection, event: Event) -> None
 async def _project_participant(connection: AsyncConnection, event: Event) -> None:
     match event.data:
         case ParticipantJoined() as joined:
-            known = {
-                "label": joined.label,
-                "name": joined.name,
-                "role": joined.role,
-                "state": ParticipantState.JOINED,
-            }
+            known = _told(joined) | {"state": ParticipantState.JOINED}
             found = await connection.execute(
                 update(participants).where(participants.c.id == joined.participant).values(known)
             )
@@ -87,16 +83,28 @@ async def _project_participant(connection: AsyncConnection, event: Event) -> Non
                 )
         case ParticipantUpdated() as updated:
             await connection.execute(
-                update(participants)
-                .where(participants.c.id == updated.participant)
-                .values(label=updated.label, name=updated.name, role=updated.role)
+                update(participants).where(participants.c.id == updated.participant).values(_told(updated))
             )
         case ParticipantLeft() as left:
-            await connection.execute(
-                update(participants).where(participants.c.id == left.participant).values(state=ParticipantState.LEFT)
-            )
+            values: dict[str, Any] = {"state": ParticipantState.LEFT} | _numbered(left)
+            await connection.execute(update(participants).where(participants.c.id == left.participant).values(values))
         case _:
             pass
+
+
+def _told(data: ParticipantJoined | ParticipantUpdated) -> dict[str, Any]:
+    return {
+        "label": data.label,
+        "name": data.name,
+        "role": data.role,
+        "muted": data.muted,
+        "hold": data.hold,
+        "coaching": data.coaching,
+    } | _numbered(data)
+
+
+def _numbered(data: ParticipantJoined | ParticipantUpdated | ParticipantLeft) -> dict[str, Any]:
+    return {} if data.provider_seq is None else {"provider_seq": data.provider_seq}
 
 
 async def next_position(connection: AsyncConnection, conference_id: str) -> int:

@@ -45,6 +45,10 @@ def participant_of(row: AnyRow) -> Participant:
         name=row.name,
         role=Role(row.role),
         state=ParticipantState(row.state),
+        muted=row.muted,
+        hold=row.hold,
+        coaching=row.coaching,
+        provider_seq=row.provider_seq,
     )
 
 

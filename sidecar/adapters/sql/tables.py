@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -99,6 +101,11 @@ participants = Table(
     Column("role", PlainText, nullable=False),
     Column("state", PlainText, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("muted", Boolean, nullable=False, server_default=false()),
+    Column("hold", Boolean, nullable=False, server_default=false()),
+    Column("coaching", Boolean, nullable=False, server_default=false()),
+    # The number of the callback that told all this: an older one that comes late changes nothing.
+    Column("provider_seq", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("conference_id", "call_sid"),
 )
 

@@ -14,6 +14,9 @@ from sidecar.domain.conference import Conference, Participant, Role
 
 _LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
+# Before what only one participant heard, in formats for people.
+COACHING_WORDS = "(coaching)"
+
 
 class Speaker(msgspec.Struct, frozen=True, kw_only=True):
     """A participant. ``called``: the name that people read; ``joined``: None until the call is in the room."""
@@ -41,6 +44,11 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     def span(self) -> tuple[int, int]:
         """From and to, ms on the conference clock."""
         return self.said.start_ms, self.said.end_ms
+
+    @property
+    def words(self) -> str:
+        """What was said, on one line; a coach's whisper says that it is one."""
+        return f"{COACHING_WORDS} {one_line(self.said.text)}" if self.said.coaching else one_line(self.said.text)
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sidecar.domain.exports.reading import Export, Line, Missing, clock, one_line
+from sidecar.domain.exports.reading import Export, Line, Missing, clock
 from sidecar.domain.exports.text import PARTIAL_WORDS
 
 # A cue must end after it starts.
@@ -27,7 +27,7 @@ def vtt_pieces(export: Export) -> Iterator[str]:
             words = line.words.translate(_VTT_ESCAPES)
             yield f"\nNOTE {clock(start)} to {clock(end)}, {name}: {words}\n"
         else:
-            text = one_line(line.said.text).translate(_VTT_ESCAPES)
+            text = line.words.translate(_VTT_ESCAPES)
             yield f"\n{line.said.id}\n{_times(line, point='.')}\n<v {name}>{text}\n"
 
 
@@ -37,7 +37,7 @@ def srt_pieces(export: Export) -> Iterator[str]:
     SRT cannot escape: an arrow ``-->`` in what was said, which would look like a new cue, becomes ``->``.
     """
     for number, line in enumerate(export.lines, 1):
-        words = f"[{line.words}]" if isinstance(line, Missing) else one_line(line.said.text)
+        words = f"[{line.words}]" if isinstance(line, Missing) else line.words
         shown = _ARROW.sub("->", f"{line.speaker.called}: {words}").replace("\0", "\N{REPLACEMENT CHARACTER}")
         yield f"{number}\n{_times(line, point=',')}\n{shown}\n\n"
 

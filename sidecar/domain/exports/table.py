@@ -10,7 +10,7 @@ from sidecar.domain.exports.reading import Export, Line, Missing
 
 COLUMNS = (
     "seq", "start_ms", "end_ms", "started_at", "participant", "role", "text", "name", "kind", "reason",
-    "participant_id", "utterance_id", "revision", "engine", "confidence", "lag_ms",
+    "participant_id", "utterance_id", "revision", "engine", "confidence", "lag_ms", "coaching",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula, and callers choose what they say and how they are called:
 # https://owasp.org/www-community/attacks/CSV_Injection
@@ -18,7 +18,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def csv_pieces(export: Export) -> Iterator[str]:
-    """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word."""
+    """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word.
+
+    ``coaching``: ``true`` for what only one participant heard.
+    """
     yield _row(COLUMNS)
     for line in export.lines:
         start, end = line.span
@@ -35,9 +38,9 @@ def guarded(text: str) -> str:
 def _details(line: Line) -> tuple[object, ...]:
     name, who = guarded(line.speaker.called), line.speaker.id
     if isinstance(line, Missing):
-        return ("", name, "gap", line.gap.reason, who, "", "", "", "", "")
+        return ("", name, "gap", line.gap.reason, who, "", "", "", "", "", "")
     said = line.said
-    engine = (said.revision, said.engine, said.confidence, said.lag_ms)
+    engine = (said.revision, said.engine, said.confidence, said.lag_ms, "true" if said.coaching else "")
     return (guarded(said.text), name, "utterance", "", who, said.id, *engine)
 
 

@@ -7,29 +7,23 @@ from aiohttp import web
 
 from sidecar.server.app_keys import SWITCHBOARD
 from sidecar.server.twilio.signed import signed_form
-from sidecar.wire.twilio_callbacks import conference_callback, stream_callback
+from sidecar.wire.twilio_callbacks import conference_callback, news_of, stream_callback
 
 log = structlog.get_logger()
 
 
 async def conference_events(request: web.Request) -> web.Response:
-    """``POST /twilio/conference-events``: start, join, leave, end. A conference that is not ours is ignored."""
+    """``POST /twilio/conference-events``: what happened in a conference. One that is not ours is ignored."""
     callback = conference_callback(await signed_form(request))
     session = await request.app[SWITCHBOARD].session(conference_sid=callback.conference_sid, room=callback.room)
     if session is None:
         log.info("callback_of_unknown_conference", conference_sid=callback.conference_sid, kind=callback.kind)
         return web.Response(status=204)
-    match callback.kind:
-        case "conference-start":
-            await session.started()
-        case "participant-join" if callback.call_sid:
-            await session.joined(callback.call_sid)
-        case "participant-leave" if callback.call_sid:
-            await session.left(callback.call_sid, callback.reason or "left")
-        case "conference-end":
-            await session.ended(callback.reason or "ended")
-        case _:
-            log.info("callback_ignored", conference=session.conference.id, kind=callback.kind)
+    news = news_of(callback)
+    if news is not None:
+        await session.tell(news)
+    else:
+        log.info("callback_ignored", conference=session.conference.id, kind=callback.kind)
     return web.Response(status=204)
 
 

@@ -11,8 +11,9 @@ import asyncio
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from sidecar.domain.conference_facts import EndReason
 from sidecar.domain.errors import ForkRefused, SidecarError
-from sidecar.runtime.fork_session import EndReason, ForkSession
+from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.switchboard import NoRoom
 from sidecar.server.app_keys import SWITCHBOARD
 from sidecar.server.twilio.signed import check_upgrade

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
@@ -12,7 +12,9 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.domain.conference import Fork, ForkState
+from sidecar.domain.conference import ForkState
+from sidecar.domain.conference_facts import EndReason, News, NewsKind, Signs
+from sidecar.domain.conference_machine import QUIET_BEFORE_INQUIRY_MS
 from sidecar.domain.errors import ForkRefused, StoreUnavailable, TelephonyFailed
 from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
@@ -20,7 +22,7 @@ from sidecar.runtime import conference_session, recovery, switchboard
 from sidecar.runtime.conference_session import ConferenceSession
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
-from sidecar.runtime.fork_session import EndReason, ForkSession
+from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.switchboard import Caller, Switchboard
 from tests.fakes import FakeClock, FakeTelephony, Script, ScriptedRecogniser
 
@@ -38,6 +40,7 @@ class House:
     def __init__(self, database: Database, telephony: FakeTelephony, recogniser: ScriptedRecogniser) -> None:
         self.clock = FakeClock()
         self.telephony = telephony
+        self.told = 0
         self.directory = SqlDirectory(database)
         self.log = SqlEventLog(database)
         bus = EventBus()
@@ -68,6 +71,12 @@ class House:
         session = await self.board.session(conference_sid=CF, room="support")
         assert session is not None
         return session
+
+    async def tell(self, kind: str, call_sid: str | None = None, *, seq: int = 0, **signs: bool) -> None:
+        """A callback of the network: the next in order, or of that number."""
+        self.told = max(self.told + (seq == 0), seq)
+        news = News(kind=NewsKind(kind), call_sid=call_sid, provider_seq=seq or self.told, signs=Signs(**signs))
+        await (await self.session()).tell(news)
 
     async def events(self) -> list[Event]:
         """All events of the one conference."""
@@ -105,7 +114,7 @@ def house(database: Database, monkeypatch: pytest.MonkeyPatch) -> Open:
     """A running house; leaving it is the death of the process: nothing is told to anybody."""
     monkeypatch.setattr(conference_session, "STREAM_STOP_TIMEOUT_S", 0.1)
     monkeypatch.setattr(recovery, "REOPEN_BACKOFF_S", (0.0, 0.01))
-    monkeypatch.setattr(conference_session, "REOPEN_BACKOFF_S", (0.0, 0.01))
+    monkeypatch.setattr(conference_session, "TICK_S", 0.02)
     monkeypatch.setattr(recovery, "BIND_TIMEOUT_S", 2.0)
 
     @asynccontextmanager
@@ -128,15 +137,14 @@ async def test_a_call_from_first_ring_to_manifest(house: Open) -> None:
     async with house() as h:
         tokens = [await h.call(AGENT, "agent"), await h.call(CUSTOMER, "customer")]
         conference, fork = await h.stream(AGENT, tokens[0])
-        session = await h.session()
-        await session.joined(AGENT)
-        await session.joined(CUSTOMER)
-        await session.started()
+        await h.tell("joined", AGENT)
+        await h.tell("joined", CUSTOMER)
+        await h.tell("started")
         await hear(fork, h.clock, 1_500)
         await conference.detach(fork, EndReason.STOPPED)
-        await session.left(AGENT, "participant_hung_up")
-        await session.left(CUSTOMER, "participant_hung_up")
-        await session.ended("last-participant-left")
+        await h.tell("left", AGENT)
+        await h.tell("left", CUSTOMER)
+        await h.tell("ended")
         manifest = (await h.until("transcript.completed")).data
         types = await h.types()
     assert types[-1] == "transcript.completed"
@@ -151,12 +159,12 @@ async def test_repeated_and_shuffled_callbacks_change_nothing(house: Open) -> No
     """Leave before join, everything twice, an end in between."""
     async with house() as h:
         await h.call(AGENT, "agent")
-        session = await h.session()
         for _ in range(2):
-            await session.left(AGENT, "left")
-            await session.joined(AGENT)
-            await session.started()
-        await asyncio.wait([asyncio.ensure_future(session.ended("over")) for _ in range(3)])  # noqa: TID251 - a storm
+            await h.tell("left", AGENT, seq=3)
+            await h.tell("joined", AGENT, seq=1)
+            await h.tell("started", seq=2)
+        session, end = await h.session(), News(kind=NewsKind.ENDED, provider_seq=4)
+        await asyncio.wait([asyncio.ensure_future(session.tell(end)) for _ in range(3)])  # noqa: TID251 - a storm
         await h.until("transcript.completed")
         types = await h.types()
     assert types.count("participant.left") == 1
@@ -170,8 +178,7 @@ async def test_a_lost_socket_is_opened_again_and_the_pause_is_a_gap(house: Open)
     async with house() as h:
         token = await h.call(AGENT, "agent")
         conference, fork = await h.stream(AGENT, token)
-        session = await h.session()
-        await session.joined(AGENT)
+        await h.tell("joined", AGENT)
         await hear(fork, h.clock, 1_500)
         await conference.detach(fork, EndReason.LOST)
         call_sid, name, new_token = await h.telephony.asked.get()
@@ -181,7 +188,7 @@ async def test_a_lost_socket_is_opened_again_and_the_pause_is_a_gap(house: Open)
         await hear(again, h.clock, 1_500)
         await conference.detach(again, EndReason.STOPPED)
         events = await h.events()
-        await session.ended("over")
+        await h.tell("ended")
         await h.until("transcript.completed")
     facts = [event.data for event in events]
     gaps = [fact for fact in facts if isinstance(fact, TranscriptGap)]
@@ -254,7 +261,7 @@ async def test_no_stream_binds_to_a_conference_that_is_over(house: Open) -> None
     """A late socket gets a clear refusal."""
     async with house() as h:
         token = await h.call(AGENT, "agent")
-        await (await h.session()).ended("over")
+        await h.tell("ended")
         await h.until("transcript.completed")
         with pytest.raises(ForkRefused):
             await h.stream(AGENT, token)
@@ -265,7 +272,7 @@ async def test_a_killed_process_leaves_a_gap_and_its_forks_are_opened_again(hous
     async with house() as h:
         for call_sid, label in ((AGENT, "agent"), (CUSTOMER, "customer")):
             _, fork = await h.stream(call_sid, await h.call(call_sid, label))
-            await (await h.session()).joined(call_sid)
+            await h.tell("joined", call_sid)
         await hear(fork, h.clock, 4_000)
         await h.writer.flush(5)
     async with house(FakeTelephony(CF, present=[CUSTOMER])) as h:
@@ -308,29 +315,30 @@ async def test_a_conference_that_ended_while_nobody_listened_is_completed(house:
     assert (gap.from_ms, gap.to_ms) == (0, 20_000)  # to its end, not to the moment of looking
 
 
-async def test_an_end_that_was_never_told_is_noticed(house: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_end_that_was_never_told_is_noticed(house: Open) -> None:
     """Without streams for a while, the network is asked."""
-    monkeypatch.setattr(conference_session, "IDLE_BEFORE_INQUIRY_S", 0.05)
     network = FakeTelephony(CF)
     async with house(network) as h:
         conference, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
         await conference.detach(fork, EndReason.STOPPED)
+        h.clock.pass_ms(QUIET_BEFORE_INQUIRY_MS)
         await asyncio.sleep(0.2)
         assert "conference.ended" not in await h.types()
         network.over = True
+        h.clock.pass_ms(QUIET_BEFORE_INQUIRY_MS)
         await h.until("transcript.completed")
 
 
-class ForgetfulDirectory(SqlDirectory):
-    """A store that goes away while ``away`` is set."""
+class ForgetfulLog(SqlEventLog):
+    """A store that cannot be read while ``away`` is set."""
 
     away = False
 
-    async def forks(self, conference_id: str) -> Sequence[Fork]:
+    async def read(self, conference_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """As the real one, if it is there."""
         if self.away:
             raise StoreUnavailable("the store is away")
-        return await super().forks(conference_id)
+        return await super().read(conference_id, after=after, limit=limit)
 
 
 async def test_a_session_that_fails_starts_again_from_its_rows(
@@ -340,20 +348,83 @@ async def test_a_session_that_fails_starts_again_from_its_rows(
     monkeypatch.setattr(switchboard, "RESTART_AFTER_S", 0.05)
     network = FakeTelephony(CF)
     async with house(network) as h:
-        directory = ForgetfulDirectory(database)
-        h.board._directory = directory
+        log = ForgetfulLog(database)
+        h.board._event_log = log
         _, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
         await hear(fork, h.clock, 1_500)
-        session = await h.session()
-        directory.away = True
-        await session.ended("over")
+        log.away = True
+        await h.tell("ended")
         await asyncio.sleep(0.3)
         with pytest.raises(ForkRefused):
             await hear(fork, h.clock, 20)
         assert "transcript.completed" not in await h.types()
-        directory.away = False
+        log.away = False
         await h.until("transcript.completed")
         types = await h.types()
     assert types.count("conference.ended") == 1
     assert types.count("fork.stopped") == 1
     assert types.count("utterance.final") == 1
+
+
+async def test_what_is_said_on_hold_is_not_transcribed_and_is_no_gap(house: Open) -> None:
+    """Held, then back: only what was said before and afterwards went to the recogniser."""
+    recogniser = ScriptedRecogniser()
+    async with house(recogniser=recogniser) as h:
+        conference, fork = await h.stream(CUSTOMER, await h.call(CUSTOMER, "customer"))
+        await h.tell("joined", CUSTOMER)
+        for held in (False, True, False):
+            await h.tell("changed", CUSTOMER, hold=held)
+            first = fork.frames
+            for n in range(first, first + 10):
+                await fork.receive(n + 2, n * 20, b"\x7f" * 160)
+        await conference.detach(fork, EndReason.STOPPED)
+        types = await h.types()
+    heard = bytes(recogniser.streams[0].audio)
+    assert heard == (b"\x7f" * 1_600) + (b"\xff" * 1_600) + (b"\x7f" * 1_600)
+    assert types.count("participant.updated") == 3
+    assert "transcript.gap" not in types
+
+
+async def test_a_restart_on_hold_stays_on_hold_and_makes_no_gap_of_it(house: Open) -> None:
+    """The rows say so, and the network confirms it."""
+    async with house() as h:
+        _, fork = await h.stream(CUSTOMER, await h.call(CUSTOMER, "customer"))
+        await h.tell("joined", CUSTOMER)
+        await h.tell("changed", CUSTOMER, hold=True, seq=4)
+        await hear(fork, h.clock, 4_000)
+        await h.writer.flush(5)
+    network, recogniser = FakeTelephony(CF, present=[CUSTOMER]), ScriptedRecogniser()
+    network.on_hold.add(CUSTOMER)
+    async with house(network, recogniser) as h:
+        h.clock.pass_ms(9_000)
+        call_sid, _, token = await h.telephony.asked.get()
+        conference, fork = await h.stream(call_sid, token)
+        for n in range(10):
+            await fork.receive(n + 2, n * 20, b"\x7f" * 160)
+        await h.tell("changed", CUSTOMER, hold=False, seq=3)  # older than the rows
+        await h.tell("changed", CUSTOMER, hold=False, seq=5)
+        await fork.receive(12, 200, b"\x7f" * 160)
+        await conference.detach(fork, EndReason.STOPPED)
+        types = await h.types()
+    assert bytes(recogniser.streams[0].audio) == b"\xff" * 1_600 + b"\x7f" * 160
+    assert "transcript.gap" not in types
+    assert types.count("participant.updated") == 2
+
+
+async def test_a_store_that_stands_still_holds_nobody_back_from_resting(house: Open, database: Database) -> None:
+    """Held while nothing can be stored: silence goes on at once, and the event is stored when the store is back."""
+    recogniser = ScriptedRecogniser()
+    async with house(recogniser=recogniser) as h:
+        _, fork = await h.stream(CUSTOMER, await h.call(CUSTOMER, "customer"))
+        await h.tell("joined", CUSTOMER)
+        async with database.write():
+            session = await h.session()
+            held = News(kind=NewsKind.CHANGED, provider_seq=9, call_sid=CUSTOMER, signs=Signs(hold=True))
+            telling = asyncio.ensure_future(session.tell(held))  # noqa: TID251 - Twilio waits for its answer
+            await asyncio.sleep(0.05)
+            for n in range(5):
+                await fork.receive(n + 2, n * 20, b"\x7f" * 160)
+            assert not telling.done()
+        await telling
+        assert (await h.types()).count("participant.updated") == 1
+    assert set(recogniser.streams[0].audio) == {0xFF}

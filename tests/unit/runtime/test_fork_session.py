@@ -11,11 +11,13 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
+from sidecar.domain.conference_facts import EndReason
 from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
+from sidecar.domain.spans import Hearing
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
-from sidecar.runtime.fork_session import BATCH_BYTES, EndReason, ForkSession, LostStream
+from sidecar.runtime.fork_session import BATCH_BYTES, ForkSession
 from sidecar.runtime.recorder import Recorder
 from tests.facts import NOON, open_call
 from tests.fakes import FakeClock, Script, ScriptedRecogniser
@@ -42,17 +44,16 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(database: Database, script: Script = HELLO, lost: LostStream | None = None) -> AsyncIterator[Rig]:
+async def running(database: Database, script: Script = HELLO, hearing: Hearing | None = None) -> AsyncIterator[Rig]:
     """A session that began; leaving ends it and stores everything."""
     log, bus, clock = SqlEventLog(database), EventBus(), FakeClock(NOON)
     bound = await open_call(SqlDirectory(database))
     clock.pass_ms(5_000)
     writer, engine = EventWriter(log, bus, clock), ScriptedRecogniser(script)
     recorder = Recorder(bound.conference, writer=writer, bus=bus, clock=clock)
-    fork = ForkSession(bound.fork, recogniser=engine, recorder=recorder, lost=lost)
+    fork = ForkSession(bound.fork, recogniser=engine, recorder=recorder, hearing=hearing or Hearing())
     async with asyncio.TaskGroup() as tasks:
         storing = tasks.create_task(writer.run())
-        fork.begin()
         run = tasks.create_task(fork.run())
         yield Rig(fork, engine, log, bound.conference.id)
         await fork.end(EndReason.STOPPED)
@@ -108,16 +109,49 @@ async def test_a_duplicate_frame_is_heard_once(database: Database) -> None:
     assert bytes(rig.engine.streams[0].audio) == FRAME
 
 
-@pytest.mark.parametrize(("from_ms", "gaps"), [(2_000, [(2_000, 5_000)]), (5_000, [])])
-async def test_a_resumed_fork_declares_what_was_missed(
-    database: Database, from_ms: int, gaps: list[tuple[int, int]]
+async def test_what_is_said_muted_or_held_never_reaches_the_recogniser_and_the_clock_goes_on(
+    database: Database,
 ) -> None:
-    """From where nobody listened to the new stream's beginning; nothing where nothing was missed."""
-    async with running(database, lost=LostStream(from_ms, "service_restarted")) as rig:
-        await asyncio.sleep(0)
-    stored = await rig.stored()
-    assert [(e.data.from_ms, e.data.to_ms) for e in stored if isinstance(e.data, TranscriptGap)] == gaps
-    assert stored[-1].type == "fork.resumed"
+    """What was said before is finalised, and what is said afterwards lies where it was said."""
+    script: Script = [
+        (100, SpeechStarted(segment=0, start_ms=20)),
+        (400, FinalResult(segment=0, start_ms=20, end_ms=200, text="before")),
+        (900, SpeechStarted(segment=1, start_ms=800)),
+        (1_000, FinalResult(segment=1, start_ms=800, end_ms=980, text="after")),
+    ]
+    async with running(database, script) as rig:
+        for n in range(50):
+            if n in (10, 40):
+                rig.fork.heed(rests=n == 10, coaching=False)
+            await rig.fork.receive(n + 2, n * 20, FRAME)
+        [stream] = rig.engine.streams
+    assert bytes(stream.audio) == FRAME * 10 + b"\xff" * (160 * 30) + FRAME * 10
+    said = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
+    assert [(one.start_ms, one.text) for one in said] == [(5_020, "before"), (5_800, "after")]
+    assert not [event for event in await rig.stored() if event.type == "transcript.gap"]
+
+
+async def test_of_a_hole_only_what_was_on_the_call_is_a_gap(database: Database) -> None:
+    """The stream begins while its participant is held."""
+    async with running(database, (), Hearing(rests=True)) as rig:
+        await rig.fork.receive(2, 0, FRAME)
+        await rig.fork.receive(3, 520, FRAME)
+        rig.fork.heed(rests=False, coaching=False)
+        await rig.fork.receive(4, 1_040, FRAME)
+    assert set(rig.engine.streams[0].audio[: -len(FRAME)]) == {0xFF}
+    gaps = [event.data for event in await rig.stored() if isinstance(event.data, TranscriptGap)]
+    assert [(gap.from_ms, gap.to_ms) for gap in gaps] == [(5_540, 6_040)]
+
+
+@pytest.mark.parametrize(("from_frame", "to_frame", "marked"), [(0, 99, True), (20, 99, True), (0, 5, False)])
+async def test_a_coach_s_whisper_is_marked(database: Database, from_frame: int, to_frame: int, marked: bool) -> None:
+    """As soon as a moment of it is one: said from 200 to 800 ms."""
+    async with running(database) as rig:
+        for n in range(60):
+            rig.fork.heed(rests=False, coaching=from_frame <= n < to_frame)
+            await rig.fork.receive(n + 2, n * 20, FRAME)
+    [said] = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
+    assert said.coaching is marked
 
 
 async def test_covered_time_reaches_the_rows(database: Database) -> None:

@@ -13,6 +13,7 @@ from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.domain.events import Event, EventData, TranscriptGap, UtteranceFinal, UtterancePartial
+from sidecar.domain.spans import Hearing
 from sidecar.domain.stream_clock import StreamClock
 from sidecar.ports.recogniser import FinalResult, PartialResult, SpeechStarted, Unrecognised
 from sidecar.runtime.event_bus import GATHER_S, EventBus, Subscription, conference_topic
@@ -60,13 +61,17 @@ def rig(database: Database) -> Running:
     """A context manager that runs a session with the given recogniser, and ends it in order."""
 
     @asynccontextmanager
-    async def running(recogniser: ScriptedRecogniser, *, base_ms: int = 10_000) -> AsyncIterator[Rig]:
+    async def running(
+        recogniser: ScriptedRecogniser, *, base_ms: int = 10_000, hearing: Hearing | None = None
+    ) -> AsyncIterator[Rig]:
         log, bus, clock = SqlEventLog(database), EventBus(), FakeClock()
         bound = await open_call(SqlDirectory(database))
         writer = EventWriter(log, bus, clock)
         recorder = Recorder(bound.conference, writer=writer, bus=bus, clock=clock)
         timeline = StreamClock(base_ms)
-        session = RecogniserSession(recogniser=recogniser, fork=bound.fork, timeline=timeline, recorder=recorder)
+        session = RecogniserSession(
+            recogniser=recogniser, fork=bound.fork, timeline=timeline, recorder=recorder, hearing=hearing or Hearing()
+        )
         rig = Rig(session, timeline, log, bound.conference.id)
         with bus.subscribe([conference_topic(bound.conference.id)]) as listener:
             async with asyncio.TaskGroup() as tasks:
@@ -141,6 +146,17 @@ async def test_an_engine_that_cannot_be_opened_is_tried_again_while_audio_flows(
     [gap] = facts(stored, TranscriptGap)
     assert (gap.from_ms, gap.to_ms) == (10_000, 20_000)
     assert len(facts(stored, UtteranceFinal)) == 1
+
+
+async def test_an_engine_that_is_away_while_its_participant_is_held_misses_nothing(rig: Running) -> None:
+    """Only what was on the call is a gap: held from second 11 on."""
+    hearing = Hearing()
+    async with rig(ScriptedRecogniser(refuse=100), hearing=hearing) as session:
+        await session.hear(1)
+        hearing.switch(rests=True, coaching=False, at_ms=11_000)
+        await session.hear(4)
+    [gap] = facts(await session.stored(), TranscriptGap)
+    assert (gap.from_ms, gap.to_ms) == (10_000, 11_000)
 
 
 async def test_an_engine_that_never_comes_leaves_one_gap_over_everything(rig: Running) -> None:

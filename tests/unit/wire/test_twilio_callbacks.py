@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.domain.conference_facts import NewsKind, Signs
 from sidecar.wire.twilio_callbacks import (
     CallbackMalformed,
     conference_callback,
+    news_of,
     stream_callback,
     voice_request,
 )
@@ -75,6 +77,50 @@ def test_a_missing_or_strange_field_is_named(field: str, value: str | None) -> N
     with pytest.raises(CallbackMalformed, match=field) as caught:
         conference_callback(broken)
     assert "passwd" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "news", "signs"),
+    [
+        ("conference-start", NewsKind.STARTED, Signs()),
+        ("conference-end", NewsKind.ENDED, Signs()),
+        ("participant-join", NewsKind.JOINED, Signs(muted=False, hold=False, coaching=True)),
+        ("participant-leave", NewsKind.LEFT, Signs(muted=False, hold=False, coaching=True)),
+        ("participant-mute", NewsKind.CHANGED, Signs(muted=True, hold=False, coaching=True)),
+        ("participant-unmute", NewsKind.CHANGED, Signs(muted=False, hold=False, coaching=True)),
+        ("participant-hold", NewsKind.CHANGED, Signs(muted=False, hold=True, coaching=True)),
+        ("participant-unhold", NewsKind.CHANGED, Signs(muted=False, hold=False, coaching=True)),
+        ("participant-modify", NewsKind.CHANGED, Signs(muted=False, hold=False, coaching=True)),
+        ("participant-speech-start", None, Signs()),
+        ("participant-speech-stop", None, Signs()),
+        ("announcement-end", None, Signs()),
+        ("announcement-fail", None, Signs()),
+        ("a-kind-of-next-year", None, Signs()),
+    ],
+)
+def test_each_kind_of_event_tells_what_there_is_to_know(kind: str, news: NewsKind | None, signs: Signs) -> None:
+    """An event's own name is the surest word of what it is named after; the other signs are as the fields say."""
+    of_participant = {"CallSid": "CA" + "1" * 32, "Muted": "false", "Hold": "False", "Coaching": "true"}
+    given_form = {
+        "StatusCallbackEvent": kind, "ConferenceSid": "CF" + "2" * 32, "FriendlyName": "garage", "SequenceNumber": "7",
+        "ReasonParticipantLeft": "participant_hung_up",
+    } | (of_participant if kind.startswith("participant") else {})  # fmt: skip
+    told = news_of(conference_callback(given_form))
+    assert (told and told.kind) == news
+    if told is None:
+        return
+    call_sid = given_form.get("CallSid")
+    assert (told.provider_seq, told.call_sid, told.signs) == (7, call_sid, signs)
+    assert told.reason == "participant_hung_up"
+
+
+def test_signs_that_twilio_does_not_tell_are_not_guessed() -> None:
+    """And an event of a participant without its call tells nothing."""
+    given_form = form("conference/participant-join.form") | {"Muted": "maybe", "Hold": ""}
+    del given_form["Coaching"]
+    assert conference_callback(given_form).signs == Signs()
+    del given_form["CallSid"]
+    assert news_of(conference_callback(given_form)) is None
 
 
 fields = st.sampled_from(["CallSid", "From", "ConferenceSid", "FriendlyName", "SequenceNumber", "StreamEvent"])
