@@ -20,7 +20,9 @@ class Spans(msgspec.Struct, frozen=True):
             return self
         if self.since is None:
             return Spans(self.closed, max(at_ms, self.closed[-1][1] if self.closed else 0))
-        return Spans((*self.closed, (self.since, max(self.since, at_ms)))[-SPANS_KEPT:])
+        if at_ms <= self.since:
+            return Spans(self.closed)
+        return Spans((*self.closed, (self.since, at_ms))[-SPANS_KEPT:])
 
     def outside(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
         """What is left of a stretch without these; empty parts are left out."""
