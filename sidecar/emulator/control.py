@@ -9,11 +9,12 @@ import msgspec
 from aiohttp import web
 
 from sidecar.emulator.calls import CallOver
-from sidecar.emulator.exchange import Exchange
+from sidecar.emulator.exchange import CALLED_NUMBER, Exchange
+from sidecar.emulator.faults import Fault, FaultOrder, StreamFault, TooManyFaults
 from sidecar.emulator.keys import EXCHANGE, RUNS
-from sidecar.emulator.player import CALLED_NUMBER, Run, read_clips, speak_when_ready
+from sidecar.emulator.player import Run, read_clips, speak_when_ready
 from sidecar.emulator.scenario import Says, ScenarioInvalid, check_absolute, from_json, invalid, json_object
-from sidecar.emulator.state import Call, Conference, Stream
+from sidecar.emulator.state import Call, Conference, State, Stream
 from sidecar.emulator.urls import request_url
 
 SOURCE = "request body"
@@ -21,9 +22,12 @@ MAX_RUNS = 200  # reports kept; beyond that the oldest finished ones are forgott
 
 
 class CallOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One call. ``says`` counts from when the call is in a room and streams (at most 5 s after it came in)."""
+    """One call. ``says`` counts from when the call is in a room and streams (at most 5 s after it came in).
 
-    voice_url: str
+    ``voice_url`` "": that of the number called, as it was set by REST.
+    """
+
+    voice_url: str = ""
     from_: str = msgspec.field(name="from", default="+12025550199")
     to: str = CALLED_NUMBER
     label: str = ""
@@ -37,6 +41,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
     calls: list[Call]
     conferences: list[Conference]
     streams: list[Stream]
+    faults: list[Fault]
     ticks: int
     ticks_skipped: int
 
@@ -49,6 +54,8 @@ def routes() -> list[web.RouteDef]:
         web.post("/control/calls", place_call),
         web.post("/control/calls/{sid}/hangup", hang_up),
         web.post("/control/streams/{sid}/cut", cut_stream),
+        web.post("/control/faults", order_fault),
+        web.delete("/control/faults", clear_faults),
         web.get("/control/state", show_state),
         web.get("/control/debugger", show_debugger),
         web.get("/control/health", show_health),
@@ -83,7 +90,7 @@ async def place_call(request: web.Request) -> web.Response:
     """201 with the call's id; the call goes on until its TwiML ends, the room ends or it is hung up."""
     exchange = request.app[EXCHANGE]
     try:
-        order = _call_order(await request.read())
+        order = _call_order(await request.read(), exchange.state)
         clips = await read_clips(order.says, exchange.recordings, SOURCE, "says")
     except ScenarioInvalid as error:
         return _problem(400, error.message)
@@ -117,8 +124,34 @@ async def cut_stream(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def order_fault(request: web.Request) -> web.Response:
+    """201 with the fault's id. What concerns a stream happens at once; the rest to what comes next."""
+    exchange = request.app[EXCHANGE]
+    try:
+        order = msgspec.convert(json_object(await request.read(), SOURCE), FaultOrder)
+    except ScenarioInvalid as error:
+        return _problem(400, error.message)
+    except msgspec.ValidationError as error:
+        return _problem(400, invalid(error, SOURCE).message)
+    if isinstance(order, StreamFault) and not exchange.streams.live(order.stream):
+        return _problem(404, "no live stream of that id")
+    try:
+        fault = exchange.faults.add(order)
+    except TooManyFaults as error:
+        return _problem(409, error.message)
+    if isinstance(order, StreamFault):
+        exchange.streams.suffer(fault, order)
+    return _json(fault, 201)
+
+
+async def clear_faults(request: web.Request) -> web.Response:
+    """204; what has not happened yet, will not."""
+    request.app[EXCHANGE].faults.clear()
+    return web.Response(status=204)
+
+
 async def show_state(request: web.Request) -> web.Response:
-    """Calls, conferences and streams."""
+    """Calls, conferences, streams and faults."""
     exchange = request.app[EXCHANGE]
     state = exchange.state
     return _json(
@@ -127,6 +160,7 @@ async def show_state(request: web.Request) -> web.Response:
             calls=list(state.calls.values()),
             conferences=list(state.conferences.values()),
             streams=list(state.streams.values()),
+            faults=exchange.faults.all,
             ticks=exchange.ticker.tick,
             ticks_skipped=exchange.ticker.skipped,
         )
@@ -145,12 +179,14 @@ async def show_health(request: web.Request) -> web.Response:
     return _json({"status": "ok", "account_sid": exchange.state.account.sid})
 
 
-def _call_order(body: bytes) -> CallOrder:
+def _call_order(body: bytes, state: State) -> CallOrder:
     raw = json_object(body, SOURCE)
     try:
         order = msgspec.convert(raw, CallOrder)
     except msgspec.ValidationError as error:
         raise invalid(error, SOURCE) from None
+    if not order.voice_url:
+        order = msgspec.structs.replace(order, voice_url=state.hook_of(order.to).url)
     _check_voice_url(order.voice_url)
     check_absolute(order.says, SOURCE, "says")
     return order

@@ -9,14 +9,21 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from sidecar.emulator.announcer import Announcer
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.calls import Calls
+from sidecar.emulator.clock import utc_now
+from sidecar.emulator.conferences import Rooms
 from sidecar.emulator.debugger import Debugger
+from sidecar.emulator.desk import Desk
+from sidecar.emulator.faults import Faults
 from sidecar.emulator.hearing import Hearing
+from sidecar.emulator.performer import Performer
 from sidecar.emulator.recordings import Recordings
+from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.spawn import spawner
-from sidecar.emulator.state import Account, State
+from sidecar.emulator.state import Account, PhoneNumber, State, VoiceHook
 from sidecar.emulator.streams import Streams
 from sidecar.emulator.ticker import Ticker
 from sidecar.emulator.webhooks import Webhooks, new_session
@@ -24,18 +31,22 @@ from sidecar.emulator.webhooks import Webhooks, new_session
 FAREWELL_S = 3.0  # at the end: for last frames, ``stop`` and last callbacks
 
 
+CALLED_NUMBER = "+12025550100"  # the account's one number; 555-01xx: reserved for fiction
+
+
 class Exchange:
     """All parts of one running emulator. Its tasks belong to the group it is given."""
 
     def __init__(self, account: Account, http: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
-        signer = Signer(account.auth_token)
+        self.faults = Faults()
+        signer = Signer(account.auth_token, self.faults)
         webhooks = Webhooks(http, signer)
         self.spawn = spawner(tasks)
-        self.state = State(account=account)
+        self.state = new_state(account)
         self.debugger = Debugger()
         self.ticker = Ticker()
         self.recordings = Recordings(http)
-        self.callbacks = Callbacks(webhooks, self.debugger, self.spawn)
+        self.callbacks = Callbacks(webhooks, self.debugger, self.spawn, self.faults)
         self.streams = Streams(
             self.state,
             http=http,
@@ -45,17 +56,31 @@ class Exchange:
             debugger=self.debugger,
             spawn=self.spawn,
         )
-        self.calls = Calls(
-            self.state,
+        rooms = Rooms(self.state)
+        performer = Performer(
+            account,
+            rooms=rooms,
             webhooks=webhooks,
             streams=self.streams,
             callbacks=self.callbacks,
             recordings=self.recordings,
             ticker=self.ticker,
             debugger=self.debugger,
+        )
+        self.calls = Calls(
+            self.state,
+            rooms=rooms,
+            performer=performer,
+            streams=self.streams,
+            callbacks=self.callbacks,
+            ticker=self.ticker,
             spawn=self.spawn,
         )
         self.hearing = Hearing(self.state, self.ticker, self.calls.tracks)
+        announcer = Announcer(webhooks, self.recordings, self.calls, self.ticker, self.debugger)
+        self.desk = Desk(
+            self.state, rooms=rooms, calls=self.calls, callbacks=self.callbacks, announcer=announcer, spawn=self.spawn
+        )
 
     async def say_farewell(self) -> None:
         """Hang up every call and let stop frames and callbacks out, for at most FAREWELL_S."""
@@ -64,6 +89,21 @@ class Exchange:
             async with asyncio.timeout(FAREWELL_S):
                 while not (self.calls.idle and self.streams.idle and self.callbacks.idle):
                     await self.ticker.next()
+
+
+def new_state(account: Account) -> State:
+    """An account with one number and nothing else."""
+    now = utc_now()
+    number = PhoneNumber(
+        sid=new_sid("PN"),
+        phone_number=CALLED_NUMBER,
+        friendly_name="The emulator's number",
+        hook=VoiceHook(),
+        application_sid=None,
+        created_at=now,
+        updated_at=now,
+    )
+    return State(account=account, numbers={number.sid: number})
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ class MediaSocket:
         self.unexpected_messages = 0
         self._names = tracks_of(stream.order.track)
         self._url = stream_url(stream.order.url)
-        self._tracks = tracks
+        self.tracks = tracks
         self._http, self._signer, self._ticker = http, signer, ticker
         self._on_start, self._on_unexpected = on_start, on_unexpected
         self._writer = FrameWriter(account_sid=account_sid, call_sid=stream.call_sid, stream_sid=stream.sid)
@@ -98,6 +98,10 @@ class MediaSocket:
         self._stopping = False
         self._sending: asyncio.Timeout | None = None
         self._lost: StreamFailed | None = None
+        # Faults: until these ticks frames are held back, nothing happens at all, frames are lost; so many come twice.
+        self._stalled_until = self._silent_until = self._gap_until = 0
+        self._twice = 0
+        self._reader: asyncio.Task[None] | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
 
     def stop(self) -> None:
@@ -122,15 +126,33 @@ class MediaSocket:
             same.shutdown(socket.SHUT_RDWR)
         return True
 
+    def stall(self, seconds: float) -> None:
+        """Hold back all frames for so long; then they come at once."""
+        self._stalled_until = self._tick_in(seconds)
+
+    def go_silent(self, seconds: float) -> None:
+        """Send, read and answer nothing for so long, as a half-open connection would; then it is cut."""
+        self._silent_until = self._tick_in(seconds)
+        if self._reader is not None:
+            self._reader.cancel()
+
+    def lose_frames(self, seconds: float) -> None:
+        """Lose what is to be heard for so long; the numbers go on."""
+        self._gap_until = self._tick_in(seconds)
+
+    def double_frames(self, count: int) -> None:
+        """Send each of the next frames twice, byte for byte."""
+        self._twice = count
+
     async def run(self) -> None:
         """Until the stream is over. Raises StreamFailed if it could not open or broke; the caller tells about it."""
         ws = await self._connect()
         self._socket = ws
         try:
             async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(ws), name=f"emulator-stream-reader-{self.stream.sid}")
+                self._reader = tasks.create_task(self._read(ws), name=f"emulator-stream-reader-{self.stream.sid}")
                 await self._send(ws)
-                reader.cancel()
+                self._reader.cancel()
         finally:
             self._ticker.remove(self._on_tick)
             self._socket = None
@@ -168,13 +190,24 @@ class MediaSocket:
                 if not self._stopping:
                     self._go_live()
                 while not self._stopping and self._lost is None:
-                    await self._send_one(ws, await self._frames.get())
+                    frame = await self._frames.get()
+                    await self._suffer()
+                    if self._lost is None:
+                        await self._send_one(ws, frame)
                 if self._lost is None:
                     await self._send_rest(ws)
         except TimeoutError:
             return  # a service that does not read cannot be told; closing is all that is left
         except (aiohttp.ClientError, ConnectionError) as error:
             self._lose(f"The connection was lost: {type(error).__name__}.")
+
+    async def _suffer(self) -> None:
+        """Let a fault last that holds back what is to be sent."""
+        while self._ticker.tick < max(self._stalled_until, self._silent_until) and not self._stopping:
+            await self._ticker.next()
+        if self._silent_until:
+            self.cut()
+            self._lose("The connection was half open, then lost.")
 
     def _go_live(self) -> None:
         self.stream.status = StreamStatus.LIVE
@@ -207,11 +240,17 @@ class MediaSocket:
     def _on_tick(self, tick: int) -> None:
         timestamp_ms = (tick - self._first_tick) * FRAME_MS
         for name in self._names:
-            frame = self._writer.media(name, timestamp_ms, self._tracks[name].base64_frame(tick))
-            try:
-                self._frames.put_nowait(frame)
-            except asyncio.QueueFull:
-                self.stream.dropped += 1
+            frame = self._writer.media(name, timestamp_ms, self.tracks[name].base64_frame(tick))
+            times = 0 if tick < self._gap_until else 2 if self._twice else 1
+            self._twice -= times == 2
+            for _ in range(times):
+                try:
+                    self._frames.put_nowait(frame)
+                except asyncio.QueueFull:
+                    self.stream.dropped += 1
+
+    def _tick_in(self, seconds: float) -> int:
+        return self._ticker.tick + 1 + round(seconds * 1000 / FRAME_MS)
 
     def _lose(self, text: str, number: ErrorNumber = ErrorNumber.STREAM_CLOSED_BY_SERVICE) -> None:
         if self._lost is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from yarl import URL
 
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.audio import ticks_of
-from sidecar.emulator.exchange import Exchange
+from sidecar.emulator.conferences import Changes
+from sidecar.emulator.exchange import CALLED_NUMBER, Exchange
 from sidecar.emulator.recordings import Recordings
-from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid
+from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid, Step
 from sidecar.emulator.state import Call, CallStatus, StreamStatus
 from sidecar.emulator.ticker import TICK_S
 from sidecar.speech.g711 import SAMPLE_RATE
@@ -21,7 +23,6 @@ from sidecar.speech.wav import AudioUnreadable
 
 STREAM_TIMEOUT_S = 5.0  # in the room so long, a caller speaks, streamed or not
 ROOM_TIMEOUT_S = 60.0  # dialled so long ago, a caller speaks, wherever the call is
-CALLED_NUMBER = "+12025550100"  # 555-01xx: reserved for fiction
 
 
 class ParticipantLost(SidecarError):
@@ -29,6 +30,13 @@ class ParticipantLost(SidecarError):
 
     code = "scenario_participant_lost"
 
+
+_CHANGES = {
+    "hold": Changes(hold=True),
+    "resume": Changes(hold=False),
+    "mute": Changes(muted=True),
+    "unmute": Changes(muted=False),
+}
 
 Clips = tuple[tuple[int, bytes], ...]  # ticks from the scenario's zero, mu-law audio
 
@@ -131,6 +139,7 @@ class Run:
         self._scenario, self._exchange = scenario, exchange
         self._error: str | None = None
         self._parts = [Part(actor, c) for actor, c in zip(scenario.participants, clips, strict=True)]
+        self._steps = deque(sorted(scenario.steps, key=lambda step: step.at))
         self._zero: int | None = None
         self._end = 0
         self._conference_sid: str | None = None
@@ -191,11 +200,13 @@ class Run:
             early = [part for part in self._parts if part.actor.joins_at == 0]
             if not [part for part in early if not _can_speak(part)]:  # asks each of them, every time
                 self._zero = tick + 1
-                self._end = self._zero
+                self._end = self._zero + (round(self._steps[-1].at / TICK_S) if self._steps else 0)
                 self.state = RunState.SPEAKING
                 for part in early:
                     self._begin(part, self._zero)
             return False
+        while self._steps and tick >= self._zero + round(self._steps[0].at / TICK_S):
+            self._do(self._steps.popleft())
         for part in self._parts:
             if part.call is not None and not part.begun and _can_speak(part):
                 self._begin(part, tick + 1)
@@ -234,6 +245,14 @@ class Run:
         for at, audio in part.clips:
             self._end = max(self._end, self._exchange.calls.say(part.call.sid, audio, origin + at))
         self._total_ticks = max(self._total_ticks, self._end - self._zero)
+
+    def _do(self, step: Step) -> None:
+        for part in self._parts:
+            if part.call is not None and part.actor.label == step.label:
+                conference = self._exchange.state.conference_of(part.call.sid)
+                if conference is not None:
+                    participant = conference.participants[part.call.sid]
+                    self._exchange.desk.update(conference, participant, _CHANGES[step.do])
 
     def _hang_up(self) -> None:
         for part in self._parts:

@@ -1,4 +1,4 @@
-"""A scenario: who dials in when, and which recordings they speak. TOML files, and the same shape as JSON.
+"""A scenario: who dials in when, which recordings they speak, who is put on hold. TOML files, or the same as JSON.
 
 Times of speech count from the moment when everybody who joins at the start is in the room and streaming, so that no
 word is lost at the start. Errors are one line: source, place, what was expected. Never plays anything.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from sidecar.domain.errors import SidecarError
 MAX_SCENARIO_S = 4 * 3600
 MAX_PARTICIPANTS = 50
 MAX_SAYS = 2_000
+MAX_STEPS = 500
 SHIPPED = Path(__file__).parent / "scenarios"  # our own sample calls, with their recordings
 
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_SCENARIO_S)]
@@ -60,6 +61,17 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     says: Annotated[tuple[Says, ...], msgspec.Meta(max_length=MAX_SAYS)] = ()
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody at a desk does to the participant ``label``, ``at`` seconds from the scenario's zero.
+
+    It is as if done by REST; a participant who is not in the conference then is left alone.
+    """
+
+    at: Seconds
+    do: Literal["hold", "resume", "mute", "unmute"]
+    label: Word
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``room`` "": a fresh one. ``voice_url`` "": whoever plays the scenario adds it.
 
@@ -67,6 +79,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     participants: Annotated[tuple[Actor, ...], msgspec.Meta(min_length=1, max_length=MAX_PARTICIPANTS)]
+    steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=MAX_STEPS)] = ()
     title: str = ""
     room: str = ""
     voice_url: str = ""
@@ -115,6 +128,9 @@ def from_object(raw: Any, source: str) -> Scenario:
     for i, label in enumerate(labels):
         if label in labels[:i]:
             raise ScenarioInvalid(source, f"participants[{i}].label", "expected a label that no other participant has.")
+    for i, step in enumerate(scenario.steps):
+        if step.label not in labels:
+            raise ScenarioInvalid(source, f"steps[{i}].label", "expected the label of a participant.")
     return scenario
 
 
@@ -144,6 +160,11 @@ def _located(raw: Any, source: str, error: msgspec.ValidationError) -> ScenarioI
             msgspec.convert(actor, Actor)
         except msgspec.ValidationError as inner:
             return invalid(inner, source, f"participants[{i}]")
+    for i, step in enumerate(_list(raw, "steps")):
+        try:
+            msgspec.convert(step, Step)
+        except msgspec.ValidationError as inner:
+            return invalid(inner, source, f"steps[{i}]")
     return invalid(error, source)
 
 

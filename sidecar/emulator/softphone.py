@@ -11,10 +11,9 @@ import msgspec
 from yarl import URL
 
 from sidecar.domain.errors import SidecarError
-from sidecar.emulator.exchange import Exchange
+from sidecar.emulator.exchange import CALLED_NUMBER, Exchange
 from sidecar.emulator.hearing import Take
 from sidecar.emulator.microphone import Microphone
-from sidecar.emulator.player import CALLED_NUMBER
 from sidecar.emulator.state import Conference, ConferenceStatus
 from sidecar.emulator.ticker import TICK_S
 from sidecar.emulator.urls import request_url

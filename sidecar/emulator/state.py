@@ -25,10 +25,12 @@ class Account(msgspec.Struct, frozen=True):
 class CallStatus(StrEnum):
     """Twilio's words (https://www.twilio.com/docs/voice/api/call-resource#call-status-values)."""
 
+    QUEUED = "queued"
     RINGING = "ringing"
     IN_PROGRESS = "in-progress"
     COMPLETED = "completed"
     FAILED = "failed"
+    CANCELED = "canceled"
 
 
 class ConferenceStatus(StrEnum):
@@ -61,8 +63,19 @@ class StatusCallback(msgspec.Struct, frozen=True, kw_only=True):
     events: frozenset[str] = frozenset()
 
 
+class Direction(StrEnum):
+    """inbound: an emulated person dialled in. outbound-api: somebody asked by REST to dial one."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound-api"
+
+
 class Call(msgspec.Struct, kw_only=True):
-    """One call leg. ``label`` is only the scenario's name for it; a conference has its own."""
+    """One call leg. ``label`` is only the scenario's name for it; a conference has its own.
+
+    ``queue_ms``: how long it was to wait until it was dialled. ``callback``: who is told of its progress, and how often
+    that was done so far.
+    """
 
     sid: str
     from_: str = msgspec.field(name="from")
@@ -71,13 +84,18 @@ class Call(msgspec.Struct, kw_only=True):
     status: CallStatus
     created_at: datetime
     updated_at: datetime
+    direction: Direction = Direction.INBOUND
+    queue_ms: int = 0
+    answered_at: datetime | None = None
+    callback: StatusCallback | None = None
+    callbacks_sent: int = 0
     ended_at: datetime | None = None
     failure: str | None = None
 
     @property
     def over(self) -> bool:
         """Has it ended, well or badly?"""
-        return self.status in {CallStatus.COMPLETED, CallStatus.FAILED}
+        return self.status in {CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.CANCELED}
 
 
 class Participant(msgspec.Struct, kw_only=True):
@@ -92,6 +110,7 @@ class Participant(msgspec.Struct, kw_only=True):
     start_on_enter: bool
     end_on_exit: bool
     joined_at: datetime
+    updated_at: datetime
 
 
 class Conference(msgspec.Struct, kw_only=True):
@@ -136,13 +155,54 @@ class Stream(msgspec.Struct, kw_only=True):
         return self.order.name or self.sid
 
 
+class VoiceHook(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked when a call comes in, and who is told when it is over. ``url`` "": nobody."""
+
+    url: str = ""
+    method: str = "POST"
+    status_callback: str = ""
+    status_callback_method: str = "POST"
+
+
+class Application(msgspec.Struct, kw_only=True):
+    """A TwiML application (``AP…``): a hook that several numbers and calls can share."""
+
+    sid: str
+    friendly_name: str
+    hook: VoiceHook
+    created_at: datetime
+    updated_at: datetime
+
+
+class PhoneNumber(msgspec.Struct, kw_only=True):
+    """A number of the account (``PN…``). With ``application_sid`` the application's hook counts, not its own."""
+
+    sid: str
+    phone_number: str
+    friendly_name: str
+    hook: VoiceHook
+    application_sid: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
 class State(msgspec.Struct, kw_only=True):
     """Everything, by id, oldest first."""
 
     account: Account
+    numbers: dict[str, PhoneNumber] = msgspec.field(default_factory=dict)
+    applications: dict[str, Application] = msgspec.field(default_factory=dict)
     calls: dict[str, Call] = msgspec.field(default_factory=dict)
     conferences: dict[str, Conference] = msgspec.field(default_factory=dict)
     streams: dict[str, Stream] = msgspec.field(default_factory=dict)
+
+    def hook_of(self, phone_number: str) -> VoiceHook:
+        """What a call to that number meets; an empty hook when the account has no such number."""
+        for number in self.numbers.values():
+            if number.phone_number == phone_number:
+                application = self.applications.get(number.application_sid or "")
+                return number.hook if application is None else application.hook
+        return VoiceHook()
 
     def live_conference(self, room: str) -> Conference | None:
         """The one conference of that room which is not over."""

@@ -5,16 +5,19 @@ Source for orders: https://www.twilio.com/docs/voice/twiml/stream and https://ww
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import aiohttp
+import msgspec
 import structlog
 
 from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import iso8601, utc_now
 from sidecar.emulator.debugger import Debugger, ErrorNumber
+from sidecar.emulator.faults import DuplicateFrames, Fault, Gap, HalfOpen, SecondSocket, Stall, StreamFault
+from sidecar.emulator.frames import FRAME_MS
 from sidecar.emulator.media_socket import MediaSocket, StreamFailed, stream_url, tracks_of
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
@@ -60,18 +63,7 @@ class Streams:
             sid=new_sid("MZ"), call_sid=call.sid, order=order, status=StreamStatus.CONNECTING, updated_at=utc_now()
         )
         self._state.streams[stream.sid] = stream
-        media_socket = MediaSocket(
-            stream,
-            account_sid=self._state.account.sid,
-            tracks=tracks,
-            http=self._http,
-            signer=self._signer,
-            ticker=self._ticker,
-            on_start=lambda: self._tell(stream, "stream-started"),
-            on_unexpected=lambda: self._debugger.note(
-                ErrorNumber.STREAM_PROTOCOL, stream.sid, "The service sent a message; a one-way stream takes none."
-            ),
-        )
+        media_socket = self._socket(stream, tracks, lambda: self._tell(stream, "stream-started"))
         self._sockets[stream.sid] = media_socket
         self._spawn(lambda: self._run(media_socket), name=f"emulator-stream-{stream.sid}")
         return stream
@@ -103,6 +95,28 @@ class Streams:
         self._away_until[self._state.streams[stream_sid].call_sid] = utc_now() + timedelta(seconds=away_s)
         return True
 
+    def live(self, stream_sid: str) -> bool:
+        """Does it carry audio now?"""
+        return stream_sid in self._sockets and self._state.streams[stream_sid].status is StreamStatus.LIVE
+
+    def suffer(self, fault: Fault, order: StreamFault) -> None:
+        """Let a fault happen to the live stream that the order names."""
+        media_socket = self._sockets[order.stream]
+        match order:
+            case Stall(seconds=seconds):
+                media_socket.stall(seconds)
+            case HalfOpen(seconds=seconds):
+                self._cut.add(media_socket.stream.sid)
+                media_socket.go_silent(seconds)
+            case Gap(seconds=seconds):
+                media_socket.lose_frames(seconds)
+            case DuplicateFrames(count=count):
+                media_socket.double_frames(count)
+            case SecondSocket(seconds=seconds):
+                self._spawn(
+                    lambda: self._run_second(media_socket, seconds, fault), name=f"emulator-second-socket-{fault.id}"
+                )
+
     def away(self, call_sid: str) -> bool:
         """Whether a call can have no stream just now, because a cut said so."""
         until = self._away_until.get(call_sid)
@@ -112,6 +126,39 @@ class Streams:
     def idle(self) -> bool:
         """Has every socket been closed?"""
         return not self._sockets
+
+    def _socket(self, stream: Stream, tracks: Mapping[str, AudioTrack], on_start: Callable[[], None]) -> MediaSocket:
+        return MediaSocket(
+            stream,
+            account_sid=self._state.account.sid,
+            tracks=tracks,
+            http=self._http,
+            signer=self._signer,
+            ticker=self._ticker,
+            on_start=on_start,
+            on_unexpected=lambda: self._debugger.note(
+                ErrorNumber.STREAM_PROTOCOL, stream.sid, "The service sent a message; a one-way stream takes none."
+            ),
+        )
+
+    async def _run_second(self, first: MediaSocket, seconds: float, fault: Fault) -> None:
+        """Another socket of the same stream, with the same start; the first one and its status go on untouched."""
+        copy = msgspec.structs.replace(first.stream, status=StreamStatus.CONNECTING, frames=0, dropped=0)
+        second = self._socket(copy, first.tracks, lambda: None)
+        end = self._ticker.tick + round(seconds * 1000 / FRAME_MS)
+
+        async def stop_in_time() -> None:
+            await self._ticker.reach(end)
+            second.stop()
+
+        stopping = self._spawn(stop_in_time, name=f"emulator-second-socket-end-{fault.id}")
+        try:
+            await second.run()
+            fault.outcome = f"open to its end, {copy.frames} frames"
+        except StreamFailed as failure:
+            fault.outcome = failure.message
+        finally:
+            stopping.cancel()
 
     def _check(self, call: Call, order: StreamOrder) -> None:
         stream_url(order.url)

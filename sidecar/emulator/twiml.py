@@ -60,9 +60,13 @@ class StopStream(msgspec.Struct, frozen=True):
 
 
 class DialConference(msgspec.Struct, frozen=True, kw_only=True):
-    """Put the call into a room until it leaves or the conference ends. ``coach``: the only call to hear it."""
+    """Put the call into a room until it leaves or the conference ends. ``coach``: the only call to hear it.
+
+    ``conference_sid``: only into this very conference, as when a participant is dialled by REST.
+    """
 
     room: str
+    conference_sid: str | None = None
     label: str | None = None
     coach: str | None = None
     muted: bool = False

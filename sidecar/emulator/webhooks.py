@@ -52,8 +52,11 @@ class Webhooks:
         self._http = http
         self._signer = signer
 
-    async def ask(self, url: str, form: Mapping[str, str], method: str = "POST") -> Answer:
-        """One signed request, tried again once if no connection came about. Raises WebhookFailed."""
+    async def ask(self, url: str, form: Mapping[str, str], method: str = "POST", token: str = "") -> Answer:
+        """One signed request, tried again once if no connection came about. Raises WebhookFailed.
+
+        ``token``: the idempotency token of the request that this one repeats; "" for a new one.
+        """
         try:
             target = request_url(url)
             if target.scheme not in {"http", "https"}:
@@ -64,7 +67,7 @@ class Webhooks:
             raise WebhookFailed(ErrorNumber.HTTP_RETRIEVAL_FAILURE, f"The URL cannot be requested: {error}.") from None
         body = None if method == "GET" else dict(form)
         headers = self._signer.headers(str(target), body)
-        headers[IDEMPOTENCY_HEADER] = str(uuid.uuid4())
+        headers[IDEMPOTENCY_HEADER] = token or str(uuid.uuid4())
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_S):
                 return await self._try(target, method, body, headers)

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from pydantic import AliasChoices, SecretStr
 
 from sidecar.config import Settings
 from sidecar.domain import events
+from sidecar.emulator import control, faults, rest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sidecar"
@@ -95,6 +97,19 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (?:`(.+?)`)? ?\| (.+) \|$", page, flags=re.MULTILINE)
     assert rows == expected
+
+
+def test_the_emulator_s_page_has_every_route_and_every_fault() -> None:
+    page = (ROOT / "docs" / "emulator.md").read_text()
+    documented = set(re.findall(r"^\| `(GET|POST|DELETE) (/\S+)` \|", page, flags=re.MULTILINE))
+    base = "/2010-04-01/Accounts/{account}"
+    paths = {(route.method, route.path.removeprefix(base)) for route in (*rest.routes(), *control.routes())}
+    assert documented == {(method, path) for method, path in paths if method != "*"}
+    kinds = [(kind.__struct_config__.tag, kind.__struct_fields__) for kind in get_args(faults.FaultOrder)]
+    shown = re.findall(r"^\| `(\w+)` \| (.+?) \|", page.split("### Faults")[1], flags=re.MULTILINE)
+    assert {kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in shown} == {
+        kind: set(fields) for kind, fields in kinds
+    }
 
 
 def test_every_test_that_a_promise_names_exists() -> None:

@@ -20,6 +20,7 @@ from sidecar.emulator.state import Account
 
 ACCOUNT = Account("AC0f4be2a95d7c4318b6e2d0a97c5381fe", "an-invented-auth-token")
 WAIT_S = 10.0
+ALL_EVENTS = "start end join leave mute hold modify announcement"
 
 
 class Socket:
@@ -78,7 +79,7 @@ class SmallService:
         extra = "".join(f" {name}='{value}'" for name, value in options.items())
         return (
             f"<Dial><Conference participantLabel='{label}' statusCallback='{self.base}/callbacks' "
-            f"statusCallbackEvent='start end join leave'{extra}>{room}</Conference></Dial>"
+            f"statusCallbackEvent='{ALL_EVENTS}'{extra}>{room}</Conference></Dial>"
         )
 
     def events(self, name: str) -> list[str]:

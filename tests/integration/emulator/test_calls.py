@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sidecar.emulator import calls as calls_module
+from sidecar.emulator import performer as performer_module
 from sidecar.speech import g711
 from tests.integration.emulator.small_service import ACCOUNT, small
 
@@ -166,7 +166,7 @@ async def test_a_redirect_goes_on_with_the_other_document() -> None:
 
 async def test_a_circle_of_redirects_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would go on for ever, as fast as the service answers."""
-    monkeypatch.setattr(calls_module, "MAX_DOCUMENTS", 5)
+    monkeypatch.setattr(performer_module, "MAX_DOCUMENTS", 5)
     async with small() as s:
         s.service.twiml = "<Response><Redirect>voice</Redirect></Response>"
         call = await s.call()

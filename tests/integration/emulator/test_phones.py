@@ -212,6 +212,14 @@ async def test_a_page_of_another_site_can_neither_listen_nor_place_calls() -> No
         for origin, status in ((s.base, 200), ("https://elsewhere.example", 403), ("null", 403)):
             async with s.http.get(s.base + "/control/health", headers={"Origin": origin}) as answer:
                 assert answer.status == status
+        for host, path, status in (
+            ("elsewhere.example:8089", "/control/health", 403),  # its name, pointed at this machine
+            ("[::1]:8089", "/control/health", 200),
+            ("localhost:8089", "/control/health", 200),
+            ("elsewhere.example:8089", "/2010-04-01/Accounts/AC1/Calls.json", 401),
+        ):
+            async with s.http.get(s.base + path, headers={"Host": host}) as answer:
+                assert answer.status == status
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await s.http.ws_connect(s.base + "/listen/socket?room=r-1", headers={"Origin": "https://elsewhere.example"})
         assert refused.value.status == 403

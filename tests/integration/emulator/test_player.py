@@ -71,6 +71,28 @@ async def test_parts_of_one_recording_are_spoken_at_their_own_times(tmp_path: Pa
         assert [wanted in socket.audio() for socket in s.service.sockets].count(True) == 1
 
 
+async def test_steps_hold_and_mute_at_their_time(tmp_path: Path) -> None:
+    """As if done by REST, told to the service; a step for who is not there is passed over; the last is waited for."""
+    says = [{"wav": str(recording(tmp_path / "a.wav", 0.2, 0.1))}]
+    steps = [
+        {"at": 0.6, "do": "resume", "label": "customer"},
+        {"at": 0.2, "do": "hold", "label": "customer"},
+        {"at": 0.3, "do": "mute", "label": "agent"},
+        {"at": 0.4, "do": "unmute", "label": "agent"},
+        {"at": 0.4, "do": "hold", "label": "late"},
+    ]
+    people: list[dict[str, Any]] = [
+        {"label": "agent", "says": says},
+        {"label": "customer"},
+        {"label": "late", "joins_at": 0.5},
+    ]
+    async with small() as s:
+        forks(s)
+        await played(s, await play(s, people, steps=steps, hang_up_after=0.1))
+        told = [event for event in s.service.events("StatusCallbackEvent") if "hold" in event or "mute" in event]
+        assert told == ["participant-hold", "participant-mute", "participant-unmute", "participant-unhold"]
+
+
 async def test_two_speak_from_the_same_tick_and_hang_up(tmp_path: Path) -> None:
     """Not a byte of either recording is lost; the voice URL carries room, label, name and role; all hang up."""
     agent, customer = recording(tmp_path / "a.wav", 0.5, 0.1), recording(tmp_path / "c.wav", 0.4, 0.2)

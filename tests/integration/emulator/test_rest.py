@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
-from twilio.base.exceptions import TwilioRestException
-from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.rest import Client
 
-from tests.integration.emulator.small_service import ACCOUNT, Small, small
-
-LIMIT_S = 5.0
+from tests.integration.emulator.small_service import ACCOUNT, small
+from tests.integration.emulator.twilio_client import in_conference, refused, twilio_client
 
 # twilio 9.13 still uses what aiohttp 3.14 has deprecated.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The 'auth' parameter is deprecated:DeprecationWarning"),
 ]
-
-
-@asynccontextmanager
-async def twilio_client(s: Small, token: str = ACCOUNT.auth_token) -> AsyncIterator[Client]:
-    """The real client; only the host of its URLs is another. Every use of it is under a time limit."""
-    http = AsyncTwilioHttpClient()
-    client = Client(ACCOUNT.sid, token, http_client=http)
-    client.get_hostname = lambda uri: uri.replace("https://api.twilio.com", s.base)
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            yield client
-    finally:
-        await http.close()
-
-
-async def in_conference(s: Small, *labels: str) -> list[str]:
-    s.service.twiml = lambda asked: f"<Response>{s.service.conference(asked['label'])}</Response>"
-    calls = []
-    for label in labels:
-        calls.append(await s.call(voice_url=f"{s.service.base}/voice?label={label}", **{"from": f"client:{label}"}))
-        await s.in_room(calls[-1])
-    return calls
 
 
 async def test_a_conference_is_found_by_its_room_and_shows_who_is_in() -> None:
@@ -108,12 +78,6 @@ async def test_a_fork_is_started_and_stopped_by_rest() -> None:
         assert (s.status(call), s.errors()) == ("in-progress", [])
         await s.hang_up(call)
         assert s.service.events("StreamEvent") == ["stream-started", "stream-stopped"]
-
-
-async def refused(awaitable: object) -> tuple[int, int]:
-    with pytest.raises(TwilioRestException) as error:
-        await awaitable  # type: ignore[misc]
-    return error.value.status, error.value.code
 
 
 async def test_refusals_carry_twilios_numbers() -> None:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from sidecar.emulator import callbacks as callbacks_module
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.debugger import Debugger, ErrorNumber
+from sidecar.emulator.faults import Faults
 from sidecar.emulator.spawn import spawner
 from sidecar.emulator.state import StatusCallback
 from sidecar.emulator.webhooks import Answer, WebhookFailed, Webhooks
@@ -25,7 +26,7 @@ class SlowWebhooks(Webhooks):
         self.open = asyncio.Event()
         self.got: list[str] = []
 
-    async def ask(self, url: str, form: Mapping[str, str], method: str = "POST") -> Answer:
+    async def ask(self, url: str, form: Mapping[str, str], method: str = "POST", token: str = "") -> Answer:
         if form["n"].startswith("a"):
             await self.open.wait()
         self.got.append(form["n"])
@@ -39,7 +40,7 @@ async def test_a_slow_lane_keeps_its_order_and_holds_up_no_other() -> None:
     webhooks, debugger = SlowWebhooks(), Debugger()
     with capture_logs():
         async with asyncio.TaskGroup() as tasks:
-            callbacks = Callbacks(webhooks, debugger, spawner(tasks))
+            callbacks = Callbacks(webhooks, debugger, spawner(tasks), Faults())
             for n in ("a1", "a2", "a3"):
                 callbacks.send("CFa", CALLBACK, {"n": n})
             callbacks.send("CFb", CALLBACK, {"n": "b1"})
@@ -59,7 +60,7 @@ async def test_a_full_lane_drops_the_newest_and_says_so(monkeypatch: pytest.Monk
     webhooks, debugger = SlowWebhooks(), Debugger()
     with capture_logs():
         async with asyncio.TaskGroup() as tasks:
-            callbacks = Callbacks(webhooks, debugger, spawner(tasks))
+            callbacks = Callbacks(webhooks, debugger, spawner(tasks), Faults())
             for n in ("a1", "a3", "a4"):
                 callbacks.send("CFa", CALLBACK, {"n": n})
             webhooks.open.set()

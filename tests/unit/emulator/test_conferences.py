@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.emulator.conferences import JoinRefused, Notice, Rooms
+from sidecar.emulator.conferences import Changes, CoachedAbsent, JoinRefused, Leaving, Notice, Rooms
 from sidecar.emulator.sids import is_sid
 from sidecar.emulator.state import Account, Call, CallStatus, ConferenceStatus, State, StatusCallback
 from sidecar.emulator.twiml import DialConference
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "twilio" / "conference"
 NOW = datetime(2026, 11, 2, 9, 15, 7, tzinfo=UTC)
-CALLBACK = StatusCallback(url="https://h.example/c", events=frozenset({"start", "end", "join", "leave"}))
+CALLBACK = StatusCallback(
+    url="https://h.example/c", events=frozenset({"start", "end", "join", "leave", "mute", "hold", "modify"})
+)
 
 
 def golden(name: str) -> dict[str, str]:
@@ -147,6 +149,77 @@ def test_a_coach_names_a_call_of_the_room() -> None:
     assert state.live_conference("another") is None
 
 
+def test_what_is_changed_about_a_participant_is_told_in_golden_forms() -> None:
+    """Mute, hold and the rest each under its own name; back again under the other one; no change is not told."""
+    state, rooms = hall(CUSTOMER)
+    rooms.join(state.calls[CUSTOMER], dial("customer"), NOW)
+    conference = state.live_conference("garage-17")
+    assert conference is not None
+    customer = conference.participants[CUSTOMER]
+    for changes, name in (
+        (Changes(muted=True), "participant-mute"),
+        (Changes(hold=True, muted=True), "participant-hold"),
+        (Changes(end_on_exit=True), "participant-modify"),
+    ):
+        (notice,) = rooms.update(conference, customer, changes, NOW)
+        assert notice.form | {"ConferenceSid": golden(name)["ConferenceSid"]} == golden(name)
+    assert rooms.update(conference, customer, Changes(muted=True, hold=True, end_on_exit=True), NOW) == []
+    back = rooms.update(conference, customer, Changes(muted=False, hold=False), NOW)
+    assert events(back) == ["participant-unmute", "participant-unhold"]
+
+
+def test_coaching_needs_somebody_who_is_there() -> None:
+    """Named, and another; whoever stops coaching keeps the name, as with Twilio, and nothing else asks for it."""
+    state, rooms = hall("CA1", "CA2")
+    rooms.join(state.calls["CA1"], dial("agent"), NOW)
+    rooms.join(state.calls["CA2"], dial("boss"), NOW)
+    conference = state.live_conference("garage-17")
+    assert conference is not None
+    boss = conference.participants["CA2"]
+    for refused in (Changes(coaching=True), Changes(call_sid_to_coach="CA2"), Changes(call_sid_to_coach="CA9")):
+        with pytest.raises(CoachedAbsent):
+            rooms.update(conference, boss, refused, NOW)
+    assert events(rooms.update(conference, boss, Changes(call_sid_to_coach="CA1"), NOW)) == ["participant-modify"]
+    rooms.leave(state.calls["CA1"], NOW)
+    assert events(rooms.update(conference, boss, Changes(muted=True), NOW)) == ["participant-mute"]
+    assert events(rooms.update(conference, boss, Changes(coaching=False), NOW)) == ["participant-modify"]
+    assert (boss.coaching, boss.call_sid_to_coach) == (False, "CA1")
+
+
+@pytest.mark.parametrize(
+    ("how", "end_on_exit", "left", "ended"),
+    [
+        (Leaving.HUNG_UP, False, "participant_hung_up", "last-participant-left"),
+        (Leaving.REDIRECTED, False, "participant_updated_via_api", "last-participant-left"),
+        (Leaving.KICKED, False, "participant_updated_via_api", "last-participant-kicked"),
+        (Leaving.KICKED, True, "participant_updated_via_api", "participant-with-end-conference-on-exit-kicked"),
+    ],
+)
+def test_how_the_last_one_leaves_is_why_the_conference_ends(
+    how: Leaving, end_on_exit: bool, left: str, ended: str
+) -> None:
+    """In Twilio's two spellings."""
+    state, rooms = hall("CA1")
+    rooms.join(state.calls["CA1"], dial(end_on_exit=end_on_exit), NOW)
+    notices = rooms.leave(state.calls["CA1"], NOW, how).notices
+    assert notices[0].form["ReasonParticipantLeft"] == left
+    assert notices[1].form["ReasonConferenceEnded"] == ended
+
+
+def test_a_dialled_call_joins_only_the_conference_it_was_meant_for() -> None:
+    """Not the next one of that room's name."""
+    state, rooms = hall("CA1", "CA2", "CA3")
+    rooms.join(state.calls["CA1"], dial(), NOW)
+    first = state.live_conference("garage-17")
+    assert first is not None
+    rooms.end(first, NOW)
+    rooms.join(state.calls["CA2"], dial(), NOW)
+    with pytest.raises(JoinRefused) as refused:
+        rooms.join(state.calls["CA3"], DialConference(room="garage-17", conference_sid=first.sid), NOW)
+    assert refused.value.code == "conference_over"
+    assert rooms.end(first, NOW).notices == ()
+
+
 def test_who_was_never_in_leaves_without_a_word() -> None:
     """Hang-up before the room, or after being put out."""
     state, rooms = hall("CA1")
@@ -162,21 +235,35 @@ def test_the_room_is_free_again_after_the_end() -> None:
     assert [c.status for c in state.conferences.values()] == [ConferenceStatus.COMPLETED, ConferenceStatus.INIT]
 
 
-STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.booleans(), st.booleans()), max_size=40)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["join", "leave", "kick", "update", "end"]), st.integers(0, 5), *[st.booleans()] * 2),
+    max_size=40,
+)
 
 
 @given(STEPS)
-def test_whoever_comes_and_goes_the_numbers_have_no_hole(steps: list[tuple[bool, int, bool, bool]]) -> None:
-    """Per conference 1, 2, 3 …; as many leaves as joins once all are gone; one end each, and it is the last."""
+def test_whoever_comes_and_goes_the_numbers_have_no_hole(steps: list[tuple[str, int, bool, bool]]) -> None:
+    """Per conference 1, 2, 3 …; as many leaves as joins once all are gone; one end each, and it is the last.
+
+    Whatever is muted or held in between.
+    """
     sids = [f"CA{n}" for n in range(6)]
     state, rooms = hall(*sids)
     notices: list[Notice] = []
-    for joins, n, starts, ends in steps:
+    for step, n, one, other in steps:
         call = state.calls[sids[n]]
-        if joins and state.conference_of(call.sid) is None:
-            notices += rooms.join(call, dial(start_on_enter=starts, end_on_exit=ends), NOW)
-        elif not joins:
-            notices += rooms.leave(call, NOW).notices
+        conference = state.conference_of(call.sid)
+        if conference is None:
+            if step == "join":
+                notices += rooms.join(call, dial(start_on_enter=one, end_on_exit=other), NOW)
+        elif step == "update":
+            participant = conference.participants[call.sid]
+            notices += rooms.update(conference, participant, Changes(muted=one, hold=other), NOW)
+            assert (participant.muted, participant.hold) == (one, other)
+        elif step == "end":
+            notices += rooms.end(conference, NOW).notices
+        elif step != "join":
+            notices += rooms.leave(call, NOW, Leaving.KICKED if step == "kick" else Leaving.HUNG_UP).notices
     for sid in sids:
         notices += rooms.leave(state.calls[sid], NOW).notices
     for conference in state.conferences.values():

@@ -35,7 +35,14 @@ class Room:
         self.state, self.ticker = State(account=Account("AC1", "t")), CountingTicker()
         people = {
             sid: Participant(
-                call_sid=sid, label=sid, muted=False, hold=False, start_on_enter=True, end_on_exit=False, joined_at=NOW
+                call_sid=sid,
+                label=sid,
+                muted=False,
+                hold=False,
+                start_on_enter=True,
+                end_on_exit=False,
+                joined_at=NOW,
+                updated_at=NOW,
             )
             for sid in ("ann", "ben")
         }

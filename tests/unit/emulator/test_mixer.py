@@ -37,7 +37,7 @@ def person(
 ) -> Participant:
     return Participant(
         call_sid=sid, label=sid, muted=muted, hold=hold, coaching=coaching or coaches is not None,
-        call_sid_to_coach=coaches, start_on_enter=True, end_on_exit=False, joined_at=NOW,
+        call_sid_to_coach=coaches, start_on_enter=True, end_on_exit=False, joined_at=NOW, updated_at=NOW,
     )  # fmt: skip
 
 

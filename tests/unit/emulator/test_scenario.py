@@ -115,6 +115,23 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [
+        ({"at": 1, "do": "hold", "label": "b"}, r"steps\[1\].label: expected the label of a participant"),
+        ({"at": 1, "do": "sing", "label": "a"}, r"steps\[1\].do: "),
+        ({"do": "mute", "label": "a"}, r"steps\[1\]: "),
+        (7, r"steps\[1\]: "),
+    ],
+)
+def test_a_step_that_cannot_be_done_is_named(step: Any, named: str) -> None:
+    """Its place in the list, and what was expected."""
+    good = {"at": 0.5, "do": "resume", "label": "a"}
+    assert len(from_object({"participants": [{"label": "a"}], "steps": [good]}, "s").steps) == 1
+    with pytest.raises(ScenarioInvalid, match=named):
+        from_object({"participants": [{"label": "a"}], "steps": [good, step]}, "s")
+
+
 def test_a_body_must_name_recordings_by_absolute_paths() -> None:
     """It has no folder of its own."""
     body = json.dumps({"participants": [{"label": "a", "says": [{"wav": "a.wav"}]}]}).encode()
@@ -134,7 +151,9 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["participants", "says", "wav", "at", "label", "room", "title", "x"]), inner, max_size=4
+            st.sampled_from(["participants", "says", "wav", "at", "label", "room", "title", "steps", "do", "x"]),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=15,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from sidecar.emulator.calls import voice_form
+from sidecar.emulator.line import voice_form
 from sidecar.emulator.state import Account, Call, CallStatus
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "twilio"

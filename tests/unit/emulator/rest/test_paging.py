@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from sidecar.emulator.paging import paged
+from sidecar.emulator.rest.paging import paged
 
 PATH = "/2010-04-01/Accounts/AC1/Conferences.json"
 FOUND: list[dict[str, Any]] = [{"sid": f"CF{n}"} for n in range(5)]

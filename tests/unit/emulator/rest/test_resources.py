@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sidecar.emulator import resources
+from sidecar.emulator.rest import resources
 from sidecar.emulator.state import (
     Call,
     CallStatus,
@@ -53,9 +53,6 @@ def test_a_conference_has_twilios_fields() -> None:
 
 def test_a_participant_has_twilios_fields() -> None:
     """Whoever is in the room is connected."""
-    conference = Conference(
-        sid="CF1", room="r", status=ConferenceStatus.INIT, callback=None, created_at=NOW, updated_at=NOW
-    )
     participant = Participant(
         call_sid="CA1",
         label="agent",
@@ -65,17 +62,18 @@ def test_a_participant_has_twilios_fields() -> None:
         start_on_enter=True,
         end_on_exit=False,
         joined_at=NOW,
+        updated_at=NOW,
     )
-    shown = resources.participant("AC1", conference, participant)
+    shown = resources.participant("AC1", "CF1", participant)
     assert (shown["status"], shown["label"], shown["muted"]) == ("connected", "agent", True)
     assert shown["uri"] == f"{BASE}/Conferences/CF1/Participants/CA1.json"
 
 
 def test_a_finished_call_has_end_and_duration_as_text() -> None:
-    """Twilio writes seconds as a string; a live call has null for both."""
+    """Twilio writes seconds, from the answer on, as a string; a live call has null for both."""
     call = Call(
         sid="CA1", from_="client:a", to="+12025550100", label="", status=CallStatus.IN_PROGRESS,
-        created_at=NOW, updated_at=NOW,
+        created_at=NOW.replace(minute=14), updated_at=NOW, answered_at=NOW,
     )  # fmt: skip
     live = resources.call("AC1", call)
     call.ended_at = NOW.replace(minute=17)
