@@ -9,7 +9,7 @@ from aiohttp import web
 from sidecar.emulator import control, rest
 from sidecar.emulator.exchange import running_exchange
 from sidecar.emulator.keys import EXCHANGE, PAGES_PORT, RUNS
-from sidecar.emulator.own_pages import own_pages_only
+from sidecar.emulator.own_pages import control_from_here_only, own_pages_only
 from sidecar.emulator.phone_pages import add_phone_pages
 from sidecar.emulator.phone_sockets import add_phone_sockets
 from sidecar.emulator.state import Account
@@ -22,7 +22,7 @@ def create_app(account: Account, *, pages_port: int = 0) -> web.Application:
 
     ``pages_port``: where the service's pages are on the same host; 0 if nowhere.
     """
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[own_pages_only])
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[own_pages_only, control_from_here_only])
     app[RUNS] = {}
     app[PAGES_PORT] = pages_port
     app.add_routes(control.routes())

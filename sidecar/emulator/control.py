@@ -1,6 +1,6 @@
 """The control API under /control: what a tester does to the small Twilio. JSON; a bad body is 400 with one line.
 
-Not part of Twilio, no authentication: bind to loopback.
+Not part of Twilio. It has no password, so it answers to programs on its own machine only (``own_pages``).
 """
 
 from __future__ import annotations
