@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check lock clean
+.PHONY: help setup demo serve test check bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,10 @@ test: ## everything: lint, types, import rules, tests with coverage, real browse
 check: ## the quick part: lint, format, types, import rules, unit tests
 	@.ci/lint
 	@.venv/bin/python -m pytest -q tests/unit
+
+bench: ## measure everything (some twelve minutes, on a quiet machine) and write docs/performance.md
+	@.ci/setup dev
+	@.venv/bin/python -m benchmarks
 
 lock: ## choose the newest allowed versions and write both locks
 	@.ci/lock

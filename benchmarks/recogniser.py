@@ -154,6 +154,29 @@ def ramp(audio: bytes, workers: int | None) -> None:
     print(f"{fits} talk at once with finals within {LAG_S} s at p95: {fits / cores:.1f} per core of {cores}")
 
 
+def rounds(counts: Sequence[int], seconds: float) -> list[dict[str, float]]:
+    """So many people who read at once, then more, until finals are late or speech is lost; a row for each round."""
+    audio, found = read_telephone_audio(two_cities())[: int(seconds * 8000)], []
+    for count in counts:
+        talkers = [Talker(f"talker {n}", audio) for n in range(count)]
+        recogniser = asyncio.run(run(talkers, None))
+        finals = [value for talker in talkers for value in talker.final_s]
+        late = statistics.quantiles(finals, n=20, method="inclusive")[18]
+        lost = sum(talker.lost for talker in talkers)
+        found.append(
+            {
+                "talkers": count,
+                "final_p95_s": round(late, 2),
+                "partials_dropped": recogniser.counts.partials_dropped,
+                "lost": lost,
+                "cpu_per_speech_s": round(recogniser.counts.cpu_seconds / sum(t.speech_s for t in talkers), 3),
+            }
+        )
+        if late > LAG_S or lost:
+            break
+    return found
+
+
 def labelled(value: str) -> tuple[str, Path]:
     label, _, file = value.partition("=")
     if not label or not file:

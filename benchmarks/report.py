@@ -1,0 +1,132 @@
+"""From results to docs/performance.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Results = dict[str, Any]
+
+HEAD = """# Performance
+
+Written by `make bench` from `benchmarks/results.json`; do not edit. All processes run on one machine over loopback, so
+only ratios within one run say much; single figures carry 15 % of noise. How each is taken: `benchmarks/scenes.py`.
+"""
+
+
+def page(results: Results) -> str:
+    """The whole page; a scene that was not run has no section."""
+    sections = [HEAD, _machine(results["machine"])]
+    for name, section in (
+        ("media", _media),
+        ("memory", _memory),
+        ("latency", _latency),
+        ("fan_out", _fan_out),
+        ("resume", _resume),
+        ("talkers", _talkers),
+    ):
+        if name in results:
+            sections.append(section(results[name]))
+    return "\n".join(sections)
+
+
+def _machine(told: Results) -> str:
+    load = " ".join(map(str, told["load_before"]))
+    return (
+        f"{told['date']}: {told['cores']} cores, {told['system']}, Python {told['python']}, aiohttp {told['aiohttp']}, "
+        f"uvloop {told['uvloop']}; load before: {load}.\n"
+    )
+
+
+def _media(runs: list[Results]) -> str:
+    """The service beside the bridge of the same run, by number of forks."""
+    bridge = {run["forks"]: run["cpu_us_per_frame"] for run in runs if run["kind"] == "bridge"}
+    rows = []
+    for run in runs:
+        base, cost = bridge.get(run["forks"], 0), run["cpu_us_per_frame"]
+        cells = (
+            NAMES.get(run["kind"], run["kind"]),
+            run["forks"],
+            cost,
+            f"{cost / base:.2f}" if base else "-",
+            f"{run['cpu_percent']} %",
+            _ms(run["lag_ms"], "p50"),
+            _ms(run["lag_ms"], "p99"),
+            run["load_late_ms"],
+            f"{run['frames'] / max(1, run['expected_frames']):.0%}",
+        )
+        rows.append(_cells(*cells))
+    return MEDIA + "\n".join(rows) + "\n"
+
+
+MEDIA = """## Media: what a frame costs
+
+A fork sends 50 frames per second; 100 ms of audio go upstream at once. The bridge is the least that aiohttp can do
+with such a stream (`benchmarks/bridge.py`). Lag: from the moment the caller writes a frame to the moment the upstream
+has it. Late: the worst by which the load itself was late. Budgets: a ratio of at most 1.3 with the bare client, a p99
+below 20 ms at 800 forks on one core.
+
+| | forks | CPU us/frame | ratio | of a core | lag p50 ms | lag p99 ms | late ms | frames sent |
+|---|---|---|---|---|---|---|---|---|
+"""
+NAMES = {"bridge": "bridge (baseline)", "bare": "service, bare client", "settings": "service, its own recogniser"}
+
+
+def _memory(run: Results) -> str:
+    return (
+        "## Memory\n\n"
+        f"{run['memory_per_fork_kb']:.0f} kB per fork, measured with {run['forks']} forks after 40 s. Budget: 600 kB.\n"
+    )
+
+
+def _latency(run: Results) -> str:
+    return (
+        "## From the recogniser to the reader\n\n"
+        f"{run['forks']} forks, each a partial per half second and a final per 3 s; from the moment the upstream\n"
+        "sends a result to the moment a reader of `/v1/stream` has it. Finals are stored first (SQLite), partials are\n"
+        "gathered.\n\n"
+        "| | p50 ms | p99 ms | most ms | budget p99 | events |\n|---|---|---|---|---|---|\n"
+        f"| finals | {_row(run['final_ms'])} | 60 ms | {run['final_ms']['n']} |\n"
+        f"| partials | {_row(run['partial_ms'])} | 120 ms | {run['partial_ms']['n']} |\n"
+    )
+
+
+def _fan_out(run: Results) -> str:
+    return (
+        "## Many readers of one conference\n\n"
+        f"{run['subscribers']:,} subscribers, {run['delivered']:,} events delivered: {run['cpu_us_per_event']} us of\n"
+        f"CPU for each, {run['cpu_percent']} % of a core; finals p99 {_ms(run['final_ms'], 'p99')} ms.\n"
+    )
+
+
+def _resume(run: Results) -> str:
+    return (
+        "## Catching up\n\n"
+        f"A client that resumes {run['events']:,} events behind has them after {run['seconds']} s\n"
+        f"(median of {run['rounds']}). Budget: 1 s.\n"
+    )
+
+
+def _talkers(runs: list[Results]) -> str:
+    rows = [
+        _cells(*(run[name] for name in ("talkers", "final_p95_s", "partials_dropped", "lost", "cpu_per_speech_s")))
+        for run in runs
+    ]
+    return (
+        "## The local recogniser\n\n"
+        "People who all talk all the time, which no call has. Live means finals within 2 s at p95.\n\n"
+        "| talk at once | finals p95 s | partials dropped | lost | CPU s per s of speech |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _cells(*values: object) -> str:
+    return f"| {' | '.join(map(str, values))} |"
+
+
+def _ms(told: Results, which: str) -> str:
+    return f"{told[which]:.1f}" if told.get("n") else "-"
+
+
+def _row(told: Results) -> str:
+    return " | ".join(_ms(told, which) for which in ("p50", "p99", "max"))

@@ -1,0 +1,45 @@
+"""The service as ``sidecar serve`` runs it; its recogniser is the bare client, or the one of the settings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import uvloop
+from aiohttp import web
+
+from benchmarks.bare_client import BareClient
+from benchmarks.parts import HOST, TOKEN, heard, say
+from sidecar.app import build
+from sidecar.cli import logs
+from sidecar.config import load
+
+
+async def main(args: argparse.Namespace) -> None:
+    """Serve until standard input closes."""
+    logs.set_up("error")
+    settings = load(
+        host=HOST,
+        port=args.port,
+        database_url=f"sqlite:///{args.folder}/sidecar.sqlite3",
+        twilio_auth_token=TOKEN,
+        max_forks=10_000,
+    )
+    recogniser = BareClient(args.upstream) if args.recogniser == "bare" else None
+    runner = web.AppRunner(build(settings, recogniser=recogniser), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, args.port, backlog=2048).start()
+    say(ready=True)
+    try:
+        await heard("never")
+    finally:
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--upstream", required=True)
+    parser.add_argument("--recogniser", choices=["bare", "settings"], default="bare")
+    uvloop.run(main(parser.parse_args()))
