@@ -1,14 +1,22 @@
-"""Settings: flags > environment > .env > sidecar.toml > defaults. Read here and nowhere else; all errors at once."""
+"""Settings: flags > environment > .env > sidecar.toml > defaults. Read here and nowhere else; all errors at once.
+
+Secrets may also come from files, as containers hand them in: ``TWILIO_AUTH_TOKEN_FILE=/run/secrets/twilio``.
+"""
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -26,6 +34,40 @@ class SettingsInvalid(SidecarError):
 def _vendor(name: str) -> Any:
     """A setting that goes by the vendor's own name, without our prefix."""
     return AliasChoices(name, name.lower())
+
+
+class _Unreadable(str):
+    """In the place of a secret: why it could not be read. Reported with all other errors."""
+
+    __slots__ = ()
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """The contents of the files that ``NAME_FILE`` variables name, without the line break at the end."""
+
+    def __init__(self, settings: type[BaseSettings], variables: PydanticBaseSettingsSource) -> None:
+        super().__init__(settings)
+        self._given = variables.env_vars if isinstance(variables, EnvSettingsSource) else {}
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """One setting: its value (None: not given), its key, and that it needs no decoding."""
+        name = variable(field_name, field)
+        key = name if field.validation_alias else field_name
+        path = self._given.get(f"{name}_file".lower())
+        if not path or not holds_secret(field_name, field):
+            return None, key, False
+        if self._given.get(name.lower()):
+            return _Unreadable(f"{name} and {name}_FILE are both set: keep one"), key, False
+        try:
+            return Path(path).read_text().strip(), key, False
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
+            return _Unreadable(f"{name}_FILE names {path}, which cannot be read: {why}"), key, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All that such files give."""
+        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
+        return {key: value for value, key, _ in found if value is not None}
 
 
 class Settings(BaseSettings):
@@ -78,6 +120,13 @@ class Settings(BaseSettings):
         "", validation_alias=_vendor("TWILIO_API_BASE_URL"), description="Another place for Twilio's API: an emulator."
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _readable(cls, value: object) -> object:
+        if isinstance(value, _Unreadable):
+            raise ValueError(str(value))
+        return value
+
     @field_validator("public_url", "twilio_api_base_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
@@ -127,7 +176,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the base class names it
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of precedence."""
-        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+        return (
+            init_settings,
+            _SecretFiles(settings_cls, env_settings),
+            env_settings,
+            _SecretFiles(settings_cls, dotenv_settings),
+            dotenv_settings,
+            TomlConfigSettingsSource(settings_cls),
+        )
 
 
 def load(**flags: Any) -> Settings:
@@ -140,6 +196,64 @@ def load(**flags: Any) -> Settings:
             for problem in error.errors(include_input=False)
         ]
         raise SettingsInvalid("These settings are wrong:\n" + "\n".join(lines)) from None
+
+
+class Shown(NamedTuple):
+    """A setting as an operator may see it: its variable, its value (secrets masked), and where that comes from."""
+
+    name: str
+    value: str
+    origin: str
+
+
+def shown(settings: Settings) -> list[Shown]:
+    """Every setting, in the order of the documentation."""
+    sources = Settings.settings_customise_sources(
+        Settings,
+        InitSettingsSource(Settings, {}),
+        EnvSettingsSource(Settings),
+        DotEnvSettingsSource(Settings),
+        InitSettingsSource(Settings, {}),
+    )
+    places = ("flag", "file in environment", "environment", "file in .env", ".env", "sidecar.toml")
+    given = list(zip(places, (source() for source in sources), strict=True))
+    rows = []
+    for name, field in Settings.model_fields.items():
+        keys = {name, variable(name, field), variable(name, field).lower()}
+        origin = next((place for place, values in given if keys & set(values)), "default")
+        rows.append(Shown(variable(name, field), _masked(getattr(settings, name)), origin))
+    return rows
+
+
+def example() -> str:
+    """An .env file with every setting, its meaning and its default, all commented out."""
+    blocks = [
+        "# Copy this to .env beside where `sidecar serve` is started, and fill in what you need.\n"
+        "# For each secret, NAME_FILE may name a file instead. More: docs/settings.md.\n"
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None or field.annotation is SecretStr else field.default
+        blocks.append(f"# {field.description}\n#{variable(name, field)}={default}\n")
+    return "\n".join(blocks)
+
+
+def variable(name: str, field: FieldInfo) -> str:
+    """What a setting is called in the environment."""
+    alias = field.validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"SIDECAR_{name.upper()}"
+
+
+def holds_secret(name: str, field: FieldInfo) -> bool:
+    """Whether NAME_FILE may give it: secrets, and the database's address, which may hold a password."""
+    return field.annotation is SecretStr or name == "database_url"
+
+
+def _masked(value: object) -> str:
+    """Whether a secret is set may be seen, and how long it is; of a database's address, all but the password."""
+    if isinstance(value, SecretStr):
+        secret = value.get_secret_value()
+        return f"******** ({len(secret)} characters)" if secret else ""
+    return "" if value is None else re.sub(r"//([^:@/]*):.*@", r"//\1:********@", str(value))
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from sidecar.cli.configuration import config
 from sidecar.cli.demo import demo
 from sidecar.cli.emulate import emulate
 from sidecar.cli.migrate import migrate
@@ -22,6 +23,7 @@ app = typer.Typer(
 for command in (demo, serve, emulate, migrate):
     app.command()(command)
 app.add_typer(transcripts, name="transcripts")
+app.add_typer(config, name="config")
 
 
 def main() -> None:

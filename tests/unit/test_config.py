@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config import SettingsInvalid, load
+from sidecar.config import SettingsInvalid, load, shown
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,52 @@ def test_loopback_hosts_are_fine(host: str) -> None:
 def test_the_public_url_may_have_a_path_and_loses_its_last_slash() -> None:
     """Twilio signs the address as it requests it."""
     assert load(public_url="https://h.example/sidecar/").base_url == "https://h.example/sidecar"
+
+
+def test_a_secret_may_come_from_a_file(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As containers hand secrets in; the line break at the end is the editor's, not the secret's."""
+    (empty_folder / "token").write_text("from-a-file\n")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN_FILE", str(empty_folder / "token"))
+    (empty_folder / "url").write_text("postgresql://sidecar:pw@db/sidecar")
+    (empty_folder / ".env").write_text(f"SIDECAR_DATABASE_URL_FILE={empty_folder / 'url'}\n")
+    settings = load()
+    assert settings.twilio_tokens == ("from-a-file",)
+    assert settings.database_url == "postgresql://sidecar:pw@db/sidecar"
+
+
+def test_a_secret_s_file_that_cannot_be_read_or_is_not_the_only_source_is_an_error_beside_the_others(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that starts without its secret would fail later and elsewhere."""
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN_FILE", str(empty_folder / "absent"))
+    monkeypatch.setenv("SIDECAR_METRICS_TOKEN", "canary")
+    monkeypatch.setenv("SIDECAR_METRICS_TOKEN_FILE", str(empty_folder / "other"))
+    monkeypatch.setenv("TWILIO_API_SECRET", "canary")
+    monkeypatch.setenv("TWILIO_API_SECRET_FILE", str(empty_folder / "other"))
+    monkeypatch.setenv("SIDECAR_PORT", "0")
+    with pytest.raises(SettingsInvalid) as caught:
+        load()
+    told = str(caught.value)
+    assert "TWILIO_AUTH_TOKEN_FILE names" in told
+    assert "SIDECAR_METRICS_TOKEN and SIDECAR_METRICS_TOKEN_FILE are both set" in told
+    assert "TWILIO_API_SECRET and TWILIO_API_SECRET_FILE are both set" in told
+    assert "SIDECAR_PORT" in told
+    assert "canary" not in told
+
+
+def test_every_setting_is_shown_with_its_origin_and_no_secret(
+    empty_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an operator pastes into a question must not cost them their account."""
+    (empty_folder / "token").write_text("canary-one")
+    (empty_folder / "sidecar.toml").write_text('notice = "hello"\n')
+    (empty_folder / ".env").write_text("SIDECAR_PORT=1002\n")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN_FILE", str(empty_folder / "token"))
+    monkeypatch.setenv("SIDECAR_DATABASE_URL", "postgresql://sidecar:canary:two@three@db/sidecar")
+    rows = {row.name: (row.value, row.origin) for row in shown(load())}
+    assert rows["TWILIO_AUTH_TOKEN"] == ("******** (10 characters)", "file in environment")
+    assert rows["SIDECAR_DATABASE_URL"] == ("postgresql://sidecar:********@db/sidecar", "environment")
+    assert rows["SIDECAR_NOTICE"] == ("hello", "sidecar.toml")
+    assert rows["SIDECAR_PORT"] == ("1002", ".env")
+    assert rows["SIDECAR_LOG_LEVEL"] == ("info", "default")
+    assert rows["SIDECAR_LOCAL_MODEL"] == ("", "default")
