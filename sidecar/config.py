@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -85,8 +85,19 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///sidecar.sqlite3", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
     )
-    stt: Literal["auto", "local"] = Field("auto", description="Recogniser. auto: the best one that is set up.")
-    language: str = Field("en", description="Language that is spoken, as a BCP 47 tag. The local recogniser: English.")
+    stt: Literal["auto", "deepgram", "local"] = Field(
+        "auto", description="Recogniser. auto: Deepgram when DEEPGRAM_API_KEY is set, else the local one."
+    )
+    stt_max_sessions: int = Field(
+        0, ge=0, description="Deepgram streams at once, at most; speech beyond that is a gap. 0: no limit of ours."
+    )
+    language: str = Field(
+        "en",
+        description="Language that is spoken, as a BCP 47 tag. The local recogniser: English; Deepgram: multi, too.",
+    )
+    keyterms: str = Field(
+        "", description="Names and words that Deepgram shall listen for, separated by commas; 500 tokens in all."
+    )
     local_model: Path | None = Field(None, description="Folder of another model for the local recogniser.")
     local_workers: int = Field(0, ge=0, le=64, description="Threads of the local recogniser. 0: one per core.")
     max_forks: int = Field(
@@ -120,6 +131,18 @@ class Settings(BaseSettings):
         "", validation_alias=_vendor("TWILIO_API_BASE_URL"), description="Another place for Twilio's API: an emulator."
     )
 
+    deepgram_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=_vendor("DEEPGRAM_API_KEY"),
+        validate_default=True,
+        description="Key of a Deepgram project.",
+    )
+    deepgram_base_url: str = Field(
+        "https://api.deepgram.com",
+        validation_alias=_vendor("DEEPGRAM_BASE_URL"),
+        description="Deepgram's API: another region, or a server of your own.",
+    )
+
     @field_validator("*", mode="before")
     @classmethod
     def _readable(cls, value: object) -> object:
@@ -127,7 +150,7 @@ class Settings(BaseSettings):
             raise ValueError(str(value))
         return value
 
-    @field_validator("public_url", "twilio_api_base_url")
+    @field_validator("public_url", "twilio_api_base_url", "deepgram_base_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -135,6 +158,13 @@ class Settings(BaseSettings):
         if "?" in value or "#" in value:
             raise ValueError("must have no query and no fragment")
         return value.rstrip("/")
+
+    @field_validator("deepgram_api_key")
+    @classmethod
+    def _key_for_deepgram(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("stt") == "deepgram" and not value.get_secret_value():
+            raise ValueError("is needed, because SIDECAR_STT is deepgram")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -159,6 +189,16 @@ class Settings(BaseSettings):
         """The auth tokens that may sign."""
         tokens = self.twilio_auth_token.get_secret_value().split(",")
         return tuple(token.strip() for token in tokens if token.strip())
+
+    @property
+    def uses_deepgram(self) -> bool:
+        """Whether speech goes to Deepgram."""
+        return self.stt == "deepgram" or (self.stt == "auto" and bool(self.deepgram_api_key.get_secret_value()))
+
+    @property
+    def keyterm_list(self) -> tuple[str, ...]:
+        """The keyterms one by one."""
+        return tuple(term.strip() for term in self.keyterms.split(",") if term.strip())
 
     @property
     def base_url(self) -> str:
@@ -260,7 +300,7 @@ def _name(location: tuple[int | str, ...]) -> str:
     if not location:
         return "settings"
     name = str(location[0]).upper()
-    return name if name.startswith("TWILIO_") else f"SIDECAR_{name}"
+    return name if name.startswith(("TWILIO_", "DEEPGRAM_")) else f"SIDECAR_{name}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -55,6 +55,11 @@ class ScriptedStream:
         self.audio = bytearray()
         self.closed = False
 
+    @property
+    def noticed_ms(self) -> int:
+        """Speech is noticed 600 ms late."""
+        return max(0, len(self.audio) // 8 - 600)
+
     async def send(self, audio: bytes) -> None:
         """Audio moves the script on."""
         self.audio += audio
@@ -86,14 +91,21 @@ class ScriptedStream:
 
 
 class ScriptedRecogniser:
-    """Opens one stream per script, then empty ones. ``refuse``: how many times ``open`` fails first."""
+    """Opens one stream per script, then empty ones. ``refuse``: how many times ``open`` fails first, and why."""
 
     engine = "scripted"
 
-    def __init__(self, *scripts: Script, fail_at_ms: int | None = None, refuse: int = 0) -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        fail_at_ms: int | None = None,
+        refuse: int = 0,
+        gap_reason: str = "recogniser_failed",
+    ) -> None:
         self._scripts = list(scripts)
         self._fail_at_ms = fail_at_ms
         self._refuse = refuse
+        self._gap_reason = gap_reason
         self.streams: list[ScriptedStream] = []
 
     def check(self) -> None:
@@ -109,7 +121,7 @@ class ScriptedRecogniser:
         """The next script. Only the first stream fails as told."""
         if self._refuse:
             self._refuse -= 1
-            raise RecogniserUnavailable("The scripted recogniser was told to refuse.")
+            raise RecogniserUnavailable("The scripted recogniser was told to refuse.", gap_reason=self._gap_reason)
         stream = ScriptedStream(
             self._scripts.pop(0) if self._scripts else (), fail_at_ms=None if self.streams else self._fail_at_ms
         )

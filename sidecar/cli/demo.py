@@ -111,6 +111,8 @@ def _children(folder: Path, ports: tuple[int, int]) -> tuple[Child, Child]:
         health_url=f"{pages}/healthz", log_file=folder / "service.log",
         env=secret | {
             "TWILIO_API_BASE_URL": twilio, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": pages,
+            # Nothing leaves this machine, whatever keys there are, unless somebody says so in so many words.
+            "SIDECAR_STT": os.environ.get("SIDECAR_STT", "local"),
             "SIDECAR_HOST": "127.0.0.1", "SIDECAR_DATABASE_URL": _database_url(folder),
             "SIDECAR_PHONE_PORT": str(ports[1]),
             "SIDECAR_STYLEGUIDE": "true",

@@ -63,6 +63,15 @@ class TelephonyFailed(SidecarError):
 
 
 class RecogniserUnavailable(SidecarError):
-    """The recogniser cannot be built or opened on this machine or account."""
+    """The recogniser cannot be built or opened on this machine or account, or it broke off.
+
+    ``gap_reason``: what to call the audio that goes unheard, a key of domain.events.GAP_REASONS.
+    """
 
     code = "recogniser_unavailable"
+
+    def __init__(
+        self, message: str, *, next_step: str = "", code: str | None = None, gap_reason: str = "recogniser_failed"
+    ) -> None:
+        super().__init__(message, next_step=next_step, code=code)
+        self.gap_reason = gap_reason

@@ -63,6 +63,14 @@ class Figure(msgspec.Struct, frozen=True):
 class RecogniserStream(Protocol):
     """One session for one participant. Every SpeechStarted is followed by one FinalResult or Unrecognised."""
 
+    @property
+    def noticed_ms(self) -> int:
+        """Audio up to here holds no speech that is unknown: not begun as a segment, and not absent for certain.
+
+        Never more than what was sent; what lies beyond it is lost when the session breaks.
+        """
+        ...
+
     async def send(self, audio: bytes) -> None:
         """More mu-law 8 kHz audio, any length, in order. Returns soon; never waits for recognition."""
         ...
@@ -74,7 +82,8 @@ class RecogniserStream(Protocol):
     def results(self) -> AsyncIterator[Result]:
         """Results as they become known, finals in order of speech; to be iterated once.
 
-        Ends after ``finish`` (behind the last result) or ``close``.
+        Ends after ``finish`` (behind the last result) or ``close``. Raises RecogniserUnavailable, behind what is still
+        true, when the engine broke off.
         """
         ...
 

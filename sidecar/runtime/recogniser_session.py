@@ -33,10 +33,9 @@ OPEN_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 3.0
 # After hang-up the engine may still have this long for what was said last.
 FINISH_TIMEOUT_S = 20.0
-# While the engine is down, one try to open it per this much audio.
+# While the engine is down, one try to open it per this much audio. Down is also an engine whose session broke before
+# it said anything; one that had worked is opened again at once.
 REOPEN_AFTER_MS = 5_000
-# Voice activity is noticed this late; only audio older than this is known to be silence.
-ACTIVITY_DELAY_MS = 600
 
 
 class RecogniserSession:
@@ -53,11 +52,13 @@ class RecogniserSession:
         self._stream: RecogniserStream | None = None
         self._stream_base_ms = 0  # audio handed on before this engine session began
         self._sent_ms = 0
-        self._heard_ms = 0  # audio that an engine took
         self._opened = asyncio.Event()
         self._finished = False
         self._closed = False
+        self._ended_well = False  # the last word of the last session is out
+        self._worked = False  # this engine session gave a result
         self._deaf_since_ms: int | None = None  # conference time from which audio met no engine
+        self._deaf_reason = "recogniser_failed"
         self._next_try_ms = 0
         self._desk = self._new_desk()
 
@@ -70,8 +71,9 @@ class RecogniserSession:
         """Conference time up to which all speech is stored or known to be absent."""
         if self._deaf_since_ms is not None:
             return self._deaf_since_ms
+        noticed_ms = self._conference_ms(self._stream.noticed_ms if self._stream else 0)
         open_ms = self._desk.earliest_open_ms()
-        return open_ms if open_ms is not None else self._timeline.now_ms - ACTIVITY_DELAY_MS
+        return noticed_ms if open_ms is None else min(open_ms, noticed_ms)
 
     async def send(self, audio: bytes) -> None:
         """Audio in the order of the timeline. Never raises for a failing engine; ignored after ``close``."""
@@ -85,7 +87,6 @@ class RecogniserSession:
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self._stream.send(audio)
-            self._heard_ms = self._sent_ms
         except (SidecarError, OSError, TimeoutError) as error:
             await self._fail(error)
 
@@ -97,8 +98,8 @@ class RecogniserSession:
             stream = self._stream
             if stream is not None:
                 failure = await self._listen(stream)
-                ended_well = self._finished and failure is None
-                if self._stream is stream and not ended_well:
+                self._ended_well = self._finished and failure is None
+                if self._stream is stream and not self._ended_well:
                     await self._fail(failure)
             if self._finished and self._stream in (stream, None):
                 return
@@ -106,6 +107,7 @@ class RecogniserSession:
     async def _listen(self, stream: RecogniserStream) -> Exception | None:
         try:
             async for result in stream.results():
+                self._worked = True
                 self._take(result)
         except (SidecarError, OSError) as error:
             return error
@@ -125,11 +127,9 @@ class RecogniserSession:
     async def close(self) -> None:
         """Let go of the engine. What is still open, or was never heard by an engine, becomes a gap."""
         self._closed = True
-        open_ms = self._desk.earliest_open_ms()
+        if self._deaf_since_ms is not None or not self._ended_well:
+            self._gap(self.covered_ms(), self._timeline.now_ms, self._deaf_reason)
         self._recorder.tell(self._desk.abandon_all(self._timeline.now_ms))
-        since = open_ms if open_ms is not None else self._deaf_since_ms
-        if since is not None:
-            self._gap(since, self._timeline.now_ms, "recogniser_failed")
         if self._stream is not None:
             stream, self._stream = self._stream, None
             await stream.close()
@@ -153,10 +153,10 @@ class RecogniserSession:
             self._next_try_ms = start_ms + REOPEN_AFTER_MS
             await self._fail(error)
             return False
-        self._stream_base_ms = start_ms
+        self._stream_base_ms, self._worked = start_ms, False
         self._desk = self._new_desk()
         if self._deaf_since_ms is not None:
-            self._gap(self._deaf_since_ms, self._timeline.conference_ms(start_ms), "recogniser_failed")
+            self._gap(self._deaf_since_ms, self._timeline.conference_ms(start_ms), self._deaf_reason)
             self._deaf_since_ms = None
         self._opened.set()
         return True
@@ -167,11 +167,12 @@ class RecogniserSession:
         self._recorder.tally.recogniser_errors[self._recogniser.engine, code] += 1
         log.warning("recogniser_failed", fork=self._fork.id, engine=self._recogniser.engine, code=code)
         if self._deaf_since_ms is None:
-            open_ms = self._desk.earliest_open_ms()
-            unnoticed_ms = max(self._stream_base_ms, self._heard_ms - ACTIVITY_DELAY_MS)
-            self._deaf_since_ms = open_ms if open_ms is not None else self._timeline.conference_ms(unnoticed_ms)
+            self._deaf_since_ms = self.covered_ms()
+            self._deaf_reason = getattr(error, "gap_reason", "recogniser_failed")
         self._recorder.tell(self._desk.abandon_all(self._timeline.now_ms))
         if self._stream is not None:
+            if not self._worked:
+                self._next_try_ms = self._sent_ms + REOPEN_AFTER_MS
             stream, self._stream = self._stream, None
             await stream.close()
 

@@ -1,16 +1,20 @@
-"""The port's promises, kept by the local engine with its real model and by the scripted one of the unit tests."""
+"""The port's promises, kept by the local engine with its real model, by Deepgram's (the real SDK against an emulator
+over a socket), and by the scripted one of the unit tests.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import importlib
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import pytest
 
+from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
+from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.ports.recogniser import (
     FinalResult,
@@ -22,8 +26,9 @@ from sidecar.ports.recogniser import (
     Unrecognised,
 )
 from sidecar.speech.wav import read_telephone_audio
+from tests.emulated_deepgram.server import KEY, running
 from tests.fakes import ScriptedRecogniser
-from tests.voice_sounds import silence, two_cities
+from tests.voice_sounds import silence, two_cities, vowel
 
 WAIT_S = 30.0  # far more than any of it takes, models on a busy machine included
 FRAME_BYTES = 160
@@ -62,18 +67,26 @@ def scripted() -> Iterator[Engine]:
     yield Engine(ScriptedRecogniser(*[script] * 3), silence(SPOKEN_MS), {"hello", "goodbye"})
 
 
+@pytest.fixture
+async def deepgram_engine() -> AsyncIterator[Engine]:
+    """The emulator counts aloud as long as there is a sound."""
+    audio = (vowel(2_500) + silence(1_500)) * 5
+    async with running() as (_, url), deepgram_recogniser(DeepgramAccount(KEY, url)) as recogniser:
+        yield Engine(recogniser, audio, {"one", "two", "nine"})
+
+
 # Loading a model takes a second: the local engine serves all its tests, the scripted one is new for each.
 @pytest.fixture(scope="module")
 def local_engine() -> Iterator[Engine]:
     yield from local()
 
 
-@pytest.fixture(params=["local", "scripted"])
+@pytest.fixture(params=["local", "deepgram", "scripted"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    if request.param == "local":
-        yield request.getfixturevalue("local_engine")
-    else:
+    if request.param == "scripted":
         yield from scripted()
+    else:
+        yield request.getfixturevalue(f"{request.param}_engine")
 
 
 async def heard(stream: RecogniserStream) -> list[Result]:
@@ -165,6 +178,33 @@ async def test_sessions_do_not_hear_each_other(engine: Engine) -> None:
         ]
     for one in both:
         assert of(one.result(), FinalResult) == alone
+
+
+async def test_what_is_noticed_never_runs_ahead_of_the_speech(engine: Engine) -> None:
+    """Never more than the audio sent; before a segment begins, no audio of it counts as noticed."""
+    stream = await engine.recogniser.open()
+    sent_ms, noticed = 0, [stream.noticed_ms]
+    started: dict[int, int] = {}  # start of the speech: what was noticed before it was told
+
+    async def read() -> None:
+        async for result in stream.results():
+            if isinstance(result, SpeechStarted):
+                started[result.start_ms] = noticed[-1]
+
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(read(), name="reader")
+        for at in range(0, len(engine.audio), 800):
+            await stream.send(engine.audio[at : at + 800])
+            await asyncio.sleep(0.001)
+            sent_ms += 100
+            noticed.append(stream.noticed_ms)
+            assert noticed[-1] <= sent_ms
+        await stream.finish()
+        await asyncio.wait([reading], timeout=WAIT_S)
+    await stream.close()
+    assert noticed == sorted(noticed)
+    assert started
+    assert all(noticed_ms <= start_ms for start_ms, noticed_ms in started.items())
 
 
 async def test_close_ends_results_at_once(engine: Engine) -> None:

@@ -134,3 +134,27 @@ def test_every_setting_is_shown_with_its_origin_and_no_secret(
     assert rows["SIDECAR_PORT"] == ("1002", ".env")
     assert rows["SIDECAR_LOG_LEVEL"] == ("info", "default")
     assert rows["SIDECAR_LOCAL_MODEL"] == ("", "default")
+
+
+@pytest.mark.parametrize(
+    ("stt", "key", "expected"),
+    [("auto", "", False), ("auto", "k", True), ("local", "k", False), ("deepgram", "k", True)],
+)
+def test_deepgram_is_used_when_there_is_a_key_or_somebody_says_so(stt: str, key: str, expected: bool) -> None:
+    """auto is the best one that is set up."""
+    assert load(stt=stt, deepgram_api_key=key).uses_deepgram is expected
+
+
+def test_deepgram_needs_a_key_and_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are asked for at the start, by the vendor's names."""
+    monkeypatch.setenv("SIDECAR_STT", "deepgram")
+    monkeypatch.setenv("DEEPGRAM_BASE_URL", "api.deepgram.com")
+    with pytest.raises(SettingsInvalid) as caught:
+        load()
+    assert "  DEEPGRAM_API_KEY: is needed" in str(caught.value)
+    assert "  DEEPGRAM_BASE_URL: must start with https://" in str(caught.value)
+
+
+def test_keyterms_are_separated_by_commas() -> None:
+    """A term may have several words."""
+    assert load(keyterms=" Harbor Bikes, Ava ,,").keyterm_list == ("Harbor Bikes", "Ava")

@@ -29,6 +29,7 @@ TRESPASSES = {
     "sqlalchemy": ("server/trespasser.py", "sqlalchemy"),
     "twilio": ("server/trespasser.py", "twilio"),
     "prometheus": ("runtime/trespasser.py", "prometheus_client"),
+    "deepgram": ("adapters/recognisers/deepgram.py", "deepgram"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),
     "models-door": ("adapters/trespasser.py", "moonshine_voice"),
     "voice-door": ("cli/trespasser.py", "onnxruntime"),

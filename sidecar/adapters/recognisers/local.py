@@ -24,6 +24,8 @@ MAX_WORKERS = 8  # by default; each holds 90 MB, and 8 carry some fifty people w
 SLICE_BYTES = 1_000 * BYTES_PER_MS  # a replay's backlog is taken in slices, 0.5 ms of the loop's time each
 # Results that nobody takes: beyond this the reader is gone for good, and the stream says so in ``send``.
 MAX_WAITING_RESULTS = 4_000
+# A voice is noticed this late at most, the margin for a soft onset included.
+NOTICED_AFTER_MS = 600
 # A partial's older text is kept, not recognised again, once this much audio lies before a short pause. It keeps the
 # cost of a partial flat: 18 s would take half a second of a core every half second.
 SETTLE_BYTES = 3_000 * BYTES_PER_MS
@@ -111,10 +113,16 @@ class LocalStream:
         self._pool = pool
         self._loop = loop
         self._segmenter = Segmenter()
+        self._heard_bytes = 0
         self._segments: deque[_Segment] = deque()  # in order of speech; the first has not been delivered
         self._results: deque[Result] = deque()
         self._news = asyncio.Event()
         self._finished = self._closed = False
+
+    @property
+    def noticed_ms(self) -> int:
+        """What the voice activity detection has judged for certain."""
+        return max(0, self._heard_bytes // BYTES_PER_MS - NOTICED_AFTER_MS)
 
     async def send(self, audio: bytes) -> None:
         """More mu-law audio; ignored after ``finish`` or ``close``.
@@ -128,7 +136,9 @@ class LocalStream:
                 return
             if len(self._results) >= MAX_WAITING_RESULTS:
                 raise RecogniserUnavailable("Nobody takes the results of this stream.", next_step="Close it.")
-            self._act(self._segmenter.feed(audio[at : at + SLICE_BYTES]))
+            piece = audio[at : at + SLICE_BYTES]
+            self._heard_bytes += len(piece)
+            self._act(self._segmenter.feed(piece))
 
     async def finish(self) -> None:
         """No more audio: speech in progress becomes a final, and ``results`` ends behind the last one."""

@@ -186,3 +186,22 @@ async def test_covered_time_stops_where_speech_is_still_open(rig: Running) -> No
         assert session.session.covered_ms() == 10_200
         await session.hear(2)
         assert session.session.covered_ms() >= 12_000
+
+
+async def test_a_session_that_breaks_before_it_said_anything_is_not_opened_again_at_once(rig: Running) -> None:
+    """Else an engine that takes connections and drops them would be asked ten times a second."""
+    engine = ScriptedRecogniser(fail_at_ms=1_000)
+    async with rig(engine) as session:
+        await session.hear(7)
+    assert len(engine.streams) == 2
+    [gap] = facts(await session.stored(), TranscriptGap)
+    assert (gap.from_ms, gap.to_ms) == (10_400, 16_000)
+
+
+async def test_the_engine_says_what_to_call_the_gap(rig: Running) -> None:
+    """No session was free: that is something else than a failure."""
+    engine = ScriptedRecogniser(refuse=1, gap_reason="recogniser_overloaded")
+    async with rig(engine) as session:
+        await session.hear(6)
+    [gap] = facts(await session.stored(), TranscriptGap)
+    assert (gap.from_ms, gap.to_ms, gap.reason) == (10_000, 15_000, "recogniser_overloaded")
