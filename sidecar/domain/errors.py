@@ -75,3 +75,7 @@ class RecogniserUnavailable(SidecarError):
     ) -> None:
         super().__init__(message, next_step=next_step, code=code)
         self.gap_reason = gap_reason
+
+    def again(self) -> RecogniserUnavailable:
+        """The same as a new object, to be raised at another place."""
+        return RecogniserUnavailable(self.message, next_step=self.next_step, code=self.code, gap_reason=self.gap_reason)

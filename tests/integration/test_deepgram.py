@@ -11,15 +11,10 @@ from typing import Any
 import pytest
 import structlog
 
-from sidecar.adapters.recognisers.deepgram import (
-    MAX_WAITING_BYTES,
-    DeepgramRecogniser,
-    DeepgramStream,
-    Limits,
-    deepgram_recogniser,
-)
+from sidecar.adapters.recognisers.deepgram import DeepgramRecogniser, deepgram_recogniser
 from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
 from sidecar.adapters.recognisers.deepgram_results import CUT_AFTER_MS, CUT_AT_MS
+from sidecar.adapters.recognisers.deepgram_stream import MAX_WAITING_BYTES, DeepgramStream, Limits
 from sidecar.cli.children import free_ports
 from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.ports.recogniser import FinalResult, PartialResult, Result, SpeechStarted
@@ -228,6 +223,8 @@ async def test_a_wrong_key_is_not_tried_again_by_every_fork() -> None:
         await stream.close()
         with pytest.raises(RecogniserUnavailable) as refused:
             await recogniser.open()
+        with pytest.raises(RecogniserUnavailable):
+            recogniser.check()
     assert refused.value.code == "deepgram_unauthorized"
     assert len(server.connections) == 1
 
@@ -250,7 +247,7 @@ async def test_a_handshake_that_hangs_is_given_up_in_time() -> None:
         await feed(stream, numbered_speech(1, 1))
         assert (await failure(stream)).code == "deepgram_handshake_timeout"
         await stream.close()
-        assert recogniser.sessions == 0
+        assert recogniser.counts.sessions == 0
         again = await recogniser.open()
         await feed(again, numbered_speech(1, 1))
         await again.finish()
@@ -345,7 +342,10 @@ async def test_there_are_no_more_sessions_than_agreed() -> None:
         await third.finish()
         assert numbers((await outcome(third))[0]) == [3]
         await third.close()
+    figures = {figure.name: figure.value for figure in recogniser.figures()}
     assert len(server.connections) == 2
+    assert (figures["sessions"], figures["sessions_opened"], figures["sessions_without_place"]) == (0, 2, 1)
+    assert figures["audio_sent_seconds"] == pytest.approx(sum(one.audio_ms for one in server.connections) / 1000)
 
 
 async def test_an_empty_piece_of_audio_is_never_sent() -> None:
@@ -375,7 +375,7 @@ async def test_close_leaves_in_the_middle_of_everything() -> None:
         assert await outcome(talking) == ([], None)
         await talking.send(numbered_speech(1, 1))
         await server.until(lambda: not any(connection.open for connection in server.connections))
-    assert recogniser.sessions == 0
+    assert recogniser.counts.sessions == 0
 
 
 async def test_somebody_who_never_pauses_is_cut_and_loses_no_word() -> None:

@@ -57,17 +57,30 @@ class DeepgramAccount:
     base_url: str = "https://api.deepgram.com"
 
 
+@dataclass
+class Counts:
+    """Since the process began; ``sessions``: connections, and tries to open one, of now."""
+
+    sessions: int = 0
+    opened: int = 0
+    not_opened: int = 0
+    without_place: int = 0
+    sent_bytes: int = 0
+    unreadable: int = 0
+
+
 class Connection:
     """An open connection. Every method raises RecogniserUnavailable when the connection is gone."""
 
-    def __init__(self, socket: AsyncV1SocketClient, released: asyncio.Event) -> None:
+    def __init__(self, socket: AsyncV1SocketClient, released: asyncio.Event, counts: Counts) -> None:
         self._socket = socket
         self._released = released
-        self.unreadable = 0
+        self._counts = counts
 
     async def send_audio(self, audio: bytes) -> None:
         """Mu-law 8 kHz. Never empty: Deepgram takes an empty frame for the end of the stream."""
         await self._send(self._socket.send_media(audio))
+        self._counts.sent_bytes += len(audio)
 
     async def keep_alive(self) -> None:
         """Nothing is said just now, but we are here."""
@@ -91,8 +104,8 @@ class Connection:
                 try:
                     yield read_message(message, base_ms)
                 except MessageUnreadable as error:
-                    self.unreadable += 1
-                    log.warning("deepgram_message_unreadable", problem=str(error), count=self.unreadable)
+                    self._counts.unreadable += 1
+                    log.warning("deepgram_message_unreadable", problem=str(error))
         except ConnectionClosed as error:
             raise _closed(error) from None
         except (OSError, WebSocketException) as error:
@@ -131,6 +144,7 @@ class Dialler:
             ),
         )
         self._listen = client.listen.v1  # loads a quarter of a second's worth of modules: now, not in a call
+        self.counts = Counts()
         self._tasks = tasks
         self._language = language
         self._keyterms = list(keyterms) or None
@@ -154,7 +168,10 @@ class Dialler:
                 next_step="Check the network and DEEPGRAM_BASE_URL.",
             ) from None
         finally:
-            if connection is None:
+            if connection is not None:
+                self.counts.opened += 1
+            else:
+                self.counts.not_opened += 1
                 task.cancel()  # takes 10 s more in the client's own cleaning up, for which nobody waits
         return connection
 
@@ -186,7 +203,7 @@ class Dialler:
                 vad_events=True,
                 smart_format=True,
             ) as socket:
-                connection = Connection(socket, released)
+                connection = Connection(socket, released, self.counts)
                 self._connections.add(connection)
                 try:
                     opened.set_result(connection)

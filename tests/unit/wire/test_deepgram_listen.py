@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from deepgram.core.unchecked_base_model import construct_type
-from deepgram.listen.v1.socket_client import V1SocketClientResponse
+from deepgram.listen.v1 import socket_client
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +32,8 @@ json_values = st.recursive(
 
 def through_the_sdk(message: object) -> Any:
     """As the SDK hands a decoded message on."""
-    return construct_type(type_=V1SocketClientResponse, object_=message)
+    union: Any = socket_client.V1SocketClientResponse
+    return construct_type(type_=union, object_=message)
 
 
 def read(message: object, base_ms: int = 0) -> Piece | UtteranceEnd | None:
