@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.adapters.recognisers.deepgram_results import CUT_AT_MS, Assembler
@@ -184,6 +184,7 @@ def talks(draw: st.DrawFn) -> list[Piece | UtteranceEnd]:
     return messages
 
 
+@settings(deadline=None)
 @given(talks())
 def test_any_talk_keeps_the_promises_of_the_port(messages: list[Piece | UtteranceEnd]) -> None:
     """Every word once and in order; starts and ends in pairs; no overlap; nothing longer than it may be."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.emulated_deepgram.ears import Heard, NumberedEar, SoundEar, numbered_speech, numbered_word
 from tests.voice_sounds import silence, vowel
 
 
-@given(st.lists(st.integers(1, 5_000), min_size=1), st.integers(0, 2**32 - 10))
+@settings(deadline=None)
+@given(st.lists(st.integers(40, 5_000), min_size=1), st.integers(0, 2**32 - 10))
 def test_all_numbers_are_heard_however_the_audio_is_divided(sizes: list[int], first: int) -> None:
     """With their times."""
     audio = numbered_speech(first, 9)

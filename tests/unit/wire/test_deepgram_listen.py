@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from deepgram.core.unchecked_base_model import construct_type
 from deepgram.listen.v1 import socket_client
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.domain.events import Word
@@ -101,6 +101,7 @@ def test_other_messages_say_nothing(message: object) -> None:
     assert read(message) is None
 
 
+@settings(deadline=None)
 @given(json_values, st.sampled_from(["Results", "UtteranceEnd", "Metadata", "?"]))
 def test_any_message_ends_in_a_value_or_a_typed_error(value: object, kind: str) -> None:
     """As the SDK builds it, and as any object with attributes."""
