@@ -13,13 +13,16 @@ from itertools import dropwhile, pairwise
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.conference import Participant, ParticipantState, Role
+from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
 BLOCK_JOIN_MS = 30_000
 
 # Where rows of different kinds share a millisecond: who came in, what was said, what was lost, the rest.
 _ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
+
+# Two rows that one type of event makes, by what changed in it.
+HELD, BACK = "participant.updated/hold", "participant.updated/unhold"
 
 # What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{utterances}``, ``{gaps}``: counted
 # out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people card
@@ -28,6 +31,8 @@ SYSTEM_WORDS = {
     ev.ConferenceStarted.type: "Call started {time}",
     ev.ParticipantJoined.type: "{name} joined",
     ev.ParticipantLeft.type: "{name} left",
+    HELD: "{name} on hold",
+    BACK: "{name} back from hold",
     ev.ConferenceEnded.type: "Call ended {time}",
     ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
 }
@@ -43,6 +48,7 @@ class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", t
     end_ms: int
     revision: int
     text: str
+    coaching: bool
     opens_block: bool
 
 
@@ -73,7 +79,10 @@ Row = UtteranceRow | GapRow | SystemRow
 
 
 class Person(msgspec.Struct, kw_only=True):
-    """A participant as the page shows it. ``fork``: the word of its last fork event, or "none" before the first."""
+    """A participant as the page shows it. ``fork``: the word of its last fork event, or "none" before the first.
+
+    ``held_ms``: since when it is on hold, or None. Signs of somebody who left mean nothing any more.
+    """
 
     participant: str
     name: str
@@ -83,6 +92,14 @@ class Person(msgspec.Struct, kw_only=True):
     left_ms: int | None = None
     fork: str = "none"
     talk_ms: int = 0
+    muted: bool = False
+    held_ms: int | None = None
+    coaching: bool = False
+
+    @property
+    def rests(self) -> bool:
+        """Muted or on hold: not being transcribed, and rightly so."""
+        return self.muted or self.held_ms is not None
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +147,14 @@ def display_name(name: str, label: str) -> str:
     return name.strip() or label.strip() or "Caller"
 
 
+def on_hold_since(people: Iterable[Person]) -> int | None:
+    """Since when the call is on hold, which is when its customer, or all of several, are; None while it is not."""
+    here = [person for person in people if person.state is ParticipantState.JOINED]
+    if not on_hold((person.role, person.held_ms is not None) for person in here):
+        return None
+    return max(person.held_ms for person in here if person.held_ms is not None)
+
+
 def talk_shares(people: Sequence[Person], speech_ms: int) -> dict[str, int]:
     """Percent of the conversation per participant, rounded; what is left over 100 is silence (never negative)."""
     whole = max(speech_ms, sum(person.talk_ms for person in people))
@@ -155,7 +180,7 @@ class _Reading:
         self.gap_ms = 0
 
     def take(self, event: ev.Event) -> None:
-        data, seq = event.data, event.seq or 0
+        data, seq, told = event.data, event.seq or 0, event.type
         self.seq = max(self.seq, seq)
         at_ms = getattr(data, "at_ms", None)
         if at_ms is None:
@@ -172,7 +197,7 @@ class _Reading:
                 gap = GapRow(key=f"r-{seq}", participant=who, at_ms=start, to_ms=end, reason=data.reason)
                 self.others.append((start, _LOSS, seq, gap))
             case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
-                self._meet(who, data)
+                told = self._meet(who, data, at_ms)
             case ev.ParticipantLeft(participant=who):
                 person = self._person(who)
                 person.state, person.left_ms = ParticipantState.LEFT, data.at_ms
@@ -186,15 +211,25 @@ class _Reading:
                 self.completed = True
             case _:
                 pass  # a type of a later version, or one that makes no row
-        if event.type in SYSTEM_WORDS:
-            rank = _ARRIVAL if event.type in _ARRIVALS else _REST
-            self.others.append((at_ms, rank, seq, _system_row(event, seq, at_ms)))
+        if told in SYSTEM_WORDS:
+            rank = _ARRIVAL if told in _ARRIVALS else _REST
+            self.others.append((at_ms, rank, seq, _system_row(event, told, seq, at_ms)))
 
-    def _meet(self, who: str, data: ev.ParticipantJoined | ev.ParticipantUpdated) -> None:
+    def _meet(self, who: str, data: ev.ParticipantJoined | ev.ParticipantUpdated, at_ms: int) -> str:
+        """Take in what is known of a participant. Returns what to call it in a row."""
         person = self._person(who)
         person.name, person.label, person.role = data.name, data.label, data.role
+        person.muted, person.coaching = data.muted, data.coaching
+        was_held = person.held_ms is not None
+        if not data.hold:
+            person.held_ms = None
+        elif not was_held:
+            person.held_ms = at_ms
         if isinstance(data, ev.ParticipantJoined):
             person.state, person.left_ms = ParticipantState.JOINED, None
+        elif was_held != data.hold and person.state is ParticipantState.JOINED:
+            return HELD if data.hold else BACK
+        return data.type
 
     def _person(self, who: str) -> Person:
         """Somebody whom no event has introduced yet is kept as a caller without a name."""
@@ -243,6 +278,7 @@ class _Reading:
                     end_ms=u.end_ms,
                     revision=u.revision,
                     text=u.text,
+                    coaching=u.coaching,
                     opens_block=True,
                 ),
             )
@@ -261,16 +297,17 @@ def _continues(above: Row, row: Row) -> bool:
         isinstance(row, UtteranceRow)
         and isinstance(above, UtteranceRow)
         and row.participant == above.participant
+        and row.coaching == above.coaching
         and row.at_ms - above.end_ms <= BLOCK_JOIN_MS
     )
 
 
-def _system_row(event: ev.Event, seq: int, at_ms: int) -> SystemRow:
+def _system_row(event: ev.Event, told: str, seq: int, at_ms: int) -> SystemRow:
     data = event.data
     manifest = data if isinstance(data, ev.TranscriptCompleted) else None
     return SystemRow(
         key=f"r-{seq}",
-        type=event.type,
+        type=told,
         at_ms=at_ms,
         timestamp=event.timestamp,
         participant=getattr(data, "participant", None),

@@ -14,7 +14,7 @@ import msgspec
 
 from sidecar.domain import events as ev
 from sidecar.domain.blocks import display_name
-from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
 
 # Two people who speak at once for at least so long talk over each other; a shorter overlap is a nod.
 OVERTALK_MS = 1_000
@@ -37,28 +37,34 @@ class WallboardPerson(msgspec.Struct, frozen=True, kw_only=True):
     state: ParticipantState
     fork: str
     talk_ms: int
+    muted: bool
+    hold: bool
+    coaching: bool
 
 
 class WallboardLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What was said last, cut to a line. ``partial``: it is being said."""
+    """What was said last, cut to a line. ``partial``: it is being said. ``coaching``: only one person heard it."""
 
     participant: str
     role: Role
     text: str
     partial: bool
+    coaching: bool
 
 
 class WallboardRow(msgspec.Struct, frozen=True, kw_only=True):
     """One conference. ``*_ms`` without another word are moments on its clock.
 
-    ``speech_ms``: length from the first word to the last. ``silent_since_ms``: None when nobody can tell, because the
-    call does not go on or not everybody on it is heard. ``others``: participants that ``people`` has no room for.
+    ``on_hold``: its customer, or all of several, are. ``speech_ms``: length from the first word to the last.
+    ``silent_since_ms``: None when nobody can tell, because the call does not go on, is on hold, or not everybody on it
+    is heard. ``others``: participants that ``people`` has no room for.
     """
 
     id: str
     sid: str | None
     room: str
     state: ConferenceState
+    on_hold: bool
     clock_zero: datetime
     started_ms: int | None
     ended_ms: int | None
@@ -80,6 +86,9 @@ class _Person(msgspec.Struct, kw_only=True):
     state: ParticipantState = ParticipantState.EXPECTED
     fork: str = "none"
     talk_ms: int = 0
+    muted: bool = False
+    hold: bool = False
+    coaching: bool = False
 
 
 _NOBODY = _Person()
@@ -100,6 +109,7 @@ class ConferenceFold:
         self._ended_ms: int | None = None
         self._speech_from_ms: int | None = None
         self._speech_to_ms: int | None = None
+        self._back_ms = 0  # since when nobody is on hold who was
         self._overtalk = 0
         self._gaps = 0
         self._gap_ms = 0
@@ -141,7 +151,7 @@ class ConferenceFold:
                 self._ended_ms, self.ended_at = at_ms, event.timestamp
                 self._partials.clear()
             case _:
-                self._note_person(event.data)
+                self._note_person(event)
 
     def forget_passing(self) -> None:
         """Back to what the log says: nobody speaks, nothing waits."""
@@ -157,6 +167,7 @@ class ConferenceFold:
             sid=self._sid,
             room=self._conference.room,
             state=self._state(),
+            on_hold=self._on_hold(),
             clock_zero=self._conference.clock_zero,
             started_ms=self._started_ms,
             ended_ms=self._ended_ms,
@@ -174,11 +185,14 @@ class ConferenceFold:
     def _person(self, who: str) -> _Person:
         return self._people.setdefault(who, _Person())
 
-    def _note_person(self, data: ev.EventData) -> None:
-        match data:
+    def _note_person(self, event: ev.Event) -> None:
+        match data := event.data:
             case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
                 person = self._person(who)
+                if person.hold and not data.hold:
+                    self._back_ms = self._conference.clock_ms(event.timestamp) if data.at_ms is None else data.at_ms
                 person.name, person.label, person.role = data.name, data.label, data.role
+                person.muted, person.hold, person.coaching = data.muted, data.hold, data.coaching
                 if isinstance(data, ev.ParticipantJoined):
                     person.state = ParticipantState.JOINED
             case ev.ParticipantLeft(participant=who):
@@ -233,6 +247,10 @@ class ConferenceFold:
             return ConferenceState.ENDED
         return ConferenceState.WAITING if self._started_ms is None else ConferenceState.LIVE
 
+    def _on_hold(self) -> bool:
+        here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
+        return self._state() is ConferenceState.LIVE and on_hold((person.role, person.hold) for person in here)
+
     def _last(self) -> WallboardLine | None:
         """Whoever began to speak last: two who speak at once do not take turns on the line."""
         spoken: list[ev.UtteranceFinal | ev.UtterancePartial] = [*self._partials.values()]
@@ -246,15 +264,16 @@ class ConferenceFold:
             role=self._people.get(said.participant, _NOBODY).role,
             text=said.text if len(said.text) <= LINE_CHARS else said.text[: LINE_CHARS - 1] + "…",
             partial=isinstance(said, ev.UtterancePartial),
+            coaching=said.coaching,
         )
 
     def _silent_since_ms(self) -> int | None:
         here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
         all_heard = bool(here) and all(person.fork in _HEARD for person in here)
-        if self._state() is not ConferenceState.LIVE or not all_heard:
+        if self._state() is not ConferenceState.LIVE or self._on_hold() or not all_heard:
             return None
         ends = [partial.end_ms for partial in self._partials.values()]
-        return max([*ends, self._speech_to_ms or 0, self._started_ms or 0])
+        return max([*ends, self._speech_to_ms or 0, self._started_ms or 0, self._back_ms])
 
 
 def _shown(who: str, person: _Person) -> WallboardPerson:
@@ -265,6 +284,9 @@ def _shown(who: str, person: _Person) -> WallboardPerson:
         state=person.state,
         fork=person.fork,
         talk_ms=person.talk_ms,
+        muted=person.muted,
+        hold=person.hold,
+        coaching=person.coaching,
     )
 
 

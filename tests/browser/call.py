@@ -100,6 +100,14 @@ class Call:
         self.tell("fork.started", fork=who.fork, participant=who.participant, stream_sid="MZ1", at_ms=self.now_ms)
         return who
 
+    def stand(self, who: Speaker, **signs: bool) -> None:
+        """How somebody stands in the room from now on: ``muted``, ``hold``, ``coaching``."""
+        self.now_ms += 1_000
+        self.tell(
+            "participant.updated", participant=who.participant, label=who.role, name=who.name, role=who.role,
+            at_ms=self.now_ms, **signs,
+        )  # fmt: skip
+
     def say(self, who: Speaker, text: str, *, lasts_ms: int = 1500, **changes: Any) -> str:
         """A final. Returns the utterance's id."""
         fact = self.final(who, text, lasts_ms=lasts_ms, **changes)

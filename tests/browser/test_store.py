@@ -21,7 +21,7 @@ READ = """async ([path, options, events, twice]) => {
   for (const event of twice ? events.flatMap(e => [e, e]) : events) store.take(event);
   const row = (r, n) => ({
     utterance: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, end_ms: r.end_ms,
-      revision: r.revision, text: r.text, opens_block: store.opensBlock(store.rows[n - 1], r),
+      revision: r.revision, text: r.text, coaching: r.coaching, opens_block: store.opensBlock(store.rows[n - 1], r),
       ...(r.partial && { partial: true }) },
     gap: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, to_ms: r.to_ms, reason: r.reason },
     system: { kind: r.kind, key: r.key, type: r.type, at_ms: r.at_ms, participant: r.participant,
@@ -30,7 +30,7 @@ READ = """async ([path, options, events, twice]) => {
   return {
     seq: store.seq, rows: store.rows.map(row),
     people: [...store.people.values()]
-      .map(({ leftMs, talkMs, ...rest }) => ({ ...rest, left_ms: leftMs, talk_ms: talkMs })),
+      .map(({ leftMs, talkMs, heldMs, ...rest }) => ({ ...rest, left_ms: leftMs, talk_ms: talkMs, held_ms: heldMs })),
     started_ms: store.startedMs, ended_ms: store.endedMs, completed: store.completed, speech_ms: store.speechMs,
     gaps: store.gaps, gap_ms: store.gapMs, shares: Object.fromEntries(store.shares()),
   };

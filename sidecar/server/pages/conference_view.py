@@ -73,12 +73,16 @@ class ShownSystem:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPerson:
-    """A line of the people card. ``trouble``: why this person is not being transcribed, or ""."""
+    """A line of the people card. ``signs``: how the person stands in the room, of "hold muted coaching".
+
+    ``trouble``: why this person is not being transcribed, or "".
+    """
 
     role: Role
     state: ParticipantState
     name: str
     meta: str
+    signs: str
     trouble: str
 
 
@@ -178,14 +182,15 @@ def conference_page(
     shown_until = transcript.ended_ms if transcript.ended_ms is not None else conference.clock_ms(now)
     ended = transcript.ended_ms is not None
     coverage, all_heard = _coverage(transcript.people, ended=ended)
+    call_state, call_words = _call_pill(transcript, shown_until)
     return ConferencePage(
         id=conference.id,
         sid=conference.sid,
         room=room_words(conference),
         heading=heading(transcript.people, room_words(conference)),
         connection="Complete" if transcript.completed else "Connecting",
-        call_state="quiet" if ended or transcript.started_ms is None else "live",
-        call_words=_call_words(transcript, shown_until),
+        call_state=call_state,
+        call_words=call_words,
         coverage=coverage,
         coverage_state="warn" if coverage and not all_heard else "quiet",
         started=_wall_at(conference, transcript.started_ms) if transcript.started_ms is not None else "not yet",
@@ -231,19 +236,26 @@ def export_links(conference_id: str) -> list[ExportLink]:
     ]
 
 
-def _call_words(transcript: Transcript, until_ms: int) -> str:
+def _call_pill(transcript: Transcript, until_ms: int) -> tuple[str, str]:
+    """State and words of the call's pill. A call on hold says for how long."""
     if transcript.started_ms is None:
-        return "Waiting"
-    return ("Ended " if transcript.ended_ms is not None else "Live ") + offset(until_ms - transcript.started_ms)
+        return "quiet", "Waiting"
+    if transcript.ended_ms is not None:
+        return "quiet", f"Ended {offset(until_ms - transcript.started_ms)}"
+    held_ms = blocks.on_hold_since(transcript.people)
+    if held_ms is not None:
+        return "warn", f"On hold {offset(until_ms - held_ms)}"
+    return "live", f"Live {offset(until_ms - transcript.started_ms)}"
 
 
 def _coverage(people: Sequence[Person], *, ended: bool) -> tuple[str, bool]:
-    """How many of those on the call are being transcribed, and whether that is all of them."""
+    """How many of those on the call are being transcribed, and whether that is all who are not muted or held."""
     here = [person for person in people if person.state is ParticipantState.JOINED]
     if ended or not here:
         return "", True
-    heard = sum(person.fork in ("started", "resumed") for person in here)
-    return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed", heard == len(here)
+    resting = sum(person.rests for person in here)
+    heard = sum(person.fork in ("started", "resumed") and not person.rests for person in here)
+    return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed", heard + resting == len(here)
 
 
 def _listed(person: Person, percent: int) -> ShownPerson:
@@ -257,7 +269,16 @@ def _listed(person: Person, percent: int) -> ShownPerson:
         trouble = {"none": "Not transcribed yet", "interrupted": "Audio interrupted, asking for it again"}.get(
             person.fork, ""
         )
-    return ShownPerson(role=person.role, state=person.state, name=called(person), meta=meta, trouble=trouble)
+    held = person.held_ms is not None
+    signs = sign_words(held, person.muted, person.coaching) if person.state is ParticipantState.JOINED else ""
+    return ShownPerson(
+        role=person.role, state=person.state, name=called(person), meta=meta, signs=signs, trouble=trouble
+    )
+
+
+def sign_words(hold: bool, muted: bool, coaching: bool) -> str:
+    """The signs that hold, as the pages mark them."""
+    return " ".join(word for word, on in (("hold", hold), ("muted", muted), ("coaching", coaching)) if on)
 
 
 def _bar(people: Sequence[Person], shares: dict[str, int]) -> list[Share]:
@@ -313,10 +334,12 @@ def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown
 def _blank(moment: datetime) -> Blank:
     return Blank(
         person=_NOBODY,
-        utterance=UtteranceRow(key="", participant="", at_ms=0, end_ms=0, revision=0, text="", opens_block=False),
+        utterance=UtteranceRow(
+            key="", participant="", at_ms=0, end_ms=0, revision=0, text="", coaching=False, opens_block=False
+        ),
         gap=GapRow(key="", participant="", at_ms=0, to_ms=0, reason=""),
         system=SystemRow(key="", type="", at_ms=0, timestamp=moment, participant=None),
-        listed=ShownPerson(role=Role.OTHER, state=ParticipantState.EXPECTED, name="", meta="", trouble=""),
+        listed=ShownPerson(role=Role.OTHER, state=ParticipantState.EXPECTED, name="", meta="", signs="", trouble=""),
     )
 
 
@@ -350,8 +373,11 @@ def _older(older: Older | None) -> dict[str, Any] | None:
     return {"cursor": older.cursor, "oldest": oldest} | msgspec.structs.asdict(older.earlier)
 
 
+_SHOWN = ("id", "participant", "revision", "start_ms", "end_ms", "text", "coaching")
+
+
 def _slim(data: ev.EventData) -> ev.EventData | dict[str, Any]:
     """Of utterances, most of a long history, only what the page shows."""
     if isinstance(data, ev.UtteranceFinal):
-        return {name: getattr(data, name) for name in ("id", "participant", "revision", "start_ms", "end_ms", "text")}
+        return {name: getattr(data, name) for name in _SHOWN}
     return data

@@ -63,11 +63,20 @@ def _page() -> StyleguidePage:
     started = ev.ConferenceStarted(room=_CALL.room, conference_sid=None)
     lines = [_line(n, *line) for n, line in enumerate(_LINES)]
     over = ev.ConferenceEnded(reason="last-participant-left", at_ms=187_000)
+    signs = [
+        _sign("par_customer", "Customer", Role.CUSTOMER, hold=True),
+        _sign("par_lee", "Lee", Role.SUPERVISOR, coaching=True),
+        _sign("par_maya", "Maya", Role.AGENT, muted=True),
+    ]
     running = [*arrivals, started, *forks, *lines, _GAP]
     return StyleguidePage(
         call=conference_page(_CALL, [], _events(*running), position="", now=_NOW),
-        board=[_row(*running), _row(*arrivals[:1]), _row(*running, over)],
+        board=[_row(*running), _row(*arrivals[:1]), _row(*running, *signs), _row(*running, over)],
     )
+
+
+def _sign(who: str, name: str, role: Role, **signs: bool) -> ev.ParticipantUpdated:
+    return ev.ParticipantUpdated(participant=who, label=role, name=name, role=role, at_ms=150_000, **signs)
 
 
 def _row(*facts: ev.EventData) -> ShownRow:

@@ -3,6 +3,7 @@ rules. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from datetime import datetime
 from sidecar.domain.blocks import display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.wallboard import WallboardPerson, WallboardRow
-from sidecar.server.pages.conference_view import Share
+from sidecar.server.pages.conference_view import Share, sign_words
 from sidecar.server.pages.rendering import counted, counted_gaps, offset, room_name, span
 
 # Names in a row; the others are counted.
@@ -34,10 +35,11 @@ _TROUBLE = {"none": "not transcribed yet", "interrupted": "audio interrupted"}
 
 @dataclass(frozen=True, kw_only=True)
 class ShownPerson:
-    """A name with its shape. ``trouble``: why this person is not being transcribed, or ""."""
+    """A name with its shape and signs. ``trouble``: why this person is not being transcribed, or ""."""
 
     role: Role
     name: str
+    signs: str
     trouble: str
 
 
@@ -57,6 +59,7 @@ class ShownRow:
     shares: list[Share]
     talk_words: str
     line_role: Role
+    line_signs: str
     line: str
     partial: bool
     silence: str
@@ -99,8 +102,9 @@ def wallboard_page(
     """The page as the board stands at ``now``. ``ready``: whether the running calls are all known yet."""
     live = sum(row.state is ConferenceState.LIVE for row in rows)
     blank = WallboardRow(
-        id="", sid=None, room="", state=ConferenceState.WAITING, clock_zero=now, started_ms=None, ended_ms=None,
-        people=[], others=0, last=None, speech_ms=0, silent_since_ms=None, overtalk=0, gaps=0, gap_ms=0, unsaved=0,
+        id="", sid=None, room="", state=ConferenceState.WAITING, on_hold=False, clock_zero=now, started_ms=None,
+        ended_ms=None, people=[], others=0, last=None, speech_ms=0, silent_since_ms=None, overtalk=0, gaps=0,
+        gap_ms=0, unsaved=0,
     )  # fmt: skip
     return WallboardPage(
         title=f"({live}) Sidecar" if live else "Sidecar",
@@ -112,19 +116,15 @@ def wallboard_page(
         voice_url=voice_url,
         modules=MODULES,
         blank=shown_row(blank, now),
-        blank_person=ShownPerson(role=Role.OTHER, name="", trouble=""),
+        blank_person=ShownPerson(role=Role.OTHER, name="", signs="", trouble=""),
         blank_ended=EndedCall(id="", room="", people="", started=now, duration=""),
     )
 
 
 def counts(rows: Sequence[WallboardRow]) -> str:
-    """3 live · 1 waiting; states that nobody is in are left out."""
-    numbers = {state: sum(row.state is state for row in rows) for state in ConferenceState}
-    words = [
-        (ConferenceState.LIVE, "live"),
-        (ConferenceState.WAITING, "waiting"),
-        (ConferenceState.ENDED, "just ended"),
-    ]
+    """3 live · 1 on hold · 1 waiting; states that nobody is in are left out."""
+    numbers = Counter("hold" if row.on_hold else row.state.value for row in rows)
+    words = (("live", "live"), ("hold", "on hold"), ("waiting", "waiting"), ("ended", "just ended"))
     return " · ".join(f"{numbers[state]} {word}" for state, word in words if numbers[state])
 
 
@@ -151,17 +151,18 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
     return ShownRow(
         id=row.id,
         state=row.state,
-        pill=_PILLS[row.state],
-        state_words=row.state.capitalize(),
+        pill="warn" if row.on_hold else _PILLS[row.state],
+        state_words="On hold" if row.on_hold else row.state.capitalize(),
         time=offset((row.ended_ms if row.ended_ms is not None else now_ms) - (row.started_ms or 0)),
         room=room_name(row.id, row.room),
-        people=[ShownPerson(role=p.role, name=p.name, trouble=_trouble(p, row)) for p in named],
+        people=[ShownPerson(role=p.role, name=p.name, signs=_signs(p, row), trouble=_trouble(p, row)) for p in named],
         more=f"+{unnamed}" if unnamed else "",
         title=_title(row, talk_words),
         shares=_bar(row.people, shares),
         talk_words=talk_words,
         line_role=row.last.role if row.last else Role.OTHER,
         line=row.last.text if row.last else "",
+        line_signs="coaching" if row.last and row.last.coaching else "",
         partial=row.last is not None and row.last.partial,
         silence=span(silence_ms // 1000 * 1000) if silence_ms >= SILENCE_SHOWN_MS else "",
         silence_long=silence_ms >= SILENCE_LONG_MS,
@@ -173,6 +174,11 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
 def _trouble(person: WallboardPerson, row: WallboardRow) -> str:
     on_call = person.state is ParticipantState.JOINED and row.state is not ConferenceState.ENDED
     return _TROUBLE.get(person.fork, "") if on_call else ""
+
+
+def _signs(person: WallboardPerson, row: WallboardRow) -> str:
+    on_call = person.state is ParticipantState.JOINED and row.state is not ConferenceState.ENDED
+    return sign_words(person.hold, person.muted, person.coaching) if on_call else ""
 
 
 def _title(row: WallboardRow, talk_words: str) -> str:

@@ -153,6 +153,35 @@ def test_whoever_speaks_just_now_ends_the_silence() -> None:
     assert row(*CALL, final("u1", "par_a", 0, 4000), partial("u2", "par_c", 8000, 9000)).silent_since_ms == 9000
 
 
+def test_a_call_is_on_hold_while_all_its_customers_are_and_then_nobody_is_silent() -> None:
+    def told(who: str, at_ms: int = 0, **signs: bool) -> ev.ParticipantUpdated:
+        one = next(p for p in ROSTER if p.id == who)
+        return ev.ParticipantUpdated(
+            participant=who, label=one.label, name=one.name, role=one.role, at_ms=at_ms, **signs
+        )
+
+    assert not row(*CALL, told("par_a", hold=True)).on_hold
+    held = row(*CALL, told("par_c", hold=True, muted=True))
+    assert (held.on_hold, held.state, held.silent_since_ms) == (True, ConferenceState.LIVE, None)
+    assert [(p.muted, p.hold, p.coaching) for p in held.people] == [(False, False, False), (True, True, False)]
+    second = ev.ParticipantJoined(
+        participant="par_d", call_sid="CAd", label="d", name="Dee", role=Role.CUSTOMER, at_ms=9
+    )
+    assert not row(*CALL, told("par_c", hold=True), second).on_hold
+    left = ev.ParticipantLeft(participant="par_d", reason="x", at_ms=10)
+    assert row(*CALL, told("par_c", hold=True), second, left).on_hold
+    back = row(*CALL, told("par_c", hold=True), told("par_c", at_ms=9_000))
+    assert (back.on_hold, back.silent_since_ms) == (False, 9_000)
+    assert not row(*CALL, told("par_c", hold=True), ev.ConferenceEnded(reason="over", at_ms=1)).on_hold
+
+
+def test_a_whisper_on_the_line_is_marked() -> None:
+    whisper = msgspec.structs.replace(final("u1", "par_a", 0, 4000), coaching=True)
+    found = row(*CALL, whisper)
+    assert found.last
+    assert found.last.coaching
+
+
 def test_gaps_and_what_waits_for_the_store_are_told() -> None:
     gaps = [
         ev.TranscriptGap(participant="par_a", fork="frk", from_ms=start, to_ms=start + 1500, reason="stream_lost")

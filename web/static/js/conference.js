@@ -16,7 +16,7 @@ import { Older } from "./older.js";
 import { heading, showCall, showPeople } from "./people.js";
 import { bindChoice, bindTheme, preference, setPreference } from "./prefs.js";
 import { RowMaker, setText, slot } from "./rows.js";
-import { called, Store } from "./store.js";
+import { called, onHoldSince, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { copy, toast } from "./toast.js";
 
@@ -161,10 +161,12 @@ function tick() {
   const pill = byId("call");
   const now = serverNow() - store.clockZeroMs;
   const running = store.startedMs !== null && store.endedMs === null;
+  const heldMs = running ? onHoldSince(store.people.values()) : null;
   let words = "Waiting";
-  if (running) words = `Live ${offset(now - store.startedMs)}`;
+  if (heldMs !== null) words = `On hold ${offset(now - heldMs)}`;
+  else if (running) words = `Live ${offset(now - store.startedMs)}`;
   else if (store.endedMs !== null) words = `Ended ${offset(store.endedMs - (store.startedMs ?? 0))}`;
-  pill.dataset.state = running ? "live" : "quiet";
+  pill.dataset.state = heldMs !== null ? "warn" : running ? "live" : "quiet";
   setText(slot(pill, "words"), words);
   document.title = `${heading(store, room)} · ${words}`;
   connection.show();

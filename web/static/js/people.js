@@ -2,7 +2,7 @@
 
 import { called } from "./store.js";
 import { counted, countedGaps, offset, span, wall } from "./clock.js";
-import { cloneTemplate, setText, slot } from "./rows.js";
+import { cloneTemplate, setText, signWords, slot } from "./rows.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEARD = new Set(["started", "resumed"]);
@@ -31,16 +31,21 @@ export function showPeople(store, room) {
   setText(byId("heading"), title);
   byId("heading").title = title;
   const here = people.filter((one) => one.state === "joined");
-  const heard = here.filter((one) => HEARD.has(one.fork)).length;
+  const resting = here.filter(rests).length;
+  const heard = here.filter((one) => HEARD.has(one.fork) && !rests(one)).length;
   const coverage = byId("coverage");
   const known = store.endedMs === null && here.length > 0;
   setText(coverage, known ? `${heard} of ${counted(here.length, "person", "people")} being transcribed` : "");
-  coverage.dataset.state = known && heard < here.length ? "warn" : "quiet";
+  coverage.dataset.state = known && heard + resting < here.length ? "warn" : "quiet";
 }
+
+/** Muted or on hold: not being transcribed, and rightly so. */
+const rests = (one) => one.muted || one.heldMs !== null;
 
 function fillPerson(element, one, percent) {
   element.dataset.role = one.role;
   element.dataset.state = one.state;
+  element.dataset.signs = one.state === "joined" ? signWords(one.heldMs !== null, one.muted, one.coaching) : "";
   const name = slot(element, "name");
   setText(name, called(one));
   name.title = called(one);

@@ -27,6 +27,10 @@ export function setText(element, text) {
   node.replaceData(same, old.length - same, text.slice(same));
 }
 
+/** The signs that hold, as the pages mark them. */
+export const signWords = (hold, muted, coaching) =>
+  [hold && "hold", muted && "muted", coaching && "coaching"].filter(Boolean).join(" ");
+
 export const elementId = (row) => (row.kind === "utterance" ? `u-${row.key}` : row.key);
 
 export class RowMaker {
@@ -52,6 +56,7 @@ export class RowMaker {
   #fillUtterance(element, row, person, opens) {
     element.dataset.role = person.role;
     element.toggleAttribute("data-opens", opens);
+    element.dataset.signs = row.coaching ? "coaching" : "";
     element.toggleAttribute("data-partial", Boolean(row.partial));
     // A screen reader hears finals only; a partial is for the eye until it stands.
     if (row.partial) element.setAttribute("aria-hidden", "true");

@@ -50,14 +50,15 @@ export class Store {
       if (event.seq <= this.seq) return false;
       this.seq = event.seq;
     }
-    const { type, data } = event;
+    const { data } = event;
+    let { type } = event;
     const at_ms = data.at_ms ?? Math.max(0, Math.floor(Date.parse(event.timestamp)) - this.clockZeroMs);
     switch (type) {
       case "utterance.partial": this.#partial(data); break;
       case "utterance.final": this.#final(data); break;
       case "transcript.gap": this.#gap(event.seq, data); break;
       case "participant.joined":
-      case "participant.updated": this.#meet(type, data); break;
+      case "participant.updated": type = this.#meet(type, data, at_ms); break;
       case "participant.left": this.#change(data.participant, { state: "left", leftMs: data.at_ms }); break;
       case "fork.started":
       case "fork.resumed":
@@ -86,7 +87,7 @@ export class Store {
   takeOlder(utterances, more) {
     const fresh = utterances
       .filter(({ id }) => !this.byKey.has(id))
-      .map((u) => utterance(u.id, u.participant, u.start_ms, u.end_ms, u.text, u.revision, false));
+      .map((u) => utterance(u, false));
     for (const row of fresh) this.byKey.set(row.key, row);
     this.horizon = more ? horizonAt(utterances.at(-1)) : null;
     const above = this.withheld.concat(fresh).sort(compare);
@@ -110,7 +111,7 @@ export class Store {
   /** Whether a row begins a block below the row above it (undefined at the top). */
   opensBlock(above, row) {
     return !(
-      above?.kind === "utterance" && above.participant === row.participant &&
+      above?.kind === "utterance" && above.participant === row.participant && above.coaching === row.coaching &&
       row.at_ms - above.end_ms <= this.blockJoinMs
     );
   }
@@ -133,18 +134,20 @@ export class Store {
     return new Map(people.map((one) => [one.participant, whole ? Math.floor((100 * one.talkMs + Math.floor(whole / 2)) / whole) : 0]));
   }
 
-  #partial({ id, participant, start_ms, end_ms, text }) {
+  #partial(said) {
+    const { id, text } = said;
     const known = this.byKey.get(id);
     if (known && !known.partial) return;
-    if (text) this.#put(utterance(id, participant, start_ms, end_ms, text, 0, true));
+    if (text) this.#put(utterance(said, true));
     else if (known) this.#remove(known);
   }
 
-  #final({ id, participant, start_ms, end_ms, text, revision }) {
+  #final(said) {
+    const { id, participant, start_ms, end_ms, revision } = said;
     const known = this.byKey.get(id);
     if (known && !known.partial && known.revision >= revision) return;
     if (known && !known.partial) this.#talk(known.participant, known.at_ms - known.end_ms);
-    this.#put(utterance(id, participant, start_ms, end_ms, text, revision, false));
+    this.#put(utterance(said, false));
     this.#talk(participant, end_ms - start_ms);
   }
 
@@ -155,9 +158,16 @@ export class Store {
     this.#put({ kind: "gap", key: `r-${seq}`, at_ms: from_ms, to_ms, seq, rank: LOSS, participant, reason });
   }
 
-  #meet(type, { participant, name, label, role }) {
-    this.#change(participant, { name, label, role, ...(type === "participant.joined" && { state: "joined", leftMs: null }) });
+  /** Returns what to call it in a row: going on hold and coming back make one, other changes none. */
+  #meet(type, { participant, name, label, role, muted = false, hold = false, coaching = false }, at_ms) {
+    const { state, heldMs = null } = this.people.get(participant) ?? {};
+    const joined = type === "participant.joined";
+    this.#change(participant, {
+      name, label, role, muted, coaching, heldMs: hold ? heldMs ?? at_ms : null, ...(joined && { state: "joined", leftMs: null }),
+    });
     for (const row of this.rows) if (row.participant === participant) this.changed.rows.add(row.key);
+    if (joined || state !== "joined" || hold === (heldMs !== null)) return type;
+    return `${type}/${hold ? "hold" : "unhold"}`;
   }
 
   #talk(participant, ms) {
@@ -209,11 +219,21 @@ function indexIn(rows, row) {
 const horizonAt = ({ id, start_ms }) => ({ key: id, at_ms: start_ms, rank: SPEECH, seq: 0 });
 
 // Utterances that start together are ordered by id and not by seq: a partial has no seq yet, and must not change place.
-const utterance = (key, participant, at_ms, end_ms, text, revision, partial) =>
-  ({ kind: "utterance", key, participant, at_ms, end_ms, text, revision, partial, seq: 0, rank: SPEECH });
+const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false }, partial) =>
+  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, partial, seq: 0, rank: SPEECH });
 
 const person = ({ participant, name = "", label = "", role = "other" }) =>
-  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0 });
+  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0, muted: false, heldMs: null, coaching: false });
+
+const there = (people) => [...people].filter((one) => one.state === "joined");
+
+/** Since when the call is on hold, which is when its customer, or all of several, are; null while it is not. */
+export function onHoldSince(people) {
+  const inRole = (role) => there(people).filter((one) => one.role === role);
+  const customers = inRole("customer").length ? inRole("customer") : inRole("other");
+  if (!customers.length || customers.some((one) => one.heldMs === null)) return null;
+  return there(people).reduce((since, one) => Math.max(since, one.heldMs ?? 0), 0);
+}
 
 /** What to call a participant: its name, else its label, else "Caller". */
 export const called = ({ name, label }) => name.trim() || label.trim() || "Caller";

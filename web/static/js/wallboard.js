@@ -9,12 +9,12 @@ import { bindTheme, preference, setPreference } from "./prefs.js";
 import { cloneTemplate, setText, slot } from "./rows.js";
 import { Stream } from "./stream.js";
 import { toast } from "./toast.js";
-import { durationMs, roomName } from "./wallboard_row.js";
+import { durationMs, roomName, shownState } from "./wallboard_row.js";
 import { CallTable } from "./wallboard_table.js";
 
 const TICK_MS = 1_000;
 const ENDED_SHOWN = 20;
-const COUNTED = [["live", "live"], ["waiting", "waiting"], ["ended", "just ended"]];
+const COUNTED = [["live", "live"], ["hold", "on hold"], ["waiting", "waiting"], ["ended", "just ended"]];
 
 const byId = (id) => document.getElementById(id);
 setServerTime(byId("main").dataset.now);
@@ -56,9 +56,10 @@ function paint() {
 /** All that is not a row: counts, title, and what stands there when there are none. */
 function showFrame() {
   const rows = [...table.rows.values()];
-  const numbers = COUNTED.map(([state, word]) => [rows.filter((row) => row.state === state).length, word]);
+  const numbers = COUNTED.map(([state, word]) => [rows.filter((row) => shownState(row) === state).length, word]);
   setText(byId("counts"), numbers.filter(([n]) => n).map(([n, word]) => `${n} ${word}`).join(" · "));
-  document.title = numbers[0][0] ? `(${numbers[0][0]}) Sidecar` : "Sidecar";
+  const live = rows.filter((row) => row.state === "live").length;
+  document.title = live ? `(${live}) Sidecar` : "Sidecar";
   const shown = table.parts.size > 0;
   byId("reading").hidden = known;
   byId("board").hidden = byId("filter-box").hidden = !shown && !rows.length;

@@ -1,18 +1,21 @@
 // A row of the wallboard as elements: the rules of the server's wallboard_view.py, filled by text nodes only.
 
 import { counted, countedGaps, offset, span } from "./clock.js";
-import { cloneTemplate, setText, slot } from "./rows.js";
+import { cloneTemplate, setText, signWords, slot } from "./rows.js";
 
 const PEOPLE_SHOWN = 3;
 const SILENCE_SHOWN_MS = 5_000;
 const SILENCE_LONG_MS = 20_000;
-const PILLS = { waiting: "warn", live: "live", ended: "quiet" };
-const WORDS = { waiting: "Waiting", live: "Live", ended: "Ended" };
+const PILLS = { waiting: "warn", live: "live", hold: "warn", ended: "quiet" };
+const WORDS = { waiting: "Waiting", live: "Live", hold: "On hold", ended: "Ended" };
 const TROUBLE = { none: "not transcribed yet", interrupted: "audio interrupted" };
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The room's name; a call in a room of its own is named after our id, which says nothing to people. */
 export const roomName = (row) => (row.room === row.id ? `Call ${row.id.slice(-6)}` : row.room);
+
+/** What the row is filed under: a call on hold is live, and yet a state of its own to people. */
+export const shownState = (row) => (row.on_hold ? "hold" : row.state);
 
 export function durationMs(row, now) {
   const end = row.ended_ms ?? Math.max(0, now - row.zeroMs);
@@ -20,6 +23,9 @@ export function durationMs(row, now) {
 }
 
 const trouble = (one, row) => (one.state === "joined" && row.state !== "ended" ? TROUBLE[one.fork] ?? "" : "");
+
+const signs = (one, row) =>
+  one.state === "joined" && row.state !== "ended" ? signWords(one.hold, one.muted, one.coaching) : "";
 
 /** Percent of the conversation per person, rounded; what is left over 100 is silence. */
 function sharesOf(row) {
@@ -53,13 +59,14 @@ export function fillCall(parts, row) {
   const { element } = parts;
   set(element, "data-id", row.id);
   set(element, "data-state", row.state);
-  set(parts.pill, "data-state", PILLS[row.state] ?? "quiet");
-  setText(parts.words, WORDS[row.state] ?? row.state);
+  set(parts.pill, "data-state", PILLS[shownState(row)] ?? "quiet");
+  setText(parts.words, WORDS[shownState(row)] ?? row.state);
   set(parts.link, "href", `/conferences/${encodeURIComponent(row.id)}`);
   setText(parts.room, roomName(row));
   fillPeople(parts, row);
   fillTalk(parts, row);
   set(parts.line, "data-role", row.last?.role ?? "other");
+  set(parts.line, "data-signs", row.last?.coaching ? "coaching" : "");
   parts.line.toggleAttribute("data-partial", Boolean(row.last?.partial));
   parts.line.toggleAttribute("data-nothing", !row.last);
   setText(parts.said, row.last?.text ?? "");
@@ -72,12 +79,13 @@ function fillPeople(parts, row) {
   const named = here.slice(0, PEOPLE_SHOWN);
   const unnamed = here.length - named.length + row.others;
   setText(parts.more, unnamed ? `+${unnamed}` : "");
-  const names = JSON.stringify(named.map((one) => [one.role, one.name, trouble(one, row)]));
+  const names = JSON.stringify(named.map((one) => [one.role, one.name, trouble(one, row), signs(one, row)]));
   if (names === parts.names) return;
   parts.names = names;
   named.forEach((one, n) => {
     const chip = parts.people.children[n] ?? parts.people.appendChild(cloneTemplate("row-chip"));
     set(chip, "data-role", one.role);
+    set(chip, "data-signs", signs(one, row));
     chip.toggleAttribute("data-trouble", Boolean(trouble(one, row)));
     setText(slot(chip, "name"), one.name);
     setText(slot(chip, "trouble"), trouble(one, row));

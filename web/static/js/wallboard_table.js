@@ -1,7 +1,7 @@
 // The rows of the wallboard in order of start. New ones come at the foot at once; whatever would move a row that
 // somebody points at or has chosen waits until pointer and focus are elsewhere.
 
-import { callRow, fillCall, tickCall } from "./wallboard_row.js";
+import { callRow, fillCall, shownState, tickCall } from "./wallboard_row.js";
 import { cloneTemplate } from "./rows.js";
 
 export class CallTable {
@@ -74,7 +74,7 @@ export class CallTable {
   arrange({ force = false } = {}) {
     const held = this.held && !force;
     const wanted = [...this.rows.values()]
-      .filter((row) => !this.state || row.state === this.state)
+      .filter((row) => !this.state || shownState(row) === this.state)
       .sort((a, b) => a.zeroMs - b.zeroMs || (a.id < b.id ? -1 : 1));
     const stay = new Set(wanted.map((row) => row.id));
     if (!held) for (const [id, parts] of this.parts) if (!stay.has(id)) this.#drop(id, parts);

@@ -132,7 +132,15 @@ async def test_of_an_utterance_only_what_is_shown_is_embedded(pages: Pages) -> N
     bound = await a_call(pages, lines=0)
     await pages.log.append([said(bound, 7)])
     embedded = history(await html_of(pages, bound.conference.id))
-    assert set(embedded["events"][-1]["data"]) == {"id", "participant", "revision", "start_ms", "end_ms", "text"}
+    assert set(embedded["events"][-1]["data"]) == {
+        "id",
+        "participant",
+        "revision",
+        "start_ms",
+        "end_ms",
+        "text",
+        "coaching",
+    }
 
 
 async def test_a_gap_is_painted_with_whose_when_and_why(pages: Pages) -> None:

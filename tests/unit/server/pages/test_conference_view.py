@@ -15,6 +15,7 @@ from sidecar.domain.events import (
     ForkStarted,
     ParticipantJoined,
     ParticipantLeft,
+    ParticipantUpdated,
 )
 from sidecar.server.pages.conference_view import ConferencePage, conference_page, heading, room_words
 
@@ -43,6 +44,12 @@ def page_of(*facts: tuple[int, EventData], at_s: int = 187) -> ConferencePage:
 def joined(who: str, name: str, at_s: int = 1) -> tuple[int, EventData]:
     return at_s, ParticipantJoined(
         participant=who, call_sid="CA", label=who, name=name, role=Role.AGENT, at_ms=at_s * 1000
+    )
+
+
+def updated(who: str, at_s: int, **signs: bool) -> tuple[int, EventData]:
+    return at_s, ParticipantUpdated(
+        participant=who, label=who, name=who, role=Role.CUSTOMER, at_ms=at_s * 1000, **signs
     )
 
 
@@ -100,3 +107,16 @@ def test_the_heading_names_up_to_three_and_counts_the_rest() -> None:
 def test_a_room_named_after_our_id_is_shown_as_a_short_call_name() -> None:
     assert room_words(conference("cnf_01ABCDEF")) == "Call ABCDEF"
     assert room_words(conference("support")) == "support"
+
+
+def test_a_call_on_hold_says_for_how_long_and_that_is_no_trouble() -> None:
+    held = updated("a", 60, hold=True, muted=True)
+    page = page_of(STARTED, joined("a", "Lena"), HEARD, held)
+    assert (page.call_state, page.call_words) == ("warn", "On hold 02:07")
+    assert (page.coverage, page.coverage_state) == ("0 of 1 person being transcribed", "quiet")
+    assert (page.people[0].signs, page.people[0].trouble) == ("hold muted", "")
+    assert [row.parts for row in page.rows if row.kind == "system"][-1] == [("name", "a"), ("text", " on hold")]
+    back = page_of(STARTED, joined("a", "Lena"), HEARD, held, updated("a", 90, coaching=True))
+    assert (back.call_state, back.call_words, back.people[0].signs) == ("live", "Live 03:07", "coaching")
+    over = page_of(STARTED, joined("a", "Lena"), HEARD, held, (95, ConferenceEnded(reason="x", at_ms=95_000)))
+    assert over.call_words == "Ended 01:35"
