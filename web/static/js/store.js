@@ -225,14 +225,13 @@ const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coac
 const person = ({ participant, name = "", label = "", role = "other" }) =>
   ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0, muted: false, heldMs: null, coaching: false });
 
-const there = (people) => [...people].filter((one) => one.state === "joined");
-
 /** Since when the call is on hold, which is when its customer, or all of several, are; null while it is not. */
 export function onHoldSince(people) {
-  const inRole = (role) => there(people).filter((one) => one.role === role);
-  const customers = inRole("customer").length ? inRole("customer") : inRole("other");
-  if (!customers.length || customers.some((one) => one.heldMs === null)) return null;
-  return there(people).reduce((since, one) => Math.max(since, one.heldMs ?? 0), 0);
+  const here = [...people].filter((one) => one.state === "joined");
+  const customers = here.filter((one) => one.role === "customer");
+  const waiting = customers.length ? customers : here.filter((one) => one.role === "other");
+  if (!waiting.length || waiting.some((one) => one.heldMs === null)) return null;
+  return here.reduce((since, one) => Math.max(since, one.heldMs ?? 0), 0);
 }
 
 /** What to call a participant: its name, else its label, else "Caller". */
