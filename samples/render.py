@@ -26,6 +26,7 @@ TAKES = 8
 BETWEEN_SENTENCES_MS = 240
 MARGIN_MS = 60  # kept before and after a line's first and last sound
 SOUND = 200  # of 32,767: what is louder belongs to the voice
+STEPS = ("hold", "resume", "mute", "unmute")  # done to somebody, not said
 TICK_MS = 20  # the emulator plays whole ticks
 QUIET = bytes([g711.SILENCE])
 
@@ -65,8 +66,13 @@ def render(path: Path) -> None:
     voice, model = local_voice.load(), moonshine.load()
     tracks = {label: bytearray() for label in people}
     says: dict[str, list[str]] = {label: [] for label in people}
+    steps: list[str] = []
     now = 0.0
     for label, pause, text in script["script"]["lines"]:
+        if label in STEPS:
+            now += pause
+            steps += ["", "[[steps]]", f"at = {now:.2f}", f'do = "{label}"', f'label = "{text}"']
+            continue
         line = render_line(voice, model, text, people[label]["pitch"])
         at = round((now + pause) / 0.02) * 0.02
         begin = len(tracks[label])
@@ -88,6 +94,7 @@ def render(path: Path) -> None:
     for label, person in people.items():
         blocks += ["", "[[participants]]", f'label = "{label}"', f'name = "{person["name"]}"', f'role = "{label}"']
         blocks += ["says = [", *says[label], "]"]
+    blocks += steps
     (SCENARIOS / f"{path.stem}.toml").write_text("\n".join(blocks) + "\n", encoding="utf-8")
     print(f"{path.stem}: {now:.1f} s")
 

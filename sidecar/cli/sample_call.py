@@ -13,11 +13,11 @@ from sidecar.domain.errors import SidecarError
 from sidecar.emulator.scenario import Actor, Says, Scenario, load, shipped
 from sidecar.speech.wav import read_telephone_audio
 
-LONG, SHORT, LATER = "harbor_bikes", "corner_dental", "lake_hotel"
+LONG, HELD, SHORT = "harbor_bikes", "lake_hotel", "corner_dental"
 # The long call loses one stream here, in the middle of the customer's longest line, so that its gap is one of words.
 CUT = Cut(label="customer", at_s=42.0)
-SHORT_STARTS_S = 3.0
-LATER_STARTS_S = 10.0  # behind the end of the short one
+HELD_STARTS_S = 3.0  # its customer is on hold 17 seconds later, for 26
+SHORT_STARTS_S = 20.0  # over at the end of the first minute
 
 
 class CallUnplayable(SidecarError):
@@ -27,13 +27,11 @@ class CallUnplayable(SidecarError):
 
 
 def sample_calls() -> tuple[Lane, ...]:
-    """Three calls: one for about three minutes, beside it a short one and, some time after that, another."""
+    """Three calls side by side: one for about three minutes, one with a customer on hold, a short one that ends."""
     return (
         (Cue(_as_dict(shipped(LONG)), cut=CUT),),
-        (
-            Cue(_as_dict(shipped(SHORT)), pause_s=SHORT_STARTS_S),
-            Cue(_as_dict(shipped(LATER)), pause_s=LATER_STARTS_S),
-        ),
+        (Cue(_as_dict(shipped(HELD)), pause_s=HELD_STARTS_S),),
+        (Cue(_as_dict(shipped(SHORT)), pause_s=SHORT_STARTS_S),),
     )
 
 

@@ -10,11 +10,12 @@ import pytest
 import soundfile
 
 from samples.measure import SOUND, length_of, median_pitch, read, track, word_errors, words
-from sidecar.cli.sample_call import CUT, LATER, LONG, SHORT
+from samples.render import STEPS
+from sidecar.cli.sample_call import CUT, HELD, LONG, SHORT
 from sidecar.emulator.scenario import SHIPPED, shipped
 from sidecar.speech import g711, moonshine
 
-CALLS = {LONG: (150, 200), SHORT: (35, 45), LATER: (75, 100)}  # seconds, from and to
+CALLS = {LONG: (150, 200), SHORT: (35, 45), HELD: (100, 125)}  # seconds, from and to
 WER_LIMIT = 0.06
 TOTAL_BYTES = 3_000_000
 
@@ -42,6 +43,10 @@ def test_each_call_has_two_people_and_telephone_audio_for_every_line(name: str) 
         assert 8_000 < pcm.max() < 24_000
         frames = (pcm[: len(talking) * 160].reshape(-1, 160) > SOUND).any(axis=1)
         talking |= frames
+    for hold, resume in zip(scenario.steps[::2], scenario.steps[1::2], strict=True):
+        held = slice(round(hold.at * 50), round(resume.at * 50))
+        assert not talking[held].any()  # nobody talks to somebody who is on hold
+        talking = np.delete(talking, held)
     assert 0.2 < 1 - talking.mean() < 0.45
 
 
@@ -68,7 +73,7 @@ def test_the_recogniser_reads_a_call_as_it_is_written(name: str) -> None:
     for name_or_number in {
         LONG: ("harbor bikes", "maya", "daniel baker", "seven three five two nine", "saturday", "thirty dollars"),
         SHORT: ("sarah miller", "wednesday", "at three"),
-        LATER: ("lake hotel", "emma", "peter wilson", "one hundred and forty dollars"),
+        HELD: ("lake hotel", "emma", "peter wilson", "one hundred and forty dollars"),
     }[name]:
         assert name_or_number in " ".join(words(text) for text in heard.values())
 
@@ -94,3 +99,6 @@ def test_the_script_and_what_was_rendered_from_it_have_the_same_lines() -> None:
             assert [said.text for said in actor.says] == [
                 text for label, _, text in script["script"]["lines"] if label == actor.label
             ]
+        assert [(step.do, step.label) for step in shipped(name).steps] == [
+            (label, text) for label, _, text in script["script"]["lines"] if label in STEPS
+        ]

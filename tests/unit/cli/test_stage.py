@@ -44,12 +44,17 @@ async def test_a_call_waits_for_its_pause() -> None:
     assert begun[1] - begun[0] >= 0.045
 
 
-def test_the_sample_programme_is_one_long_call_beside_two_others() -> None:
-    """The long one loses a stream, and only that one."""
-    (long,), (short, later) = sample_calls()
+def test_the_sample_programme_is_one_long_call_one_on_hold_and_one_that_ends() -> None:
+    """The long one loses a stream, and only that one; the hold falls into the first minute, and lasts to be seen."""
+    (long,), (held,), (short,) = sample_calls()
     assert long.call["title"].startswith("Harbor Bikes")
-    assert [cue.cut is None for cue in (long, short, later)] == [False, True, True]
-    assert long.pause_s == 0 < short.pause_s < later.pause_s
+    assert [cue.cut is None for cue in (long, held, short)] == [False, True, True]
+    assert [len(cue.call["steps"]) for cue in (long, held, short)] == [0, 2, 0]
+    assert long.pause_s == 0 < held.pause_s < short.pause_s
+    hold, resume = held.call["steps"]
+    assert (hold["do"], resume["do"], hold["label"]) == ("hold", "resume", resume["label"])
+    assert 20 <= resume["at"] - hold["at"] <= 40
+    assert held.pause_s + resume["at"] < 60
 
 
 @pytest.mark.parametrize(
