@@ -1,0 +1,141 @@
+"""The service beside an emulated Twilio that misbehaves: what it tells stays right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from aiohttp import web
+
+from sidecar.cli.children import free_ports
+from sidecar.emulator.app import create_app
+from sidecar.emulator.state import Account
+from tests.fakes import ScriptedRecogniser
+from tests.service import TOKEN, Service, running_service
+
+ACCOUNT = Account("AC" + "1" * 32, TOKEN)
+LIMIT_S = 30.0
+
+
+class Line:
+    """The service, and the control API of the Twilio that it talks to."""
+
+    def __init__(self, service: Service, twilio: str, quiet: Path) -> None:
+        self.service, self._twilio, self._quiet = service, twilio, quiet
+
+    async def order(self, kind: str, **fields: Any) -> None:
+        """A fault."""
+        await self._post("/control/faults", {"kind": kind, **fields})
+
+    async def play(self, seconds: float, steps: list[dict[str, Any]] | None = None) -> None:
+        """Two people in the room ``support`` for so long."""
+        people = [{"label": name, "says": [{"wav": str(self._quiet)}]} for name in ("agent", "customer")]
+        voice = f"{self.service.base}/twilio/voice"
+        body = {"room": "support", "voice_url": voice, "participants": people, "hang_up_after": seconds}
+        await self._post("/control/scenarios", body | {"steps": steps or []})
+
+    async def state(self) -> dict[str, Any]:
+        """All that the emulator knows."""
+        async with self.service.http.get(self._twilio + "/control/state") as answer:
+            state: dict[str, Any] = await answer.json()
+        return state
+
+    async def until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The emulator's state as soon as that is so."""
+        async with asyncio.timeout(LIMIT_S):
+            while not true(state := await self.state()):
+                await asyncio.sleep(0.05)
+        return state
+
+    async def ended(self) -> list[dict[str, Any]]:
+        """All events, once the transcript is complete."""
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                events = await self.service.events()
+                if any(event["type"] == "transcript.completed" for event in events):
+                    return events
+                await asyncio.sleep(0.1)
+
+    async def _post(self, path: str, body: dict[str, Any]) -> None:
+        async with self.service.http.post(self._twilio + path, json=body) as answer:
+            assert answer.status == 201, await answer.text()
+
+
+@pytest.fixture
+async def line(tmp_path: Path) -> AsyncIterator[Line]:
+    """Both in this process, on real ports."""
+    soundfile.write(tmp_path / "quiet.wav", [0.0] * 800, 8_000)
+    port = free_ports(1)
+    runner = web.AppRunner(create_app(ACCOUNT), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        twilio = f"http://127.0.0.1:{port}"
+        settings = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio}
+        async with running_service(tmp_path, ScriptedRecogniser(), **settings) as service:
+            yield Line(service, twilio, tmp_path / "quiet.wav")
+    finally:
+        await runner.cleanup()
+
+
+def types(events: list[dict[str, Any]]) -> list[str]:
+    """What happened, without the order."""
+    return sorted(event["type"] for event in events)
+
+
+async def test_callbacks_out_of_order_twice_and_late_break_no_conference(line: Line) -> None:
+    """Each participant joins and leaves once, holds and mutes end as they were last, the transcript is complete."""
+    await line.order("reorder_callbacks", count=4, seconds=2)
+    await line.order("duplicate_callbacks", count=3)
+    await line.order("delay_callbacks", count=1, seconds=0.3)
+    steps = [
+        {"at": 0.1, "do": "hold", "label": "customer"},
+        {"at": 0.2, "do": "mute", "label": "agent"},
+        {"at": 0.4, "do": "resume", "label": "customer"},
+        {"at": 0.5, "do": "unmute", "label": "agent"},
+    ]
+    await line.play(0.5, steps)
+    events = await line.ended()
+    told = types(events)
+    for once in ("conference.started", "conference.ended", "transcript.completed"):
+        assert told.count(once) == 1, told
+    for per_participant in ("participant.joined", "participant.left", "fork.started", "fork.stopped"):
+        assert told.count(per_participant) == 2, told
+    people = {
+        event["data"]["participant"]: event["data"] for event in events if event["type"].startswith("participant.")
+    }
+    assert len(people) == 2
+    last = {
+        event["data"]["participant"]: (event["data"]["hold"], event["data"]["muted"])
+        for event in events
+        if event["type"] in {"participant.joined", "participant.updated"}
+    }
+    assert set(last.values()) == {(False, False)}
+    assert {fault["left"] for fault in (await line.state())["faults"]} == {0}
+
+
+async def test_a_misbehaving_stream_costs_a_gap_and_never_the_fork(line: Line) -> None:
+    """Doubled and lost frames, another socket with the same token, a lost connection whose REST fails first."""
+    await line.play(20)
+    live = await line.until(lambda state: sum(stream["status"] == "live" for stream in state["streams"]) == 2)
+    one, other = (stream["sid"] for stream in live["streams"])
+    await line.order("duplicate_frames", stream=one, count=50)
+    await line.order("gap", stream=one, seconds=0.5)
+    await line.order("second_socket", stream=one, seconds=5)
+    await line.order("stall", stream=one, seconds=0.5)
+    state = await line.until(lambda state: state["faults"][2]["outcome"] != "")
+    assert "open to its end" not in state["faults"][2]["outcome"]
+    assert line.service.refusals
+    await line.order("fail_rest", count=1, path="/Streams")
+    await line.order("half_open", stream=other, seconds=0.2)
+    await line.service.until("fork.resumed")
+    events = await line.service.events()
+    assert types(events).count("fork.started") == 2
+    assert types(events).count("fork.interrupted") == types(events).count("fork.resumed") >= 1
+    assert "transcript.gap" in types(events)
+    for call in (await line.state())["calls"]:
+        assert call["status"] == "in-progress"
