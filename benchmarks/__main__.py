@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,18 @@ from benchmarks.scenes import Load
 RESULTS = ROOT / "benchmarks" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
 
+# Bridge and service stand side by side, at the same number of forks.
+BRIDGE_BARE_SDK = ("bridge", "bare", "deepgram")
+MEDIA = ((200, BRIDGE_BARE_SDK), (400, BRIDGE_BARE_SDK), (500, ("bridge", "deepgram")), (800, ("bridge", "bare")))
+
 Scene = Callable[[], Any]
 
 
 def full() -> dict[str, Scene]:
-    """The loads of the budgets. Bridge and service stand side by side, at the same number of forks."""
+    """The loads of the budgets."""
     load = Load(settle_s=5, measure_s=20)
     return {
-        "media": lambda: [scenes.media(kind, forks, load) for forks in (200, 400, 800) for kind in ("bridge", "bare")],
+        "media": lambda: [scenes.media(kind, forks, load) for forks, kinds in MEDIA for kind in kinds],
         "memory": lambda: scenes.media("bare", 100, Load(settle_s=35, measure_s=5)),
         "latency": lambda: scenes.latency(100, load),
         "fan_out": lambda: scenes.fan_out(1_000, load),
@@ -62,17 +67,14 @@ def talkers(counts: tuple[int, ...], seconds: float) -> list[dict[str, Any]]:
 
 def machine() -> dict[str, Any]:
     """Where this ran; figures of two machines cannot be compared."""
-    import aiohttp
-    import uvloop
-
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),
         "load_before": [round(value, 2) for value in os.getloadavg()],
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "aiohttp": aiohttp.__version__,
-        "uvloop": uvloop.__version__,
+        "aiohttp": version("aiohttp"),
+        "uvloop": version("uvloop"),
     }
 
 

@@ -18,9 +18,16 @@ class BareStream:
 
     def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self._ws = ws
+        self._sent_ms = 0
+
+    @property
+    def noticed_ms(self) -> int:
+        """All that was sent."""
+        return self._sent_ms
 
     async def send(self, audio: bytes) -> None:
         """As it comes."""
+        self._sent_ms += len(audio) // 8
         await self._ws.send_bytes(audio)
 
     async def finish(self) -> None:

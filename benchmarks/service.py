@@ -1,4 +1,4 @@
-"""The service as ``sidecar serve`` runs it; its recogniser is the bare client, or the one of the settings."""
+"""The service as ``sidecar serve`` runs it; its recogniser is the bare client, or Deepgram's SDK."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ async def main(args: argparse.Namespace) -> None:
         database_url=f"sqlite:///{args.folder}/sidecar.sqlite3",
         twilio_auth_token=TOKEN,
         max_forks=10_000,
+        stt="deepgram",
+        deepgram_api_key="0" * 40,
+        deepgram_base_url=args.upstream,
     )
     recogniser = BareClient(args.upstream) if args.recogniser == "bare" else None
     runner = web.AppRunner(build(settings, recogniser=recogniser), access_log=None, shutdown_timeout=1.0)
@@ -41,5 +44,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--upstream", required=True)
-    parser.add_argument("--recogniser", choices=["bare", "settings"], default="bare")
+    parser.add_argument("--recogniser", choices=["bare", "deepgram"], default="bare")
     uvloop.run(main(parser.parse_args()))
