@@ -206,11 +206,15 @@ class TranscriptCompleted(EventData, frozen=True, kw_only=True):
 
 
 class Ping(EventData, frozen=True, kw_only=True):
-    """Heartbeat for pages: the server's time, and how many events wait because the store does not take them."""
+    """Heartbeat for pages: the server's time, and how many events wait because the store does not take them.
+
+    ``unsaved_in`` says it per conference id, without those that wait for nothing; only on the event stream.
+    """
 
     type: ClassVar[str] = "ping"
     time: datetime
     unsaved: int = 0
+    unsaved_in: dict[str, int] = {}
 
 
 class Wallboard(EventData, frozen=True, kw_only=True):

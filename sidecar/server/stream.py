@@ -41,6 +41,8 @@ log = structlog.get_logger()
 TOPICS_MOST = 20
 RETRY_MS = 2_000
 HEARTBEAT_S = 15.0
+# How often a stream with nothing to say looks whether its client is still there; aiohttp does not tell.
+LOOK_S = 5.0
 # A write of at most WRITE_BYTES that takes longer is a client that does not read.
 WRITE_TIMEOUT_S = 10.0
 WRITE_BYTES = 65_536
@@ -58,15 +60,17 @@ HEADERS = {
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """``?topic=conference:<id>|wallboard[&topic=…][&last_event_id=…]``; the header ``Last-Event-ID`` counts more.
+    """``?topic=conference:<id>|wallboard[&topic=…]``, and where to go on, if anywhere.
 
+    That is the header ``Last-Event-ID``, else ``last_event_id=…``, else ``epoch=…&after=<conference id>:<seq>``, the
+    last repeated per conference: what ``stream.ready`` and the events said, for a client that reads for several pages.
     400 for no or bad topics, 404 for an unknown conference, 503 when there are too many streams.
     """
     request.app[STREAM_HUB].admit()
     topics = _topics(request)
     conferences = await _conferences(request, topics)
     epoch = await request.app[EVENT_LOG].epoch()
-    start = _Start(epoch, conferences, request.headers.get("Last-Event-ID") or request.query.get("last_event_id"))
+    start = _Start(epoch, conferences, _asked(request))
 
     response = web.StreamResponse(headers=HEADERS | {"X-Request-Id": request_id(request)})
     if request.method == "HEAD":
@@ -117,21 +121,32 @@ async def _conferences(request: web.Request, topics: Sequence[str]) -> list[Conf
     return list(found.values())
 
 
+def _asked(request: web.Request) -> Positions | BadPosition | None:
+    """From where the client goes on; an error is told to it in the stream, with a replay of everything."""
+    position = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
+    try:
+        if position is not None:
+            return Positions.parse(position)
+        if "after" in request.query:
+            return Positions.spelled(request.query.get("epoch", ""), request.query.getall("after"))
+    except BadPosition as error:
+        return error
+    return None
+
+
 class _Start:
     """Where a stream begins: ``seqs`` per conference, whether that resumes an earlier one, and what was lost."""
 
-    def __init__(self, epoch: str, conferences: Sequence[Conference], position: str | None) -> None:
+    def __init__(self, epoch: str, conferences: Sequence[Conference], asked: Positions | BadPosition | None) -> None:
         self.epoch = epoch
         self.seqs = {conference.id: 0 for conference in conferences}
         self.gap_reason: str | None = None
         self.gap_in: list[str] = []
         self.resumed = False
-        if position is None or not conferences:
+        if asked is None or not conferences:
             return
-        try:
-            asked = Positions.parse(position)
-        except BadPosition as error:
-            self._lost(error.code, list(self.seqs))
+        if isinstance(asked, BadPosition):
+            self._lost(asked.code, list(self.seqs))
             return
         if asked.epoch != epoch:
             self._lost("other_epoch", list(self.seqs))
@@ -233,8 +248,10 @@ class _LiveStream:
             if loop.time() >= heartbeat_at:
                 heartbeat_at = loop.time() + HEARTBEAT_S
                 await self._write(sse.comment("hb") + self._ping())
+            if self._request.transport is None:
+                return
             try:
-                async with asyncio.timeout_at(heartbeat_at):
+                async with asyncio.timeout_at(min(heartbeat_at, loop.time() + LOOK_S)):
                     batch = await self._subscription.next_batch()
             except TimeoutError:
                 continue
@@ -273,7 +290,9 @@ class _LiveStream:
         return sse.frame(type_, data, id_=str(Positions(self._start.epoch, self._sent)))
 
     def _ping(self) -> bytes:
-        return sse.frame("ping", msgspec.json.encode(Ping(time=self._clock.now(), unsaved=sum(self._unsaved.values()))))
+        waiting = {conference: count for conference, count in self._unsaved.items() if count}
+        ping = Ping(time=self._clock.now(), unsaved=sum(waiting.values()), unsaved_in=waiting)
+        return sse.frame("ping", msgspec.json.encode(ping))
 
     async def _say_closing(self) -> None:
         """Native EventSource takes ``retry``, our page the data; both come back, not all at once."""

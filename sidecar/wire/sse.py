@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from collections.abc import Sequence
 
 import msgspec
 
 from sidecar.domain.errors import SidecarError
 
 POSITION_MAX_CHARS = 4096
+_SEQ = re.compile("[0-9]{1,18}")
 _LINE_BREAKS = ("\n", "\r", "\0")
 
 
@@ -83,3 +86,14 @@ class Positions(msgspec.Struct, frozen=True, array_like=True):
         if any(seq < 0 for seq in found.seqs.values()):
             raise BadPosition("The position has a negative seq.")
         return found
+
+    @classmethod
+    def spelled(cls, epoch: str, after: Sequence[str]) -> Positions:
+        """The same in plain words, each of ``after`` being ``<conference id>:<seq>``. Raises BadPosition otherwise."""
+        seqs: dict[str, int] = {}
+        for text in after:
+            conference, _, digits = text.rpartition(":")
+            if not conference or not _SEQ.fullmatch(digits):
+                raise BadPosition(f"{text[:64]!r} is not <conference id>:<seq>.")
+            seqs[conference] = min(int(digits), seqs.get(conference, int(digits)))
+        return cls(epoch, seqs)

@@ -220,6 +220,51 @@ async def test_a_client_goes_on_behind_the_id_it_has(
     assert [frame.data["seq"] for frame in frames[1:]] == [4, 5]
 
 
+async def test_a_client_that_reads_for_several_pages_says_in_words_where_each_of_them_is(
+    service: Service, client: aiohttp.ClientSession
+) -> None:
+    calls = [await service.call(name) for name in ("one", "two", "three")]
+    for call in calls:
+        await service.writer.submit([said(call, index) for index in range(3)])
+    one, two, three = (call.conference.id for call in calls)
+    query = [*topic(*calls), ("epoch", await service.log.epoch()), ("after", f"{one}:2"), ("after", f"{two}:3")]
+    async with client.get(service.url, params=query) as response:
+        frames = await Browser(response).until("utterance.final", 4)
+    assert frames[0].data["resumed"] is True
+    assert frames[0].data["from"] == {one: 2, two: 3, three: 0}
+    assert [(frame.data["conference"], frame.data["seq"]) for frame in frames[1:]] == [
+        (one, 3), (three, 1), (three, 2), (three, 3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("epoch", "after", "reason"),
+    [("another", "{id}:1", "other_epoch"), ("", "{id}:9", "other_epoch"), ("{epoch}", "{id}", "position_unknown")],
+)
+async def test_words_that_are_no_position_here_are_a_gap_and_the_replay_starts_anew(
+    service: Service, client: aiohttp.ClientSession, epoch: str, after: str, reason: str
+) -> None:
+    call = await service.call()
+    await service.writer.submit([said(call, 0)])
+    words = {"epoch": epoch.format(epoch=await service.log.epoch()), "after": after.format(id=call.conference.id)}
+    async with client.get(service.url, params=[*topic(call), *words.items()]) as response:
+        _, gap, first = await Browser(response).until("utterance.final")
+    assert gap.data == {"reason": reason, "topics": [conference_topic(call.conference.id)]}
+    assert first.data["seq"] == 1
+
+
+async def test_a_stream_that_is_left_while_nobody_speaks_is_given_up(
+    service: Service, client: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LOOK_S", 0.05)
+    call = await service.call()
+    async with client.get(service.url, params=topic(call)) as response:
+        await Browser(response).frame()
+        response.close()
+    await service.nobody_streams()
+    assert service.bus.subscribers == 0
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_clients_that_are_cut_off_at_random_miss_nothing_and_get_nothing_twice(
     seed: int, service: Service, client: aiohttp.ClientSession
@@ -364,7 +409,8 @@ async def test_a_ping_tells_how_much_is_unsaved_in_all_topics(
             service.bus.publish(msgspec.structs.replace(partial(call, "", ""), type=ping.type, data=ping))
         frames = await browser.until("ping", 4)
     assert frames[-1].data["unsaved"] == 7  # the heartbeat remembers
-    assert set(frames[-1].data) == {"time", "unsaved"}
+    assert frames[-1].data["unsaved_in"] == {one.conference.id: 3, two.conference.id: 4}
+    assert set(frames[-1].data) == {"time", "unsaved", "unsaved_in"}
     assert frames[-1].id is None
 
 

@@ -68,6 +68,34 @@ def test_twenty_conferences_fit_into_an_id() -> None:
     assert Positions.parse(str(positions)) == positions
 
 
+@given(
+    epoch=st.text(),
+    seqs=st.dictionaries(st.text(min_size=1), st.integers(0, 10**18 - 1), max_size=20),
+)
+def test_positions_may_be_spelled_in_words(epoch: str, seqs: dict[str, int]) -> None:
+    after = [f"{conference}:{seq}" for conference, seq in seqs.items()]
+    assert Positions.spelled(epoch, after) == Positions(epoch, seqs)
+
+
+def test_of_two_positions_in_one_conference_the_earlier_counts() -> None:
+    assert Positions.spelled("e", ["cnf_1:7", "cnf_1:4", "cnf_1:9"]) == Positions("e", {"cnf_1": 4})
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_any_other_words_are_a_typed_error(after: list[str]) -> None:
+    try:
+        found = Positions.spelled("e", after)
+    except BadPosition:
+        return
+    assert all(seq >= 0 for seq in found.seqs.values())
+
+
+@pytest.mark.parametrize("words", ["", "cnf_1", "cnf_1:", ":3", "cnf_1:-3", "cnf_1:+3", "cnf_1:٣", "cnf_1:" + "9" * 19])
+def test_words_without_a_conference_and_a_seq_are_refused(words: str) -> None:
+    with pytest.raises(BadPosition):
+        Positions.spelled("e", [words])
+
+
 @given(st.text() | st.text("ABCDEFwxyz0189-_=", max_size=80))
 def test_any_other_text_is_a_typed_error(text: str) -> None:
     try:
