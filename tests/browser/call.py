@@ -6,13 +6,16 @@ import itertools
 import json
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_TIMEOUT_S = 10.0
+WAIT_TIMEOUT_S = 30.0
 _numbers = itertools.count(1)
 
 
@@ -21,14 +24,15 @@ class ServiceProcess:
 
     def __init__(self, port: int, database_url: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._arguments = [str(port), database_url]
+        self.database_url = database_url
+        self._port = port
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *, away_with: int | None = None) -> None:
         """Returns when it listens. ``away_with``: a proxy instead, that answers all with this status."""
         status = [] if away_with is None else [str(away_with)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.service", *self._arguments, *status],
+            [sys.executable, "-m", "tests.browser.service", str(self._port), self.database_url, *status],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert self._process.stdout is not None
@@ -51,6 +55,20 @@ class ServiceProcess:
         )
         with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
             return json.load(answer)
+
+    def get(self, path: str) -> Any:
+        """JSON out."""
+        with urllib.request.urlopen(self.url + path, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def waits_until(self, path: str, reached: Callable[[Any], bool]) -> Any:
+        """Ask again until the answer is as wanted, and return it."""
+        deadline = time.monotonic() + WAIT_TIMEOUT_S
+        while not reached(answer := self.get(path)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{path} still answers {answer}")
+            time.sleep(0.05)
+        return answer
 
 
 @dataclass

@@ -25,12 +25,11 @@ from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.wallboard import WallboardState
-from sidecar.server import app_keys
+from sidecar.server import app_keys, stream
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
-from sidecar.server.stream import stream
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
@@ -38,6 +37,8 @@ TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
     Ping.type: Ping,
 }
+# So that a test can count streams without waiting for one that was left.
+stream.LOOK_S = 0.1
 WRITER = web.AppKey("writer", EventWriter)
 
 
@@ -107,6 +108,12 @@ async def lose_store(request: web.Request) -> web.Response:
     return web.json_response({})
 
 
+async def count_streams(request: web.Request) -> web.Response:
+    """How many event streams are open, and how many were opened since the start."""
+    hub = request.app[app_keys.STREAM_HUB]
+    return web.json_response({"open": hub.open, "opened": hub.opened})
+
+
 class ForgetfulLog(SqlEventLog):
     """The real log with an epoch that a test can change."""
 
@@ -127,12 +134,13 @@ def build(database_url: str, public_url: str) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
     app = web.Application(middlewares=[problems])
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
-    app.router.add_get("/v1/stream", stream)
+    app.router.add_get("/v1/stream", stream.stream)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)
+    app.router.add_get("/test/streams", count_streams)
     add_pages(app, styleguide=True)
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
@@ -167,10 +175,17 @@ def build(database_url: str, public_url: str) -> web.Application:
 def build_away(status: int) -> web.Application:
     """A proxy in front of a service that is not there."""
     app = web.Application()
+    refused = 0
 
     async def refuse(_request: web.Request) -> web.Response:
+        nonlocal refused
+        refused += 1
         return web.Response(status=status, text="away")
 
+    async def count_refused(_request: web.Request) -> web.Response:
+        return web.json_response({"refused": refused})
+
+    app.router.add_get("/test/refused", count_refused)
     app.router.add_route("*", "/{path:.*}", refuse)
     return app
 

@@ -123,8 +123,7 @@ def test_an_ended_call_shows_a_quiet_summary_and_asks_for_no_stream(new_page: Ne
     call.say(customer, "Bye.", lasts_ms=2000)
     call.end()
     page = new_page()
-    streams: list[str] = []
-    page.on("request", lambda request: streams.append(request.url) if "/v1/stream" in request.url else None)
+    streams = call.service.get("/test/streams")["opened"]
     page.goto(call.url)
     expect(page.locator("#connection")).to_have_text("Complete")
     summary = page.locator("#summary")
@@ -133,7 +132,7 @@ def test_an_ended_call_shows_a_quiet_summary_and_asks_for_no_stream(new_page: Ne
     expect(summary).to_contain_text("Maya 50 %, Customer 17 %")
     expect(page.locator("#call")).to_have_text("Ended 00:12")
     expect(page.locator("#follow")).to_be_hidden()
-    assert streams == []
+    assert call.service.get("/test/streams")["opened"] == streams
 
 
 def test_an_end_that_is_seen_live_leaves_the_same_page_as_one_loaded_later(new_page: NewPage, call: Call) -> None:

@@ -15,7 +15,6 @@ from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, Older, confer
 from sidecar.server.pages.phone import phone_of
 from sidecar.server.pages.rendering import RENDERER, problem
 from sidecar.server.pages.security import policy_with_frames_from
-from sidecar.wire.sse import Positions
 
 _PAGE_OF_EVENTS = 1000
 
@@ -45,9 +44,9 @@ async def show(request: web.Request) -> web.Response:
         response.headers["Retry-After"] = "2"
         return response
     events = sorted(others + lines, key=lambda event: event.seq or 0)
-    position, phone = Positions(epoch, {conference.id: conference.seq}), phone_of(request, conference)
+    phone = phone_of(request, conference)
     page = conference_page(
-        conference, roster, events, position=str(position), now=request.app[CLOCK].now(), older=older, phone=phone
+        conference, roster, events, epoch=epoch, now=request.app[CLOCK].now(), older=older, phone=phone
     )
     response = request.app[RENDERER].respond("conference.html", page)
     if phone is not None:

@@ -24,7 +24,8 @@ FIRST_PAINT_ROWS = 300
 MODULES = tuple(
     f"js/{name}.js"
     for name in (
-        "conference", "listen", "stream", "store", "rows", "list", "older", "follow", "find", "people", "clock",
+        "conference", "listen", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store",
+        "rows", "list", "older", "follow", "find", "people", "clock",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -166,12 +167,12 @@ def conference_page(
     roster: Sequence[Participant],
     events: Sequence[ev.Event],
     *,
-    position: str,
+    epoch: str,
     now: datetime,
     older: Older | None = None,
     phone: Phone | None = None,
 ) -> ConferencePage:
-    """The page of a conference as its events tell it. ``position``: where its event stream goes on.
+    """The page of a conference as its events tell it. ``epoch``: the life of the store that they are from.
 
     ``older``: the utterances among the events are only the newest.
     """
@@ -211,7 +212,7 @@ def conference_page(
         modules=MODULES,
         blank=_blank(conference.clock_zero),
         older=older is not None,
-        history=_history(conference, roster, events, position=position, now=now) | {"older": _older(older)},
+        history=_history(conference, roster, events, epoch=epoch, now=now) | {"older": _older(older)},
     )
 
 
@@ -344,7 +345,7 @@ def _blank(moment: datetime) -> Blank:
 
 
 def _history(
-    conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event], *, position: str, now: datetime
+    conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event], *, epoch: str, now: datetime
 ) -> dict[str, Any]:
     return {
         "conference": {
@@ -355,7 +356,8 @@ def _history(
         },
         "roster": [{"participant": p.id, "name": p.name, "label": p.label, "role": p.role} for p in roster],
         "now": now,
-        "position": position,
+        "epoch": epoch,
+        "seq": conference.seq,
         "block_join_ms": blocks.BLOCK_JOIN_MS,
         "system_words": blocks.SYSTEM_WORDS,
         "gap_reasons": ev.GAP_REASONS,

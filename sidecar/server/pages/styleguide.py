@@ -70,7 +70,7 @@ def _page() -> StyleguidePage:
     ]
     running = [*arrivals, started, *forks, *lines, _GAP]
     return StyleguidePage(
-        call=conference_page(_CALL, [], _events(*running), position="", now=_NOW),
+        call=conference_page(_CALL, [], _events(*running), epoch="", now=_NOW),
         board=[_row(*running), _row(*arrivals[:1]), _row(*running, *signs), _row(*running, over)],
     )
 

@@ -24,8 +24,8 @@ SILENCE_LONG_MS = 20_000
 MODULES = tuple(
     f"js/{name}.js"
     for name in (
-        "wallboard", "wallboard_table", "wallboard_row", "stream", "rows", "store", "clock", "connection", "keys",
-        "prefs", "toast",
+        "wallboard", "wallboard_table", "wallboard_row", "stream", "stream_hub", "stream_channel", "stream_line",
+        "stream_readers", "rows", "store", "clock", "connection", "keys", "prefs", "toast",
     )
 )  # fmt: skip
 

@@ -59,7 +59,7 @@ const older = new Older({
   box: byId("older"), onLines,
 });
 const stream = new Stream({
-  topic: `conference:${history_.conference.id}`, position: history_.position,
+  topic: `conference:${history_.conference.id}`, epoch: history_.epoch, seq: history_.seq,
   onEvent, onPing, onReady, onGap, onState: (state) => connection.setStream(state),
 });
 

@@ -11,6 +11,15 @@ const LAG_KEPT_MS = 10_000;
 const BANNER_AFTER_MS = 8_000;
 const OFFLINE_AFTER_MS = 60_000;
 
+// States that no retry ends: what the pill says, what the banner says of it, and what its button does.
+const ENDINGS = {
+  signed_out: { words: "Signed out", says: "You are signed out.", then: "when you have signed in", act: "Sign in" },
+  full: {
+    words: "Not live", says: "Too many calls are open in other tabs of this browser.",
+    then: "when some of them are closed", act: "Try now",
+  },
+};
+
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 export class Connection {
@@ -45,10 +54,14 @@ export class Connection {
     const down = !this.ended && (this.stream.phase !== "open" || !navigator.onLine);
     document.body.toggleAttribute("data-stalled", down);
     const downFor = down ? performance.now() - this.stream.downSince : 0;
-    const grave = down && (downFor > BANNER_AFTER_MS || !navigator.onLine);
+    const ending = ENDINGS[this.stream.phase];
+    const grave = down && (downFor > BANNER_AFTER_MS || !navigator.onLine || Boolean(ending));
     this.banner.hidden = !grave;
-    if (grave) setText(slot(this.banner, "words"), this.#bannerWords());
-    if (grave !== this.wasDown) this.announce(grave ? "Connection lost" : "Live again");
+    if (grave) {
+      setText(slot(this.banner, "words"), this.#bannerWords());
+      setText(slot(this.banner.querySelector("button"), "words"), ending?.act ?? "Try now");
+    }
+    if (grave !== this.wasDown) this.announce(grave ? ending?.words ?? "Connection lost" : "Live again");
     this.wasDown = grave;
     this.#favicon(this.ended ? "quiet" : grave ? "lost" : down ? null : "live");
   }
@@ -60,6 +73,7 @@ export class Connection {
   #words() {
     const { phase, retryAt, downSince } = this.stream;
     if (this.ended) return ["quiet", "Complete"];
+    if (Object.hasOwn(ENDINGS, phase)) return ["bad", ENDINGS[phase].words];
     if (!navigator.onLine) return ["bad", "Offline"];
     if (phase !== "open") {
       const downFor = performance.now() - downSince;
@@ -77,8 +91,10 @@ export class Connection {
   }
 
   #bannerWords() {
-    if (!navigator.onLine) return `This device is offline. ${this.stays} when the network is back.`;
     const { phase, retryAt } = this.stream;
+    const ending = ENDINGS[phase];
+    if (ending) return `${ending.says} ${this.stays} ${ending.then}.`;
+    if (!navigator.onLine) return `This device is offline. ${this.stays} when the network is back.`;
     const next = phase === "waiting" ? `next try in ${Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))} s` : "trying now";
     return `The service does not answer. ${this.stays}; ${next}.`;
   }

@@ -1,112 +1,132 @@
-// One EventSource that comes back by itself: after EOF, a refused connection, any answer but 200 (the browser gives up
-// for good then), silence, sleep. It goes on from the position of the last event it delivered.
+// A page's events. The connection itself belongs to a SharedWorker, one for all tabs of the browser; where there is none,
+// the same hub runs in the page and rests while the page is hidden.
 
-// Durable types and the partial. Types that are not listed never reach the page.
-const TYPES = [
-  "conference.started", "conference.ended", "participant.joined", "participant.updated", "participant.left",
-  "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "utterance.final", "utterance.partial",
-  "transcript.gap", "transcript.completed",
-];
-// The server pings each 15 s; a socket that says nothing for longer than two pings is dead, though it looks open.
-const SILENCE_MS = 40_000;
+import { StreamHub } from "./stream_hub.js";
+
+// The hub asks each 15 s whether the page is there. Silence means that the worker died.
+const HUB_SILENCE_MS = 50_000;
 const WATCH_MS = 5_000;
-const RETRY_FIRST_MS = 1_000;
-const RETRY_MOST_MS = 30_000;
+const HIDDEN_REST_MS = 60_000;
+const WORKER = new URL("./stream_worker.js", import.meta.url).href;
+
+let policy = null;
+
+/** The one script address that the page's policy lets through. */
+function workerAddress() {
+  policy ??= globalThis.trustedTypes?.createPolicy("sidecar-worker", { createScriptURL: () => WORKER });
+  return policy?.createScriptURL("") ?? WORKER;
+}
 
 export class Stream {
   /**
-   * topic, position: what to read and from where (state has no position). onEvent(envelope), onPing({time, unsaved}),
-   * onReady({resumed}), onGap(): history was lost, load it anew; onWallboard({snapshot, rows, removed}).
-   * onState({phase: "connecting" | "open" | "waiting", retryAt, downSince}): times are performance.now().
+   * topic: what to read. epoch, seq: the store's life and the newest event that the page shows (state has neither).
+   * onEvent(envelope), onPing({time, unsaved}), onReady(): from here on it is live; onGap(): history was lost, load it
+   * anew; onWallboard({snapshot, rows, removed}). onState({phase: "connecting" | "open" | "waiting" | "signed_out" |
+   * "full", retryAt, downSince}): times are performance.now().
    */
-  constructor({ topic, position = "", onEvent, onPing, onReady, onGap, onState, onWallboard }) {
-    Object.assign(this, { topic, position, onEvent, onPing, onReady, onGap, onState, onWallboard });
-    this.failures = 0;
-    this.downSince = performance.now();
-    this.stopped = true;
+  constructor({ topic, epoch = null, seq = null, onEvent, onPing, onReady, onGap, onState, onWallboard }) {
+    Object.assign(this, { topic, epoch, seq, onEvent, onPing, onReady, onGap, onState, onWallboard });
+    this.shared = "SharedWorker" in globalThis;
+    this.phase = "connecting";
+    document.addEventListener("visibilitychange", () => this.#restWhileHidden());
   }
 
   start() {
-    this.stopped = false;
-    this.watch ??= setInterval(() => this.#checkSilence(), WATCH_MS);
-    this.#connect();
+    this.#leave();
+    this.watch ??= setInterval(() => this.#checkHub(), WATCH_MS);
+    const port = (this.port = this.#openPort());
+    port.onmessage = ({ data }) => port === this.port && this.#hear(data);
+    this.#join();
+    this.#restWhileHidden();
   }
 
   stop() {
-    this.stopped = true;
     clearInterval(this.watch);
     this.watch = undefined;
-    this.#close();
+    this.#leave();
   }
 
-  /** Try at once, without waiting for the countdown. */
+  /** Try at once, without waiting for the countdown. Signed out: load the page anew, which leads to signing in. */
   retryNow() {
-    if (!this.stopped && this.phase === "waiting") this.#connect();
+    if (this.phase === "signed_out") location.reload();
+    else if (this.phase === "full") this.#join();
+    else this.#post({ kind: "retry" });
   }
 
   /** After sleep or a change of network: an open socket may be dead. */
   wake() {
-    this.#checkSilence();
-    this.retryNow();
+    this.#post({ kind: "wake" });
   }
 
-  #connect() {
-    this.#close();
-    const query = new URLSearchParams({ topic: this.topic });
-    if (this.position) query.set("last_event_id", this.position);
-    const source = (this.source = new EventSource(`/v1/stream?${query}`));
+  #join() {
     this.heardAt = performance.now();
-    this.#say("connecting");
-    const listen = (type, take) => source.addEventListener(type, (message) => {
-      if (source !== this.source) return;
-      this.heardAt = performance.now();
-      take(JSON.parse(message.data), message);
-    });
-    for (const type of TYPES) {
-      listen(type, (envelope, message) => {
-        this.onEvent(envelope);
-        this.position = message.lastEventId || this.position;
-      });
+    this.#post({ kind: "join", topic: this.topic, epoch: this.epoch, seq: this.seq });
+  }
+
+  #leave() {
+    this.#post({ kind: "leave" });
+    this.port?.close();
+    this.port = null;
+  }
+
+  #post(message) {
+    this.port?.postMessage(message);
+  }
+
+  #openPort() {
+    if (this.shared) {
+      try {
+        const worker = new SharedWorker(workerAddress(), { type: "module", name: "sidecar-stream" });
+        worker.onerror = () => this.#doWithoutWorker();
+        return worker.port;
+      } catch {
+        this.shared = false;
+      }
     }
-    listen("ping", (ping) => this.onPing(ping.data ?? ping));
-    listen("stream.ready", (ready) => {
-      this.failures = 0;
-      this.downSince = null;
-      this.#say("open");
-      this.onReady(ready.data ?? ready);
-    });
-    listen("wallboard", (board) => this.onWallboard(board));
-    listen("stream.gap", () => this.onGap());
-    listen("stream.closing", (closing) => this.#wait((closing.data ?? closing).retry_ms ?? RETRY_FIRST_MS));
-    source.onerror = () => source === this.source && this.#fail();
+    const { port1, port2 } = new MessageChannel();
+    this.hub ??= new StreamHub();
+    this.hub.add(port2);
+    return port1;
   }
 
-  #fail() {
-    const base = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** this.failures);
-    this.failures += 1;
-    // Jitter, so that a thousand pages do not come back in the same instant.
-    this.#wait(base * (0.75 + 0.5 * Math.random()));
+  #doWithoutWorker() {
+    this.shared = false;
+    if (this.port) this.start();
   }
 
-  #wait(ms) {
-    this.#close();
-    this.downSince ??= performance.now();
-    this.timer = setTimeout(() => this.#connect(), ms);
-    this.#say("waiting", performance.now() + ms);
+  #checkHub() {
+    if (this.port && performance.now() - this.heardAt > HUB_SILENCE_MS) this.start();
   }
 
-  #close() {
-    clearTimeout(this.timer);
-    this.source?.close();
-    this.source = null;
+  #restWhileHidden() {
+    clearTimeout(this.rest);
+    if (this.shared || !this.watch) return;
+    if (document.hidden) this.rest = setTimeout(() => this.#leave(), HIDDEN_REST_MS);
+    else if (!this.port) this.start();
   }
 
-  #checkSilence() {
-    if (this.source && performance.now() - this.heardAt > SILENCE_MS) this.#fail();
-  }
-
-  #say(phase, retryAt = null) {
-    this.phase = phase;
-    this.onState({ phase, retryAt, downSince: this.downSince });
+  #hear(message) {
+    this.heardAt = performance.now();
+    switch (message.kind) {
+      case "event":
+        this.onEvent(message.event);
+        this.seq = message.event.seq ?? this.seq;
+        break;
+      case "ready":
+        this.epoch = message.epoch;
+        this.onReady();
+        break;
+      case "state": {
+        const now = performance.now();
+        this.phase = message.phase;
+        this.onState({ phase: message.phase, retryAt: now + message.retryInMs, downSince: now - message.downForMs });
+        break;
+      }
+      case "ping": this.onPing(message); break;
+      case "wallboard": this.onWallboard(message.frame); break;
+      case "gap": this.onGap(); break;
+      case "ask": this.#post({ kind: "here" }); break;
+      case "lost": this.#join(); break;
+    }
   }
 }

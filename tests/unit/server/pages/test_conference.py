@@ -11,7 +11,6 @@ import pytest
 from sidecar.domain.conference import Role
 from sidecar.domain.events import ConferenceStarted, ParticipantJoined, TranscriptGap
 from sidecar.ports.directory import BoundFork
-from sidecar.wire.sse import Positions
 from tests.facts import draft, open_call, said
 from tests.unit.server.pages.conftest import Pages
 
@@ -48,8 +47,7 @@ async def test_the_first_paint_holds_the_lines_and_the_position_behind_them(page
     assert "Good morning. 2" in html
     embedded = history(html)
     assert [event["seq"] for event in embedded["events"]] == [1, 2, 3, 4, 5]
-    position = Positions.parse(embedded["position"])
-    assert position == Positions(await pages.log.epoch(), {bound.conference.id: 5})
+    assert (embedded["epoch"], embedded["seq"]) == (await pages.log.epoch(), 5)
 
 
 async def test_of_a_long_call_the_newest_lines_are_embedded_and_painted(pages: Pages) -> None:
@@ -59,7 +57,7 @@ async def test_of_a_long_call_the_newest_lines_are_embedded_and_painted(pages: P
     assert [event["seq"] for event in embedded["events"]] == [1, 2, *range(903, 1203)]
     painted = re.findall(r'<p class="text" dir="auto" data-slot="text">Good morning. (\d+)</p>', html)
     assert [int(n) for n in painted] == list(range(900, 1200))
-    assert Positions.parse(embedded["position"]).seqs == {bound.conference.id: 1202}
+    assert embedded["seq"] == 1202
 
 
 async def test_what_is_not_embedded_is_in_the_sums(pages: Pages) -> None:
@@ -107,7 +105,7 @@ async def test_pages_carry_a_strict_policy_errors_included(pages: Pages) -> None
     for path in (f"/conferences/{bound.conference.id}", "/conferences/nothing", "/"):
         headers = (await pages.client.get(path)).headers
         policy = headers["Content-Security-Policy"]
-        assert policy.startswith("default-src 'self'; object-src 'none'; base-uri 'none'")
+        assert policy.startswith("default-src 'self'; worker-src 'self'; object-src 'none'; base-uri 'none'")
         assert "frame-ancestors 'none'" in policy
         assert "require-trusted-types-for 'script'" in policy
         assert "unsafe" not in policy

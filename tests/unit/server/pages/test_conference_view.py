@@ -38,7 +38,7 @@ def page_of(*facts: tuple[int, EventData], at_s: int = 187) -> ConferencePage:
         )
         for n, (second, data) in enumerate(facts, 1)
     ]  # fmt: skip
-    return conference_page(conference(), [], events, position="p", now=ZERO + timedelta(seconds=at_s))
+    return conference_page(conference(), [], events, epoch="e", now=ZERO + timedelta(seconds=at_s))
 
 
 def joined(who: str, name: str, at_s: int = 1) -> tuple[int, EventData]:
