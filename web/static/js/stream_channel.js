@@ -84,9 +84,7 @@ export class Channel {
     }
     const topic = `conference:${data.conference}`;
     if (data.seq === null) return this.#tellAll(this.readers.passing(topic), { kind: "event", event: data });
-    const { keys, hole } = this.readers.durable(topic, data.seq);
-    if (hole) this.#reopenIn(GATHER_MS);
-    return this.#tellAll(keys, { kind: "event", event: data });
+    return this.#tellAll(this.readers.durable(topic, data.seq), { kind: "event", event: data });
   }
 
   #ping({ time, unsaved_in: unsaved = {} }) {

@@ -1,7 +1,8 @@
 // Who reads what of one connection, and how far each has come. No DOM, no clock, no network.
 //
 // A tab joins with the seq of the newest event on its page, and the connection may be ahead of that. Then it is opened
-// anew from the lowest seq of each topic, and a reader gets an event exactly when that is its next: no hole, no double.
+// anew from the lowest seq of each topic. Until then the newcomer waits, and of what is sent again to the others each gets
+// only what is new to it: no hole, no double.
 
 export const WALLBOARD = "wallboard";
 
@@ -59,21 +60,12 @@ export class Readers {
     return reason === "other_epoch" ? [] : this.#lose((reader) => topics.includes(reader.topic));
   }
 
-  /** A durable event. Returns the readers whose next it is, and whether somebody has a hole before it. */
+  /** A durable event. Returns the readers to whom it is new. A seq may be skipped: types that we do not know stay away. */
   durable(topic, seq) {
     this.sent.set(topic, seq);
-    const keys = [];
-    let hole = false;
-    for (const [key, reader] of this.all) {
-      if (reader.topic !== topic || reader.waits) continue;
-      if (reader.seq === null || seq === reader.seq + 1) {
-        reader.seq = seq;
-        keys.push(key);
-      } else if (seq > reader.seq) {
-        hole = reader.waits = true;
-      }
-    }
-    return { keys, hole };
+    const keys = this.#keys((reader) => reader.topic === topic && !reader.waits && seq > (reader.seq ?? 0));
+    for (const key of keys) this.all.get(key).seq = seq;
+    return keys;
   }
 
   /** A partial or a frame of state. Returns its readers. */
