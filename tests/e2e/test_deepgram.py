@@ -1,0 +1,42 @@
+"""The whole service as processes, with two vendors emulated over sockets: nothing in it knows that."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.demo import run_sidecar
+from tests.emulated_deepgram.server import COUNTING, KEY, running
+
+pytestmark = pytest.mark.timeout(240)
+
+
+async def test_a_sample_call_is_transcribed_by_deepgram(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two people, a connection for each; what was told on it is what stands in the transcript, word for word."""
+    async with running() as (emulator, url):
+        for name, value in {
+            "SIDECAR_STT": "deepgram",
+            "SIDECAR_KEYTERMS": "Corner Dental",
+            "DEEPGRAM_API_KEY": KEY,
+            "DEEPGRAM_BASE_URL": url,
+        }.items():
+            monkeypatch.setenv(name, value)
+        status, out, err = await run_sidecar("demo", "--once", "--json")
+    assert status == 0, err
+    assert KEY not in out + err
+    document = json.loads(out)
+    assert document["gaps"] == []
+    lines: dict[str, list[str]] = {}
+    for line in document["utterances"]:
+        assert line["end_ms"] - line["start_ms"] <= 18_000
+        lines.setdefault(line["participant"], []).extend(line["text"].split())
+    assert set(lines) == {"agent", "customer"}
+    assert len(emulator.connections) == 2
+    assert sorted(lines.values()) == sorted(connection.words for connection in emulator.connections)
+    for words in lines.values():
+        assert words == [COUNTING[n % len(COUNTING)] for n in range(len(words))]
+        assert len(words) > 20
+    for connection in emulator.connections:
+        assert ("keyterm", "Corner Dental") in connection.query
+        assert connection.controls[-1] == "CloseStream"
