@@ -66,12 +66,13 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def watch(page: Page, http: aiohttp.ClientSession, base: str, conference_id: str) -> list[dict[str, Any]]:
-    """Open the page, follow the conference to its end; all durable events."""
+async def watch(page: Page, http: aiohttp.ClientSession, address: str, key: str) -> list[dict[str, Any]]:
+    """Open the page by a link that signs in, follow the conference to its end; all durable events."""
     await page.add_init_script(WATCH)
-    await page.goto(f"{base}/conferences/{conference_id}", wait_until="load")
+    await page.goto(address, wait_until="load")
     await page.evaluate("window.opened = Date.now()")
-    return [event async for event in durable_events(http, base, conference_id)]
+    base, conference_id = address.partition("/login")[0], address.rpartition("/")[2]
+    return [event async for event in durable_events(http, base, conference_id, key=key)]
 
 
 def segments_of(audio: bytes) -> list[SegmentEnded]:
@@ -116,19 +117,20 @@ async def main() -> None:
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert demo.stdout is not None
-    pid, conference_id = 0, ""
-    while not conference_id:
+    pid, key, address = 0, "", ""
+    while not address:
         said = (await demo.stdout.readline()).decode()
         if found := re.search(r"service +pid (\d+)", said):
             pid = int(found[1])
-        if found := re.search(r"conferences/(cnf_\w+)", said):
-            conference_id = found[1]
-    base = f"http://127.0.0.1:{port}"
+        if found := re.search(r"sck_\w+", said):
+            key = found[0]
+        if found := re.search(r"http\S+/login\S+/conferences/cnf_\w+", said):
+            address = found[0]
     async with aiohttp.ClientSession() as http, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
         page = await browser.new_page()
         before = cpu_seconds(pid)
-        events = await watch(page, http, base, conference_id)
+        events = await watch(page, http, address, key)
         used = cpu_seconds(pid) - before
         await asyncio.sleep(0.5)
         seen = await page.evaluate("window.seen")

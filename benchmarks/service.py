@@ -12,7 +12,9 @@ from benchmarks.bare_client import BareClient
 from benchmarks.parts import HOST, TOKEN, heard, say
 from sidecar.app import build
 from sidecar.cli import logs
+from sidecar.cli.accounts import add_key
 from sidecar.config import load
+from sidecar.server.app_keys import ACCOUNTS
 
 
 async def main(args: argparse.Namespace) -> None:
@@ -29,10 +31,11 @@ async def main(args: argparse.Namespace) -> None:
         deepgram_base_url=args.upstream,
     )
     recogniser = BareClient(args.upstream) if args.recogniser == "bare" else None
-    runner = web.AppRunner(build(settings, recogniser=recogniser), access_log=None, shutdown_timeout=1.0)
+    app = build(settings, recogniser=recogniser)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, HOST, args.port, backlog=2048).start()
-    say(ready=True)
+    say(ready=True, key=await add_key(app[ACCOUNTS], "benchmarks"))
     try:
         await heard("never")
     finally:

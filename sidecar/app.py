@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.recognisers.local import start_local_recogniser
+from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
@@ -25,7 +26,8 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys as keys
-from sidecar.server.loopback import loopback_only
+from sidecar.server.auth.middleware import door
+from sidecar.server.auth.recheck import recheck_rights
 from sidecar.server.metrics import Metrics, Sources
 from sidecar.server.problems import problems
 from sidecar.server.readiness import Readiness
@@ -43,7 +45,7 @@ FLUSH_TIMEOUT_S = 2.0
 
 def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Application:
     """The service as an application; nothing runs before it is started. ``recogniser``: instead of the settings'."""
-    app = web.Application(middlewares=[problems, loopback_only, twilio_errors])
+    app = web.Application(middlewares=[problems, door, twilio_errors])
     app[keys.TWILIO_EDGE] = TwilioEdge(
         public_url=settings.base_url, tokens=settings.twilio_tokens, notice=settings.notice
     )
@@ -67,7 +69,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         telephony = _telephony(settings)
         if telephony is not None:
             stack.push_async_callback(telephony.close)
-        event_log, directory = SqlEventLog(database), SqlDirectory(database)
+        event_log, directory, accounts = SqlEventLog(database), SqlDirectory(database), SqlAccounts(database)
         writer = EventWriter(event_log, bus, clock)
         switchboard = Switchboard(
             directory=directory,
@@ -81,6 +83,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         )
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)
+        app[keys.ACCOUNTS] = accounts
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard
@@ -101,6 +104,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
                 tasks.create_task(writer.run(), name="event-writer"),
                 tasks.create_task(switchboard.run(), name="switchboard"),
                 tasks.create_task(wallboard.run(), name="wallboard"),
+                tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
             ]
             yield
             for task in running:

@@ -6,7 +6,6 @@ Secrets may also come from files, as containers hand them in: ``TWILIO_AUTH_TOKE
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -173,17 +172,6 @@ class Settings(BaseSettings):
             raise ValueError("must start with sqlite:/// or postgresql://")
         return value
 
-    @field_validator("host")
-    @classmethod
-    def _loopback_only(cls, value: str) -> str:
-        """Pages and API have no login yet: refuse to listen where strangers are."""
-        if value != "localhost" and not _is_loopback(value):
-            raise ValueError(
-                "must be a loopback address, for pages have no login yet; "
-                "put a proxy or tunnel in front that passes on /twilio only"
-            )
-        return value
-
     @property
     def twilio_tokens(self) -> tuple[str, ...]:
         """The auth tokens that may sign."""
@@ -202,8 +190,10 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """The public URL, or where we listen."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """The public URL, or where this machine itself reaches us."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        host = everywhere.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return self.public_url or f"http://{host}:{self.port}"
 
     @classmethod
@@ -301,10 +291,3 @@ def _name(location: tuple[int | str, ...]) -> str:
         return "settings"
     name = str(location[0]).upper()
     return name if name.startswith(("TWILIO_", "DEEPGRAM_")) else f"SIDECAR_{name}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

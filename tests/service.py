@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ from yarl import URL
 from sidecar.app import build
 from sidecar.cli.children import free_ports
 from sidecar.config import load
+from sidecar.domain.access import NameRefused
 from sidecar.ports.recogniser import Recogniser
-from sidecar.server.app_keys import SWITCHBOARD
+from sidecar.server.app_keys import ACCOUNTS, SWITCHBOARD
+from tests.callers import BEARER, add_key
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 GOLDEN = Path(__file__).parent / "golden" / "twilio"
 
 
 class Service:
-    """A running service, and requests to it that are signed as Twilio signs them."""
+    """A running service, and requests to it that are signed as Twilio signs them. ``http`` carries an API key."""
 
     def __init__(self, app: web.Application, http: aiohttp.ClientSession, port: int) -> None:
         self.app = app
@@ -109,7 +111,9 @@ async def running_service(folder: Path, recogniser: Recogniser, **settings: Any)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        async with aiohttp.ClientSession() as http:
+        with suppress(NameRefused):  # a service that goes on where another stopped
+            await add_key(app[ACCOUNTS])
+        async with aiohttp.ClientSession(headers=BEARER) as http:
             yield Service(app, http, port)
     finally:
         await runner.cleanup()

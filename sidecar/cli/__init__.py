@@ -9,9 +9,11 @@ import typer
 from sidecar.cli.configuration import config
 from sidecar.cli.demo import demo
 from sidecar.cli.emulate import emulate
+from sidecar.cli.keys import keys
 from sidecar.cli.migrate import migrate
 from sidecar.cli.serve import serve
 from sidecar.cli.transcripts import transcripts
+from sidecar.cli.users import users
 from sidecar.domain.errors import SidecarError
 
 app = typer.Typer(
@@ -24,6 +26,8 @@ for command in (demo, serve, emulate, migrate):
     app.command()(command)
 app.add_typer(transcripts, name="transcripts")
 app.add_typer(config, name="config")
+app.add_typer(users, name="users")
+app.add_typer(keys, name="keys")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ import aiohttp
 import typer
 
 from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
+from sidecar.cli.door import make_door
 from sidecar.cli.sample_call import read_scenario, sample_calls, short_call, wav_call
 from sidecar.cli.show import Show, ssh_command
 from sidecar.cli.stage import Cue, DemoFailed, Lane, Stage
@@ -71,19 +72,21 @@ async def _demo(lanes: tuple[Lane, ...], ports: tuple[int, int], *, once: bool, 
         show.tick("install", f"conference-sidecar {version('conference-sidecar')}, Python {platform.python_version()}")
         _show_model(show)
         pages, twilio = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+        door = await make_door(_database_url(Path(folder)), pages)
         async with running(emulator, service), aiohttp.ClientSession() as http:
             show.tick("emulator", f"a small Twilio on port {ports[1]}")
             show.tick("service", f"pid {service.pid}, pages on port {ports[0]}")
-            stage = Stage(http, pages, twilio, show)
+            stage = Stage(http, door, twilio, show)
             if once:
                 conference_id = await stage.play(lanes[0][0], lambda url: show.tick("call", f"live: {url}"))
                 print(await stage.export(conference_id, "json" if as_json else "txt"), end="")
                 return
             show.line(f"    database            {_database_url(Path(folder))} (gone with the demo)")
+            show.line(f"    API key             {door.key}")
             ssh = ssh_command(os.environ, *ports)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_keep_alive(service, show), name="keep-service-alive")
-                calls = stage.play_for_ever(lanes, lambda url: show.addresses(pages, url, twilio, ssh))
+                calls = stage.play_for_ever(lanes, lambda url: show.addresses(door.link("/"), url, twilio, ssh))
                 tasks.create_task(calls, name="calls")
 
 

@@ -15,15 +15,17 @@ SILENCE_TIMEOUT_S = 40.0
 Envelope = dict[str, Any]
 
 
-async def durable_events(http: aiohttp.ClientSession, base_url: str, conference_id: str) -> AsyncIterator[Envelope]:
+async def durable_events(
+    http: aiohttp.ClientSession, base_url: str, conference_id: str, *, key: str
+) -> AsyncIterator[Envelope]:
     """Every durable event of a conference from its first, in order, across restarts of the service.
 
-    Ends behind ``transcript.completed``.
+    ``key``: an API key. Ends behind ``transcript.completed``.
     """
     last_id = ""
     timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_TIMEOUT_S, sock_connect=5)
     while True:
-        headers = {"Last-Event-ID": last_id} if last_id else {}
+        headers = {"Authorization": f"Bearer {key}"} | ({"Last-Event-ID": last_id} if last_id else {})
         try:
             async with http.get(
                 f"{base_url}/v1/stream",

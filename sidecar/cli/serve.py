@@ -20,7 +20,7 @@ HANDLER_TIMEOUT_S = 1.0
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (loopback).")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
 ) -> None:
     """Run the service. Example: sidecar serve --port 8080"""

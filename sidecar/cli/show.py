@@ -26,10 +26,10 @@ class Show:
         """A plain line."""
         print(text, file=self._out, flush=True)
 
-    def addresses(self, pages: str, conference_url: str, phone: str, ssh: str | None) -> None:
+    def addresses(self, wallboard_url: str, conference_url: str, phone: str, ssh: str | None) -> None:
         """Where to look, hear and speak, how to stop, what to try next. ``phone``: the emulator's address."""
         self.line("")
-        self.line(f"    all calls           {pages}/")
+        self.line(f"    wallboard           {wallboard_url}")
         self.line(f"    this call           {conference_url}")
         self.line(f"    listen              {phone}/listen")
         self.line(f"    softphone           {phone}/softphone")

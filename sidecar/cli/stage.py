@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from sidecar.cli.door import Door
 from sidecar.cli.feed import durable_events
 from sidecar.cli.show import Show
 from sidecar.domain.errors import SidecarError
@@ -74,40 +75,41 @@ async def play_round(lanes: tuple[Lane, ...], play: Play) -> None:
 class Stage:
     """Drives the emulator through its control API and the service through its pages' API, as any program could."""
 
-    def __init__(self, http: aiohttp.ClientSession, pages: str, twilio: str, show: Show) -> None:
+    def __init__(self, http: aiohttp.ClientSession, door: Door, twilio: str, show: Show) -> None:
         self._http = http
-        self._pages = pages
+        self._door = door
+        self._pages = door.pages
         self._twilio = twilio
         self._show = show
 
     async def play(self, cue: Cue, on_live: Callable[[str], None] | None = None) -> str:
         """One call, from the first ring to the complete transcript; the conference's id. Raises DemoFailed.
 
-        ``on_live`` gets the address of its page as soon as there is one.
+        ``on_live`` gets an address that opens its page as soon as there is one.
         """
         room = room_for(cue.call)
         run_id = await self._place(cue.call, room)
         conference_id = await self._conference(room, run_id)
         if on_live is not None:
-            on_live(f"{self._pages}/conferences/{conference_id}")
+            on_live(self._door.link(f"/conferences/{conference_id}"))
         async with asyncio.TaskGroup() as tasks:
             if cue.cut is not None:
                 tasks.create_task(self._lose_stream(run_id, cue.cut), name="lose-stream")
-            async for _ in durable_events(self._http, self._pages, conference_id):
+            async for _ in durable_events(self._http, self._pages, conference_id, key=self._door.key):
                 pass  # to the end: transcript.completed is the last one
         return conference_id
 
     async def export(self, conference_id: str, form: str) -> str:
         """The transcript as the service writes it: ``txt``, ``json`` and so on."""
         url = f"{self._pages}/v1/conferences/{conference_id}/transcript.{form}"
-        async with self._http.get(url, timeout=CONTROL_TIMEOUT) as answer:
+        async with self._http.get(url, headers=self._door.headers, timeout=CONTROL_TIMEOUT) as answer:
             answer.raise_for_status()
             return await answer.text()
 
     async def play_for_ever(self, lanes: tuple[Lane, ...], on_first: Callable[[str], None]) -> None:
         """The programme again and again until somebody stops the demo.
 
-        ``on_first`` gets the address of the very first call, once.
+        ``on_first`` gets an address that opens the very first call, once.
         """
         told = False
         lead = lanes[0][0]
@@ -177,7 +179,8 @@ class Stage:
     async def _ask_service(self, path: str) -> list[dict[str, Any]]:
         """A list of the service's; empty while it is being restarted."""
         try:
-            async with self._http.get(f"{self._pages}{path}", timeout=CONTROL_TIMEOUT) as answer:
+            url = f"{self._pages}{path}"
+            async with self._http.get(url, headers=self._door.headers, timeout=CONTROL_TIMEOUT) as answer:
                 answer.raise_for_status()
                 body: dict[str, Any] = await answer.json()
         except aiohttp.ClientError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
@@ -17,6 +18,7 @@ from sidecar.server.readiness import Readiness
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
+ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts", Accounts)
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
 TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)

@@ -1,4 +1,7 @@
-"""Every address of the service on one page (pages and their static files: ``pages.add_pages``)."""
+"""Every address of the service on one page (pages and their static files: ``pages.add_pages``; ``auth.login``).
+
+What is added here is closed to whoever has neither session nor key, unless ``auth.middleware`` lists it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from aiohttp import web
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
+from sidecar.server.auth.login import add_login
 from sidecar.server.health import healthz, readyz
 from sidecar.server.pages import add_pages
 from sidecar.server.scrape import metrics
@@ -30,4 +34,5 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
+    add_login(app)
     add_pages(app, styleguide=styleguide)

@@ -29,6 +29,7 @@ from sidecar.runtime.event_bus import (
     conference_topic,
 )
 from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_BUS, EVENT_LOG, STREAM_HUB, WALLBOARD_STATE
+from sidecar.server.auth.caller import CALLER
 from sidecar.server.problems import RequestRefused, request_id
 from sidecar.server.stream_hub import StreamHub
 from sidecar.wire import sse
@@ -179,9 +180,12 @@ class _LiveStream:
         self._unsaved: dict[str, int] = {}
         self._board = request.app[WALLBOARD_STATE] if WALLBOARD in subscription.topics else None
         self._board_version: int | None = None
+        self.caller = request[CALLER].id
+        self._closing: str | None = None
 
-    def close(self) -> None:
-        """``run`` says ``stream.closing`` and returns."""
+    def close(self, reason: str = "") -> None:
+        """``run`` says ``stream.closing`` with this reason and returns."""
+        self._closing = reason
         self._subscription.close()
 
     def abort(self) -> None:
@@ -228,7 +232,7 @@ class _LiveStream:
 
     async def _replay(self, conference: str) -> None:
         """Send the stored events behind what was sent."""
-        while not self._hub.closing:
+        while self._closing is None and not self._hub.closing:
             async with self._hub.replays:
                 events = await self._log.read(conference, after=self._sent[conference], limit=REPLAY_PAGE_EVENTS)
             frames = []
@@ -298,7 +302,7 @@ class _LiveStream:
         """Native EventSource takes ``retry``, our page the data; both come back, not all at once."""
         first, last = CLOSING_RETRY_MS
         retry_ms = first + secrets.randbelow(last - first)
-        data = msgspec.json.encode({"retry_ms": retry_ms})
+        data = msgspec.json.encode({"retry_ms": retry_ms} | ({"reason": self._closing} if self._closing else {}))
         try:
             await self._write(sse.frame("stream.closing", data, retry_ms=retry_ms))
         except (TimeoutError, ConnectionError):

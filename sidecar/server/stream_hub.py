@@ -20,8 +20,13 @@ CLOSE_TIMEOUT_S = 0.8
 class OpenStream(Protocol):
     """What the hub asks of a stream."""
 
-    def close(self) -> None:
-        """Say goodbye and end, soon."""
+    @property
+    def caller(self) -> str:
+        """The id of the session or key that opened it."""
+        ...
+
+    def close(self, reason: str = "") -> None:
+        """Say goodbye and end, soon. ``reason`` "auth": its caller may not come back as who it was."""
         ...
 
     def abort(self) -> None:
@@ -49,6 +54,17 @@ class StreamHub:
     def open(self) -> int:
         """How many streams are open."""
         return len(self._open)
+
+    @property
+    def callers(self) -> set[str]:
+        """The sessions and keys that have streams open."""
+        return {stream.caller for stream in self._open}
+
+    def close_of(self, caller: str) -> None:
+        """End the streams of a session that was signed out, or of a key that was revoked."""
+        for stream in tuple(self._open):
+            if stream.caller == caller:
+                stream.close("auth")
 
     def admit(self) -> None:
         """Raises RequestRefused (503) when the service is stopping or has all the streams it can carry."""

@@ -11,7 +11,9 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from tests.callers import BEARER
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_TIMEOUT_S = 10.0
@@ -20,12 +22,19 @@ _numbers = itertools.count(1)
 
 
 class ServiceProcess:
-    """The service of ``tests/browser/service.py`` on a fixed port; may be killed and started again."""
+    """The service of ``tests/browser/service.py`` on a fixed port; may be killed and started again.
+
+    ``cookie``: the name of its session cookie. ``all``: every service of this run.
+    """
+
+    all: ClassVar[list[ServiceProcess]] = []
 
     def __init__(self, port: int, database_url: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.database_url = database_url
         self._port = port
+        self.cookie = f"sidecar-{port}"
+        ServiceProcess.all.append(self)
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, *, away_with: int | None = None) -> None:
@@ -51,14 +60,15 @@ class ServiceProcess:
     def post(self, path: str, body: Any) -> Any:
         """JSON in, JSON out."""
         request = urllib.request.Request(  # noqa: S310 - a loopback address of our own
-            self.url + path, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
+            self.url + path, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"} | BEARER
         )
         with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
             return json.load(answer)
 
     def get(self, path: str) -> Any:
         """JSON out."""
-        with urllib.request.urlopen(self.url + path, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
+        request = urllib.request.Request(self.url + path, headers=BEARER)  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT_S) as answer:  # noqa: S310
             return json.load(answer)
 
     def waits_until(self, path: str, reached: Callable[[Any], bool]) -> Any:

@@ -12,6 +12,7 @@ from playwright.sync_api import expect as expectation
 
 from sidecar.cli.children import free_ports
 from tests.browser.call import Call, ServiceProcess
+from tests.browser.service import SESSION
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -39,7 +40,8 @@ def browser() -> Iterator[Browser]:
 def new_page(browser: Browser) -> Iterator[NewPage]:
     """Makes pages in contexts of their own; fails the test when one of them logs an error that was not expected.
 
-    ``width``, ``height`` and whatever a Playwright context takes; ``may_fail``: requests may be refused here.
+    ``width``, ``height`` and whatever a Playwright context takes; ``may_fail``: requests may be refused here;
+    ``signed_in``: at every service of this run.
     """
     contexts: list[BrowserContext] = []
     wrongs: list[str] = []
@@ -48,13 +50,17 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         wrongs.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def make(*, width: int = 1280, height: int = 720, may_fail: bool = False, **options: object) -> Page:
+    def make(
+        *, width: int = 1280, height: int = 720, may_fail: bool = False, signed_in: bool = True, **options: object
+    ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             timezone_id="Europe/Berlin",
             **options,  # type: ignore[arg-type]
         )
         contexts.append(context)
+        if signed_in:
+            context.add_cookies([{"name": one.cookie, "value": SESSION, "url": one.url} for one in ServiceProcess.all])
         page = context.new_page()
         page.on("pageerror", lambda error: wrongs.append(f"uncaught: {error}"))
         page.on("console", lambda m: wrongs.append(m.text) if m.type == "error" and not may_fail else None)
@@ -68,8 +74,8 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
 
 @pytest.fixture
-def page(new_page: NewPage) -> Page:
-    """A page of 1280 x 720."""
+def page(new_page: NewPage, shared_service: ServiceProcess) -> Page:
+    """A page of 1280 x 720, signed in at the shared service."""
     return new_page()
 
 

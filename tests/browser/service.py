@@ -1,7 +1,8 @@
 """Pages, event stream and store as the service has them, without telephony; a test appends events by HTTP.
 
 A process of its own, so that a test can kill it: ``python -m tests.browser.service PORT DATABASE_URL [STATUS]``.
-With a STATUS it is a proxy whose service is away: it answers everything with that status.
+With a STATUS it is a proxy whose service is away: it answers everything with that status. The door is the real one;
+``KEY`` and ``SESSION`` open it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +20,8 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
+from sidecar.adapters.sql import Database, SqlAccounts, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
+from sidecar.domain.access import NameRefused
 from sidecar.domain.conference import Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, UtterancePartial
 from sidecar.ports.directory import ForkRequest
@@ -28,10 +31,13 @@ from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
+from sidecar.server.auth.login import add_login
+from sidecar.server.auth.middleware import door
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
+from tests.callers import add_key, add_link, add_session, add_user
 
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
@@ -40,6 +46,8 @@ TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
 # So that a test can count streams without waiting for one that was left.
 stream.LOOK_S = 0.1
 WRITER = web.AppKey("writer", EventWriter)
+# What the cookie of a signed-in browser holds.
+SESSION = "session-of-the-browser-tests"
 
 
 class Fact(msgspec.Struct):
@@ -114,6 +122,13 @@ async def count_streams(request: web.Request) -> web.Response:
     return web.json_response({"open": hub.open, "opened": hub.opened})
 
 
+async def make_link(request: web.Request) -> web.Response:
+    """A link for one sign-in as a new user of the posted name, by its token."""
+    accounts, token = request.app[app_keys.ACCOUNTS], request.app[app_keys.CLOCK].new_token()
+    await add_link(accounts, await add_user(accounts, (await request.json())["name"]), token)
+    return web.json_response({"token": token})
+
+
 class ForgetfulLog(SqlEventLog):
     """The real log with an epoch that a test can change."""
 
@@ -132,7 +147,7 @@ def _passing(conference: str, data: EventData, moment: datetime) -> Event:
 
 def build(database_url: str, public_url: str) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
-    app = web.Application(middlewares=[problems])
+    app = web.Application(middlewares=[problems, door])
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
     app.router.add_get("/v1/stream", stream.stream)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
@@ -141,11 +156,17 @@ def build(database_url: str, public_url: str) -> web.Application:
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)
     app.router.add_get("/test/streams", count_streams)
+    app.router.add_post("/test/links", make_link)
+    add_login(app)
     add_pages(app, styleguide=True)
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await migrate(database_url)
         database, clock, bus = Database(database_url), SystemClock(), EventBus()
+        app[app_keys.ACCOUNTS] = SqlAccounts(database)
+        with suppress(NameRefused):  # started again on the same store
+            await add_key(app[app_keys.ACCOUNTS])
+            await add_session(app[app_keys.ACCOUNTS], await add_user(app[app_keys.ACCOUNTS]), SESSION)
         event_log = ForgetfulLog(database)
         writer = EventWriter(event_log, bus, clock)
         app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)

@@ -26,13 +26,14 @@ def recording(name: str) -> Path:
 
 
 class Demo:
-    """A running ``sidecar demo``; ``said`` is what it printed so far."""
+    """A running ``sidecar demo``; ``said`` is what it printed so far, ``key`` its API key as soon as it is there."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self._process = process
         self.base = f"http://127.0.0.1:{port}"
         self.twilio = f"http://127.0.0.1:{port + 1}"
         self.said: list[str] = []
+        self.key = ""
 
     async def line(self, pattern: str) -> re.Match[str]:
         """The next printed line that matches. Fails when the demo ends before."""
@@ -40,6 +41,8 @@ class Demo:
         async with asyncio.timeout(60):
             while raw := await self._process.stdout.readline():
                 self.said.append(raw.decode().rstrip())
+                if key := re.search(r"sck_\w+", self.said[-1]):
+                    self.key = key[0]
                 if found := re.search(pattern, self.said[-1]):
                     return found
         raise AssertionError("the demo ended:\n" + "\n".join(self.said))
@@ -78,8 +81,9 @@ async def run_sidecar(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
-async def get(url: str) -> Any:
+async def get(url: str, *, key: str = "") -> Any:
     """JSON from an address."""
-    async with aiohttp.ClientSession() as http, http.get(url) as answer:
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    async with aiohttp.ClientSession(headers=headers) as http, http.get(url) as answer:
         assert answer.status == 200
         return await answer.json()

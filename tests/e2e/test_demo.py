@@ -96,7 +96,7 @@ class Listener:
     async def run(self) -> None:
         """Until the transcript is complete."""
         async with aiohttp.ClientSession() as http:
-            async for event in durable_events(http, self._demo.base, self._conference_id):
+            async for event in durable_events(http, self._demo.base, self._conference_id, key=self._demo.key):
                 self.events.append(event)
                 self._more.set()
 

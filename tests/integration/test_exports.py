@@ -21,6 +21,7 @@ from sidecar.domain.exports import FORMATS
 from sidecar.ports.directory import BoundFork
 from sidecar.server.api import transcripts
 from sidecar.server.app_keys import DIRECTORY, EVENT_LOG
+from tests.callers import KEY
 from tests.e2e.demo import run_sidecar
 from tests.facts import draft, open_call, said
 from tests.fakes import ScriptedRecogniser
@@ -128,8 +129,9 @@ async def test_a_client_that_does_not_read_is_cut_off(service: Service, monkeypa
         client.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(client, (host, int(port)))
-        request = f"GET /v1/conferences/{bound.conference.id}/transcript.txt HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
-        await loop.sock_sendall(client, request.encode())
+        path = f"/v1/conferences/{bound.conference.id}/transcript.txt"
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", f"Authorization: Bearer {KEY}", "", ""]
+        await loop.sock_sendall(client, "\r\n".join(lines).encode())
         await asyncio.sleep(1.0)  # real time is the thing under test
         received = 0
         with contextlib.suppress(ConnectionResetError):

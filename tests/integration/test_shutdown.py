@@ -11,6 +11,7 @@ import pytest
 
 from sidecar.app import shut_down
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
+from tests.callers import BEARER
 from tests.fakes import Script, ScriptedRecogniser
 from tests.service import TOKEN, media_frame, running_service, start_frame
 
@@ -30,7 +31,8 @@ def callback(kind: str, room: str) -> dict[str, str]:
 async def follow(base: str, topic: str, started: asyncio.Event) -> list[str]:
     """The event names of a viewer's stream, to its end."""
     names: list[str] = []
-    async with aiohttp.ClientSession() as http, http.get(f"{base}/v1/stream", params={"topic": topic}) as answer:
+    url = f"{base}/v1/stream?topic={topic}"
+    async with aiohttp.ClientSession(headers=BEARER) as http, http.get(url) as answer:
         async for raw in answer.content:
             if raw.startswith(b"event: "):
                 names.append(raw.decode()[7:].strip())

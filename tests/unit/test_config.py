@@ -52,7 +52,6 @@ def test_all_errors_come_at_once_and_by_name(monkeypatch: pytest.MonkeyPatch) ->
     """One run shows everything that has to be mended."""
     for name, value in {
         "SIDECAR_PORT": "0",
-        "SIDECAR_HOST": "0.0.0.0",
         "SIDECAR_DATABASE_URL": "mysql://x",
         "SIDECAR_PUBLIC_URL": "ftp://x",
         "TWILIO_API_BASE_URL": "https://h/?x=1",
@@ -60,7 +59,7 @@ def test_all_errors_come_at_once_and_by_name(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsInvalid) as caught:
         load()
-    for name in ("SIDECAR_PORT", "SIDECAR_HOST", "SIDECAR_DATABASE_URL", "SIDECAR_PUBLIC_URL", "TWILIO_API_BASE_URL"):
+    for name in ("SIDECAR_PORT", "SIDECAR_DATABASE_URL", "SIDECAR_PUBLIC_URL", "TWILIO_API_BASE_URL"):
         assert name in str(caught.value)
 
 
@@ -75,11 +74,19 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2-canary" not in repr(load())
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "127.1.2.3"])
-def test_loopback_hosts_are_fine(host: str) -> None:
-    """Others are refused until there is a login."""
-    assert load(host=host).host == host
-    assert load(host="::1").base_url == "http://[::1]:8080"
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", "http://localhost:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("192.0.2.7", "http://192.0.2.7:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+        ("::", "http://[::1]:8080"),
+    ],
+)
+def test_without_a_public_url_the_address_is_one_that_leads_here(host: str, expected: str) -> None:
+    """Who listens everywhere is reached on the machine itself."""
+    assert load(host=host).base_url == expected
 
 
 def test_the_public_url_may_have_a_path_and_loses_its_last_slash() -> None:

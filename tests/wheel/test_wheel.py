@@ -36,11 +36,13 @@ class Installed(NamedTuple):
     bin: Path
     site: Path
 
-    def run(self, *command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str | Path, cwd: Path, settings: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(self.bin / command[0]), *map(str, command[1:])],
             cwd=cwd,
-            env=clean_environment(),
+            env=settings or clean_environment(),
             capture_output=True,
             text=True,
             timeout=START_TIMEOUT_S,
@@ -55,9 +57,10 @@ class Answer(NamedTuple):
 
 
 class Service(NamedTuple):
-    """A running ``sidecar serve`` of the wheel."""
+    """A running ``sidecar serve`` of the wheel, and a key that ``sidecar keys create`` made for it."""
 
     port: int
+    key: str
 
     def ask(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_TIMEOUT_S)
@@ -106,13 +109,15 @@ def service(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> I
         SIDECAR_DATABASE_URL=f"sqlite:///{folder / 'events.sqlite3'}",
         TWILIO_AUTH_TOKEN=AUTH_TOKEN,
     )
+    made = installed.run("sidecar", "keys", "create", "wheel", cwd=folder, settings=environment)
+    assert made.stdout.startswith("sck_"), made.stderr
     with (
         (folder / "output").open("w+") as output,
         subprocess.Popen(
             [installed.bin / "sidecar", "serve"], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
         ) as process,
     ):
-        running = Service(port)
+        running = Service(port, made.stdout.strip())
         try:
             deadline = time.monotonic() + START_TIMEOUT_S
             while not listens(running):
@@ -178,7 +183,8 @@ def test_the_command_lists_what_it_can_do(installed: Installed, tmp_path: Path) 
 
 
 def test_the_service_serves_its_page_and_static_files(service: Service, installed: Installed) -> None:
-    page = service.ask("GET", "/")
+    assert service.ask("GET", "/").status == 303
+    page = service.ask("GET", "/", headers={"Authorization": f"Bearer {service.key}"})
     assert (page.status, page.type) == (200, "text/html; charset=utf-8")
 
     static = installed.site / ASSETS / "web" / "static"

@@ -1,9 +1,10 @@
 """The store: one schema and one code on SQLite (a file, no account, no server) and on PostgreSQL.
 
-``Database`` gives transactions, ``SqlEventLog``, ``SqlDirectory`` and ``SqlTranscripts`` fulfil the ports, ``migrate``
-makes the tables.
+``Database`` gives transactions; ``SqlEventLog``, ``SqlDirectory``, ``SqlTranscripts`` and ``SqlAccounts`` fulfil the
+ports; ``migrate`` makes the tables.
 """
 
+from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
@@ -11,4 +12,13 @@ from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 
-__all__ = ["Database", "SqlDirectory", "SqlEventLog", "SqlTranscripts", "StoreRefused", "StoreUnusable", "migrate"]
+__all__ = [
+    "Database",
+    "SqlAccounts",
+    "SqlDirectory",
+    "SqlEventLog",
+    "SqlTranscripts",
+    "StoreRefused",
+    "StoreUnusable",
+    "migrate",
+]

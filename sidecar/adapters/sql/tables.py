@@ -160,3 +160,52 @@ events = Table(
     Column("conference_sid", PlainText),
     Column("data", PlainText, nullable=False),
 )
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("name", PlainText, nullable=False, unique=True),
+    Column("role", PlainText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+login_links = Table(
+    "login_links",
+    metadata,
+    Column("token_hash", PlainText, primary_key=True),
+    Column("user_id", PlainText, ForeignKey(users.c.id), nullable=False, index=True),
+    Column("reusable", Boolean, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("user_id", PlainText, ForeignKey(users.c.id), nullable=False, index=True),
+    Column("token_hash", PlainText, nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("name", PlainText, nullable=False),
+    Column("token_hash", PlainText, nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    # The name of a revoked key may be given again.
+    Index(
+        "uq_api_keys_valid_name",
+        "name",
+        unique=True,
+        sqlite_where=text("revoked_at IS NULL"),
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)

@@ -13,7 +13,7 @@ from sidecar.server.api.utterances import cursor_after
 from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
 from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, Older, conference_page
 from sidecar.server.pages.phone import phone_of
-from sidecar.server.pages.rendering import RENDERER, problem
+from sidecar.server.pages.rendering import problem, respond
 from sidecar.server.pages.security import policy_with_frames_from
 
 _PAGE_OF_EVENTS = 1000
@@ -48,7 +48,7 @@ async def show(request: web.Request) -> web.Response:
     page = conference_page(
         conference, roster, events, epoch=epoch, now=request.app[CLOCK].now(), older=older, phone=phone
     )
-    response = request.app[RENDERER].respond("conference.html", page)
+    response = respond(request, "conference.html", page)
     if phone is not None:
         response.headers["Content-Security-Policy"] = policy_with_frames_from(phone.source)
     return response

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from sidecar.domain.blocks import Person, display_name
 from sidecar.domain.errors import SidecarError
+from sidecar.server.auth.caller import user_name
 
 
 class Renderer:
@@ -37,15 +38,18 @@ class Renderer:
         for name in self._environment.list_templates():
             self._environment.get_template(name)
 
-    def html(self, template: str, page: object) -> str:
-        """The template with ``page``, a frozen dataclass, as all of its context."""
-        return self._environment.get_template(template).render(page=page)
-
-    def respond(self, template: str, page: object, *, status: int = 200) -> web.Response:
-        return web.Response(text=self.html(template, page), content_type="text/html", status=status)
+    def html(self, template: str, page: object, *, user: str = "") -> str:
+        """The template with ``page``, a frozen dataclass, and who is signed in ("": nobody) as all of its context."""
+        return self._environment.get_template(template).render(page=page, user=user)
 
 
 RENDERER = web.AppKey("renderer", Renderer)
+
+
+def respond(request: web.Request, template: str, page: object, *, status: int = 200) -> web.Response:
+    """A page, with the name of who is signed in and the way out in its top bar."""
+    html = request.app[RENDERER].html(template, page, user=user_name(request))
+    return web.Response(text=html, content_type="text/html", status=status)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,7 @@ class ProblemPage:
 def problem(request: web.Request, error: SidecarError, *, title: str, status: int) -> web.Response:
     """An error as a page."""
     page = ProblemPage(title=title, message=error.message, next_step=error.next_step, code=error.code)
-    return request.app[RENDERER].respond("problem.html", page, status=status)
+    return respond(request, "problem.html", page, status=status)
 
 
 def offset(ms: int) -> str:

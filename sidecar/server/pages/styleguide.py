@@ -11,7 +11,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.conference import Conference, ConferenceState, Role
 from sidecar.domain.wallboard import ConferenceFold
 from sidecar.server.pages.conference_view import ConferencePage, conference_page
-from sidecar.server.pages.rendering import RENDERER
+from sidecar.server.pages.rendering import respond
 from sidecar.server.pages.wallboard_view import ShownRow, shown_row
 
 _ZERO = datetime(2026, 3, 2, 12, 41, tzinfo=UTC)
@@ -49,7 +49,7 @@ class StyleguidePage:
 
 async def show(request: web.Request) -> web.Response:
     """The page; the same at every moment, so that pictures of it can be compared."""
-    return request.app[RENDERER].respond("styleguide.html", _page())
+    return respond(request, "styleguide.html", _page())
 
 
 def _page() -> StyleguidePage:

@@ -9,7 +9,7 @@ from sidecar.domain.conference import ConferenceState
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.directory import Directory
 from sidecar.server.app_keys import CLOCK, DIRECTORY, TWILIO_EDGE, WALLBOARD_STATE
-from sidecar.server.pages.rendering import RENDERER
+from sidecar.server.pages.rendering import respond
 from sidecar.server.pages.wallboard_view import EndedCall, ended_call, wallboard_page
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ async def show(request: web.Request) -> web.Response:
         ready=board.ready,
         voice_url=request.app[TWILIO_EDGE].url("/twilio/voice"),
     )
-    return request.app[RENDERER].respond("wallboard.html", page)
+    return respond(request, "wallboard.html", page)
 
 
 async def _ended_lately(directory: Directory, *, on_board: set[str]) -> list[EndedCall]:

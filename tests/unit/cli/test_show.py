@@ -12,9 +12,9 @@ from sidecar.cli.show import Show, ssh_command
 def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.CaptureFixture[str]) -> None:
     """Without SSH nothing is said of it."""
     pages, phone = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
-    Show(quiet=False).addresses(pages, f"{pages}/conferences/cnf_1", phone, None)
+    Show(quiet=False).addresses(f"{pages}/", f"{pages}/conferences/cnf_1", phone, None)
     said = capsys.readouterr().out
-    assert "http://127.0.0.1:8080/\n" in said
+    assert "wallboard           http://127.0.0.1:8080/\n" in said
     assert "http://127.0.0.1:8080/conferences/cnf_1\n" in said
     assert "http://127.0.0.1:8081/listen\n" in said
     assert "http://127.0.0.1:8081/softphone\n" in said

@@ -14,13 +14,14 @@ from sidecar.server.stream_hub import StreamHub
 class FakeStream:
     """Ends when it is told to, or only when it is cut off."""
 
-    def __init__(self, *, polite: bool) -> None:
+    def __init__(self, *, polite: bool, caller: str = "uss_1") -> None:
         self.polite = polite
+        self.caller = caller
         self.ended = asyncio.Event()
         self.calls: list[str] = []
 
-    def close(self) -> None:
-        self.calls.append("close")
+    def close(self, reason: str = "") -> None:
+        self.calls.append(f"close {reason}".strip())
         if self.polite:
             self.ended.set()
 
@@ -63,3 +64,13 @@ async def test_the_cap_counts_only_streams_that_are_open(monkeypatch: pytest.Mon
     with hub.holding(FakeStream(polite=True)), pytest.raises(RequestRefused, match="1 event streams are open"):
         hub.admit()
     hub.admit()
+
+
+def test_one_caller_is_sent_away_and_the_others_stay() -> None:
+    hub = StreamHub()
+    ana, ben = FakeStream(polite=True, caller="uss_ana"), FakeStream(polite=True, caller="uss_ben")
+    with hub.holding(ana), hub.holding(ben):
+        assert hub.callers == {"uss_ana", "uss_ben"}
+        hub.close_of("uss_ana")
+    assert (ana.calls, ben.calls) == (["close auth"], [])
+    assert hub.callers == set()

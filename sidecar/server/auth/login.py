@@ -1,0 +1,137 @@
+"""``/login`` and ``/logout``: a link becomes a session, a session ends."""
+
+from __future__ import annotations
+
+import functools
+from http import HTTPStatus
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from sidecar.domain.access import SESSION_LONGEST, LinkRefused, token_hash
+from sidecar.domain.errors import StoreUnavailable
+from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB, TWILIO_EDGE
+from sidecar.server.auth import login_view
+from sidecar.server.auth.caller import CALLER
+from sidecar.server.auth.login_view import LoginPage
+from sidecar.server.auth.middleware import caller_of, from_our_pages, site
+from sidecar.server.auth.next_path import safe_next
+from sidecar.server.pages.rendering import problem, respond
+
+log = structlog.get_logger()
+
+
+def add_login(app: web.Application) -> None:
+    """Register the pages to sign in and out."""
+    # A HEAD of a link that signs in by being opened would be a session that nobody has.
+    app.router.add_get("/login", show, allow_head=False)
+    app.router.add_post("/login", sign_in)
+    app.router.add_post("/logout", sign_out)
+
+
+def _answers_in_pages(handler: Handler) -> Handler:
+    """Where there can be no session, and when a link or the store refuses, a page says so."""
+
+    @functools.wraps(handler)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if site(request).cookie is None:
+            host, public_url = request.headers.get(hdrs.HOST, ""), request.app[TWILIO_EDGE].public_url
+            return _page(request, login_view.not_over_http(host, public_url), HTTPStatus.FORBIDDEN)
+        try:
+            return await handler(request)
+        except LinkRefused as error:
+            log.warning("sign_in_refused", reason=error.code)
+            return _page(request, login_view.refused(error), HTTPStatus.FORBIDDEN)
+        except StoreUnavailable as error:
+            return problem(request, error, title="Nobody can be signed in just now", status=503)
+
+    return answer
+
+
+@_answers_in_pages
+async def show(request: web.Request) -> web.StreamResponse:
+    """``GET /login[?token=][&next=]``: without a token the way to get one; with one, its button.
+
+    Who is signed in goes on to ``next``. A link that may be used again (a demo's) signs in at once.
+    """
+    token, next_path = request.query.get("token", ""), safe_next(request.query.get("next", "/"))
+    caller = await caller_of(request)
+    if not token and caller is None:
+        return _page(request, login_view.ask_for_link(signed_out="signed_out" in request.query))
+    try:
+        link = await request.app[ACCOUNTS].link(token_hash(token), now=request.app[CLOCK].now())
+    except LinkRefused:
+        if caller is None:
+            raise
+        return _go(next_path)
+    if not link.reusable:
+        return _page(request, login_view.confirm(link, token, next_path))
+    if caller is not None and caller.name == link.user.name:
+        return _go(next_path)
+    return await _signed_in(request, token, next_path)
+
+
+@_answers_in_pages
+async def sign_in(request: web.Request) -> web.StreamResponse:
+    """``POST /login``: the button of a link."""
+    if not from_our_pages(request):
+        log.warning("cross_site_request_refused", path=request.path)
+        origin = request.headers.get(hdrs.ORIGIN, "no site at all")
+        return _page(request, login_view.other_site(origin, site(request).origin), HTTPStatus.FORBIDDEN)
+    form = await request.post()
+    return await _signed_in(request, str(form.get("token", "")), safe_next(str(form.get("next", "/"))))
+
+
+@_answers_in_pages
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """``POST /logout``: the session ends everywhere at once, open streams included."""
+    caller, here = request[CALLER], site(request)
+    if caller.by == "session":
+        await _end(request, caller.id)
+        log.info("signed_out", session=caller.id)
+    response = _go("/login?signed_out=1")
+    if here.cookie is not None:
+        response.del_cookie(here.cookie, path="/", secure=here.secure, httponly=True, samesite="Lax")
+    return response
+
+
+async def _signed_in(request: web.Request, token: str, next_path: str) -> web.Response:
+    """Use the link; the browser's session of before, if there is one, ends. Raises LinkRefused, StoreUnavailable."""
+    accounts, clock = request.app[ACCOUNTS], request.app[CLOCK]
+    before, now, fresh = await caller_of(request), clock.now(), clock.new_token()
+    session = await accounts.sign_in(
+        link_hash=token_hash(token),
+        session_id=clock.new_id("uss"),
+        session_hash=token_hash(fresh),
+        expires_at=now + SESSION_LONGEST,
+        now=now,
+    )
+    log.info("signed_in", user=session.user.id, session=session.id)
+    if before is not None and before.by == "session":
+        await _end(request, before.id)
+    here, response = site(request), _go(next_path)
+    if here.cookie is not None:
+        response.set_cookie(
+            here.cookie,
+            fresh,
+            path="/",
+            max_age=int(SESSION_LONGEST.total_seconds()),
+            secure=here.secure,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+async def _end(request: web.Request, session_id: str) -> None:
+    await request.app[ACCOUNTS].end_session(session_id)
+    request.app[STREAM_HUB].close_of(session_id)
+
+
+def _go(path: str) -> web.Response:
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: path})
+
+
+def _page(request: web.Request, page: LoginPage, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    return respond(request, "login.html", page, status=status)
