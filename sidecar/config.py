@@ -9,7 +9,15 @@ import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -81,6 +89,10 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="How Twilio reaches the service, such as https://sidecar.example.com. Default: host and port."
     )
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate for https, when no proxy does that. Needs the key."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the key of the certificate.")
     database_url: str = Field(
         "sqlite:///sidecar.sqlite3", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
     )
@@ -165,12 +177,24 @@ class Settings(BaseSettings):
             raise ValueError("is needed, because SIDECAR_STT is deepgram")
         return value
 
+    @field_validator("local_model", "tls_certificate", "tls_key", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        """An empty path would be the present folder."""
+        return None if value == "" else value
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
         if not value.startswith(("sqlite:///", "postgresql://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
         return value
+
+    @model_validator(mode="after")
+    def _whole_certificate(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("SIDECAR_TLS_CERTIFICATE and SIDECAR_TLS_KEY need each other")
+        return self
 
     @property
     def twilio_tokens(self) -> tuple[str, ...]:
@@ -189,12 +213,17 @@ class Settings(BaseSettings):
         return tuple(term.strip() for term in self.keyterms.split(",") if term.strip())
 
     @property
+    def scheme(self) -> str:
+        """How we are spoken to where we listen."""
+        return "http" if self.tls_certificate is None else "https"
+
+    @property
     def base_url(self) -> str:
         """The public URL, or where this machine itself reaches us."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
         host = everywhere.get(self.host, self.host)
         host = f"[{host}]" if ":" in host else host
-        return self.public_url or f"http://{host}:{self.port}"
+        return self.public_url or f"{self.scheme}://{host}:{self.port}"
 
     @classmethod
     def settings_customise_sources(

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
@@ -30,8 +31,19 @@ class ChildFailed(SidecarError):
 class Child:
     """One ``python -m sidecar …`` process. Its output goes to a file; its last lines are shown when it fails."""
 
-    def __init__(self, name: str, arguments: Sequence[str], *, health_url: str, log_file: Path, env: Mapping[str, str]):
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        health_url: str,
+        log_file: Path,
+        env: Mapping[str, str],
+        tls: ssl.SSLContext | bool = True,
+    ) -> None:
+        """``tls``: what its certificate is checked by, where it has one."""
         self.name = name
+        self._tls = tls
         self._arguments = arguments
         self._health_url = health_url
         self._log_file = log_file
@@ -83,7 +95,7 @@ class Child:
 
     async def _answers(self, http: aiohttp.ClientSession) -> bool:
         try:
-            async with http.get(self._health_url, timeout=aiohttp.ClientTimeout(total=2)) as response:
+            async with http.get(self._health_url, ssl=self._tls, timeout=aiohttp.ClientTimeout(total=2)) as response:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False

@@ -16,8 +16,10 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from sidecar.cli.certificate import make_certificate, names_of_this_machine
 from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
 from sidecar.cli.door import make_door
+from sidecar.cli.place import EVERY_ADDRESS, Place
 from sidecar.cli.sample_call import read_scenario, sample_calls, short_call, wav_call
 from sidecar.cli.show import Show, ssh_command
 from sidecar.cli.stage import Cue, DemoFailed, Lane, Stage
@@ -30,6 +32,7 @@ RESTART_PAUSE_S = 3.0
 
 
 def demo(
+    *,
     once: Annotated[bool, typer.Option("--once", help="Play one call, print its transcript, exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: print one JSON document.")] = False,
     wav: Annotated[
@@ -37,6 +40,12 @@ def demo(
     ] = None,
     scenario: Annotated[Path | None, typer.Option(help="A scenario file (TOML) instead of the sample calls.")] = None,
     port: Annotated[int, typer.Option(help="Port of the pages; the emulator takes the next one.")] = 8080,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="https with a certificate of its own, for browsers on other machines.")
+    ] = False,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. Default: this machine only; with --tls: all addresses.")
+    ] = None,
 ) -> None:
     """Show a call being transcribed. Example: sidecar demo --once --wav agent=A.wav --wav customer=B.wav"""
     if wav and scenario:
@@ -50,7 +59,8 @@ def demo(
         if not is_free(number):
             raise DemoFailed(f"Port {number} is in use.", next_step="Choose others with: sidecar demo --port 8090")
     try:
-        asyncio.run(_demo(lanes, ports, once=once, as_json=as_json))
+        listen_on = host or (EVERY_ADDRESS if tls else "127.0.0.1")
+        asyncio.run(_demo(lanes, listen_on, ports, tls=tls, once=once, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("\nStopped.", file=sys.stderr)
 
@@ -62,21 +72,26 @@ def _programme(wav: list[str] | None, scenario: Path | None, *, once: bool) -> t
     return ((Cue(short_call()),),) if once else sample_calls()
 
 
-async def _demo(lanes: tuple[Lane, ...], ports: tuple[int, int], *, once: bool, as_json: bool) -> None:
+async def _demo(
+    lanes: tuple[Lane, ...], host: str, ports: tuple[int, int], *, tls: bool, once: bool, as_json: bool
+) -> None:
     main_task = asyncio.current_task()
     assert main_task is not None  # noqa: S101 - asyncio.run made it
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)
     with tempfile.TemporaryDirectory(prefix="sidecar-demo-") as folder:
-        emulator, service = _children(Path(folder), ports)
+        names = names_of_this_machine()
+        certificate = make_certificate(Path(folder), [*names, host]) if tls else None
+        place = Place(host=host, ports=ports, certificate=certificate, names=names)
+        emulator, service = _children(Path(folder), place)
         show = Show(quiet=once)
         show.tick("install", f"conference-sidecar {version('conference-sidecar')}, Python {platform.python_version()}")
         _show_model(show)
-        pages, twilio = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
-        door = await make_door(_database_url(Path(folder)), pages)
-        async with running(emulator, service), aiohttp.ClientSession() as http:
+        door = await make_door(_database_url(Path(folder)), place.pages)
+        connector = aiohttp.TCPConnector(ssl=place.tls)
+        async with running(emulator, service), aiohttp.ClientSession(connector=connector) as http:
             show.tick("emulator", f"a small Twilio on port {ports[1]}")
             show.tick("service", f"pid {service.pid}, pages on port {ports[0]}")
-            stage = Stage(http, door, twilio, show)
+            stage = Stage(http, door, place.phone, show)
             if once:
                 conference_id = await stage.play(lanes[0][0], lambda url: show.tick("call", f"live: {url}"))
                 print(await stage.export(conference_id, "json" if as_json else "txt"), end="")
@@ -86,7 +101,10 @@ async def _demo(lanes: tuple[Lane, ...], ports: tuple[int, int], *, once: bool, 
             ssh = ssh_command(os.environ, *ports)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_keep_alive(service, show), name="keep-service-alive")
-                calls = stage.play_for_ever(lanes, lambda url: show.addresses(door.link("/"), url, twilio, ssh))
+                elsewhere = [*place.outside(door.link("/")), *place.outside(f"{place.phone}/softphone")]
+                calls = stage.play_for_ever(
+                    lanes, lambda url: show.addresses(door.link("/"), url, place.phone, ssh, elsewhere)
+                )
                 tasks.create_task(calls, name="calls")
 
 
@@ -101,25 +119,30 @@ def _show_model(show: Show) -> None:
         show.tick("model", f"{settings.local_model or 'moonshine tiny'}, English, on this machine")
 
 
-def _children(folder: Path, ports: tuple[int, int]) -> tuple[Child, Child]:
-    account, token = f"AC{secrets.token_hex(16)}", secrets.token_hex(16)
-    pages, twilio = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
-    secret = {"TWILIO_ACCOUNT_SID": account, "TWILIO_AUTH_TOKEN": token}
+def _children(folder: Path, place: Place) -> tuple[Child, Child]:
+    (port, phone_port), certificate = place.ports, place.certificate
+    shared = {"TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}", "TWILIO_AUTH_TOKEN": secrets.token_hex(16)}
+    shown: list[str] = []
+    own = {
+        "TWILIO_API_BASE_URL": place.phone, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": place.pages,
+        "SIDECAR_HOST": place.host, "SIDECAR_DATABASE_URL": _database_url(folder),
+        "SIDECAR_PHONE_PORT": str(phone_port), "SIDECAR_STYLEGUIDE": "true",
+        "SIDECAR_TLS_CERTIFICATE": "", "SIDECAR_TLS_KEY": "",
+        # Nothing leaves this machine, whatever keys there are, unless somebody says so in so many words.
+        "SIDECAR_STT": os.environ.get("SIDECAR_STT", "local"),
+    }  # fmt: skip
+    if certificate is not None:
+        shown = ["--tls-certificate", str(certificate.file), "--tls-key", str(certificate.key)]
+        own |= {"SIDECAR_TLS_CERTIFICATE": str(certificate.file), "SIDECAR_TLS_KEY": str(certificate.key)}
+        # Read by OpenSSL: each of the two has to trust the other's certificate.
+        shared["SSL_CERT_FILE"] = str(certificate.trusted)
     emulator = Child(
-        "emulator", ["emulate", "--port", str(ports[1]), "--pages-port", str(ports[0])],
-        health_url=f"{twilio}/control/health", log_file=folder / "emulator.log", env=secret,
+        "emulator", ["emulate", "--host", place.host, "--port", str(phone_port), "--pages-port", str(port), *shown],
+        health_url=f"{place.phone}/control/health", log_file=folder / "emulator.log", env=shared, tls=place.tls,
     )  # fmt: skip
     service = Child(
-        "service", ["serve", "--port", str(ports[0])],
-        health_url=f"{pages}/healthz", log_file=folder / "service.log",
-        env=secret | {
-            "TWILIO_API_BASE_URL": twilio, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": pages,
-            # Nothing leaves this machine, whatever keys there are, unless somebody says so in so many words.
-            "SIDECAR_STT": os.environ.get("SIDECAR_STT", "local"),
-            "SIDECAR_HOST": "127.0.0.1", "SIDECAR_DATABASE_URL": _database_url(folder),
-            "SIDECAR_PHONE_PORT": str(ports[1]),
-            "SIDECAR_STYLEGUIDE": "true",
-        },
+        "service", ["serve", "--port", str(port)],
+        health_url=f"{place.pages}/healthz", log_file=folder / "service.log", env=shared | own, tls=place.tls,
     )  # fmt: skip
     return emulator, service
 

@@ -13,6 +13,7 @@ import typer
 from aiohttp import web
 
 from sidecar.cli import logs
+from sidecar.cli.tls import server_context
 from sidecar.config import Settings, load
 
 # Handlers that still run when the service stops are cut off after this.
@@ -48,7 +49,8 @@ async def _serve(settings: Settings) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLER_TIMEOUT_S)
     try:
         await runner.setup()
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        tls = server_context(settings.tls_certificate, settings.tls_key)
+        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
         for line in _greeting(settings):
             print(line, flush=True)
         await stop.wait()
@@ -58,7 +60,7 @@ async def _serve(settings: Settings) -> None:
 
 
 def _greeting(settings: Settings) -> list[str]:
-    base = f"http://{settings.host}:{settings.port}"
+    base = f"{settings.scheme}://{settings.host}:{settings.port}"
     lines = [f"Sidecar is ready: {base}", f"Twilio voice URL: {settings.base_url}/twilio/voice"]
     if not settings.twilio_tokens:
         lines.append("Off: calls are refused until TWILIO_AUTH_TOKEN is set, for no signature can be checked.")

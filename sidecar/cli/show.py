@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class Show:
@@ -26,13 +26,25 @@ class Show:
         """A plain line."""
         print(text, file=self._out, flush=True)
 
-    def addresses(self, wallboard_url: str, conference_url: str, phone: str, ssh: str | None) -> None:
-        """Where to look, hear and speak, how to stop, what to try next. ``phone``: the emulator's address."""
+    def addresses(
+        self, wallboard_url: str, conference_url: str, phone: str, ssh: str | None, elsewhere: Sequence[str] = ()
+    ) -> None:
+        """Where to look, hear and speak, how to stop, what to try next.
+
+        ``phone``: the emulator's address. ``elsewhere``: addresses for browsers on other machines.
+        """
         self.line("")
         self.line(f"    wallboard           {wallboard_url}")
         self.line(f"    this call           {conference_url}")
         self.line(f"    listen              {phone}/listen")
         self.line(f"    softphone           {phone}/softphone")
+        for url in elsewhere:
+            self.line(f"    from elsewhere      {url}")
+        if elsewhere:
+            self.line(
+                "    The browser will warn: this demo signed its certificate itself. Who reaches these addresses may"
+            )
+            self.line("    join the demo's calls by softphone and listen.")
         if ssh is not None:
             self.line(f"    from your machine   {ssh}   and then the same addresses")
         self.line("")

@@ -165,3 +165,14 @@ def test_deepgram_needs_a_key_and_an_address(monkeypatch: pytest.MonkeyPatch) ->
 def test_keyterms_are_separated_by_commas() -> None:
     """A term may have several words."""
     assert load(keyterms=" Harbor Bikes, Ava ,,").keyterm_list == ("Harbor Bikes", "Ava")
+
+
+def test_a_certificate_and_its_key_come_together_and_make_it_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One without the other is an error; empty is none."""
+    monkeypatch.setenv("SIDECAR_TLS_CERTIFICATE", "")
+    assert load().base_url == "http://127.0.0.1:8080"
+    monkeypatch.setenv("SIDECAR_TLS_CERTIFICATE", "a.crt")
+    with pytest.raises(SettingsInvalid, match="SIDECAR_TLS_KEY"):
+        load()
+    monkeypatch.setenv("SIDECAR_TLS_KEY", "a.key")
+    assert load().base_url == "https://127.0.0.1:8080"

@@ -23,6 +23,14 @@ def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.Cap
     assert "ssh" not in said
 
 
+def test_for_other_machines_there_are_addresses_and_a_word_of_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """A browser does not know the certificate, and whoever comes may hear and speak."""
+    Show(quiet=False).addresses("x", "y", "z", None, ["https://my-machine:8080/"])
+    said = capsys.readouterr().out
+    assert "from elsewhere      https://my-machine:8080/\n" in said
+    assert "The browser will warn" in said
+
+
 def test_over_ssh_the_command_for_the_users_own_machine_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     """Ready to be copied."""
     Show(quiet=False).addresses("http://127.0.0.1:8080", "x", "y", "ssh -L 8080:127.0.0.1:8080 me@host")
