@@ -41,6 +41,7 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     from sidecar.app import build, shut_down
+    from sidecar.server.app_keys import ACCOUNTS
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +52,8 @@ async def _serve(settings: Settings) -> None:
         await runner.setup()
         tls = server_context(settings.tls_certificate, settings.tls_key)
         await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
-        for line in _greeting(settings):
+        nobody = not await app[ACCOUNTS].users()
+        for line in _greeting(settings, nobody=nobody):
             print(line, flush=True)
         await stop.wait()
         await shut_down(app)  # while it still answers, so that balancers and calls learn of it
@@ -59,9 +61,12 @@ async def _serve(settings: Settings) -> None:
         await runner.cleanup()
 
 
-def _greeting(settings: Settings) -> list[str]:
+def _greeting(settings: Settings, *, nobody: bool) -> list[str]:
+    """What works, what is off, and the next step. ``nobody``: there is no user who could sign in."""
     base = f"{settings.scheme}://{settings.host}:{settings.port}"
     lines = [f"Sidecar is ready: {base}", f"Twilio voice URL: {settings.base_url}/twilio/voice"]
+    if nobody:
+        lines.append("Nobody may sign in yet: sidecar users add NAME, then sidecar users link NAME.")
     if not settings.twilio_tokens:
         lines.append("Off: calls are refused until TWILIO_AUTH_TOKEN is set, for no signature can be checked.")
     if not settings.twilio_account_sid:

@@ -90,7 +90,10 @@ class NameRefused(SidecarError):
 
 
 def token_hash(token: str) -> str:
-    """What is stored of a token or key. It has 96 random bits or more, so one round of SHA-256 is enough."""
+    """What is stored of a token or key: a leaked database opens nothing.
+
+    A token has 96 random bits or more, so one round of SHA-256 is enough.
+    """
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -6,7 +6,6 @@ Needs no memory of the time before: everything comes from the directory's rows a
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import chain, repeat
@@ -14,6 +13,7 @@ from itertools import chain, repeat
 import msgspec
 import structlog
 
+from sidecar.domain.access import token_hash
 from sidecar.domain.conference import Conference, Fork, stream_name
 from sidecar.domain.conference_facts import Signs
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
@@ -75,11 +75,6 @@ async def find_out(conference: Conference, telephony: Telephony | None, *, urgen
             break
         await asyncio.sleep(wait_s)
     return None
-
-
-def token_hash(token: str) -> str:
-    """How a token is stored: a leaked database opens no socket."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class StreamReopener:

@@ -8,6 +8,7 @@ from collections import Counter
 import msgspec
 import structlog
 
+from sidecar.domain.access import token_hash
 from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
 from sidecar.domain.errors import ForkRefused, SidecarError, StoreUnavailable
 from sidecar.ports.clock import Clock
@@ -20,7 +21,7 @@ from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.recorder import Recorder
-from sidecar.runtime.recovery import TOKEN_LIFE, StreamReopener, token_hash
+from sidecar.runtime.recovery import TOKEN_LIFE, StreamReopener
 
 log = structlog.get_logger()
 

@@ -35,7 +35,7 @@ def ask_for_link(*, signed_out: bool) -> LoginPage:
         title="You are signed out" if signed_out else "Sign in",
         message="These pages open with a login link. Ask whoever runs this service for one; "
         "a demo shows its own on the terminal.",
-        ways=(_NEW_LINK,),
+        ways=(_NEW_LINK, ("And this, before the first link, somebody who may sign in:", "sidecar users add NAME")),
     )
 
 

@@ -29,17 +29,18 @@ class Site:
 def site_of(host: str, *, tls: bool, public_url: str) -> Site:
     """From the Host header, whether the connection itself is TLS, and the public address, behind which a proxy may be.
 
-    Over plain http only this machine has sessions. Cookies do not know ports, so their name does there: two services
-    on one machine must not sign each other out.
+    Over plain http only this machine has sessions. Cookies do not know ports, so their names do: two services on one
+    machine must not sign each other out.
     """
     scheme = "https" if tls or _origin("https", host) == _origin_of(public_url) else "http"
     origin = _origin(scheme, host)
     if origin is None:
         return Site(f"{scheme}://", None)
-    if scheme == "https":
-        return Site(origin, "__Host-sidecar")
     name, port = _parts(host)
-    return Site(origin, f"sidecar-{port or 80}" if _is_loopback(name.strip("[]")) else None)
+    cookie = "sidecar" if port in (None, _DEFAULT_PORTS[scheme]) else f"sidecar-{port}"
+    if scheme == "https":
+        return Site(origin, f"__Host-{cookie}")
+    return Site(origin, cookie if _is_loopback(name.strip("[]")) else None)
 
 
 def _origin_of(url: str) -> str | None:
