@@ -8,7 +8,17 @@ import os
 from collections.abc import AsyncIterator, Generator, Iterable
 from typing import TypeVar
 
+import hypothesis
 import pytest
+
+# How long an example takes says something of the machine, not of the code. In CI the examples are the same each time.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
+hypothesis.settings.load_profile("house")
 
 pytest_plugins = ["tests.stores"]
 
