@@ -195,6 +195,24 @@ def test_the_service_serves_its_page_and_static_files(service: Service, installe
         assert (answer.status, answer.body) == (200, (static / file).read_bytes()), file
 
 
+def test_the_service_tells_operators_that_it_is_ready_and_what_it_counts(service: Service) -> None:
+    """Store, recogniser and disk, with what the wheel brings."""
+    ready = service.ask("GET", "/readyz")
+    assert (ready.status, ready.type) == (200, "application/json")
+    metrics = service.ask("GET", "/metrics")
+    assert metrics.status == 200
+    assert b"\nsidecar_forks_active 0.0\n" in metrics.body
+
+
+def test_the_settings_are_shown_as_serve_takes_them(installed: Installed, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SIDECAR_PORT=9001\n")
+    result = installed.run("sidecar", "config", "show", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [line.split() for line in result.stdout.splitlines() if "9001" in line] == [
+        ["SIDECAR_PORT", "9001", "(.env)"]
+    ]
+
+
 def test_the_service_answers_a_call_with_twiml(service: Service) -> None:
     path = "/twilio/voice?room=wheel"
     form = {"CallSid": "CA" + "1" * 32, "AccountSid": "AC" + "2" * 32, "From": "+15550100", "To": "+15550101"}
