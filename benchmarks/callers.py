@@ -1,7 +1,7 @@
 """Many callers at once: signed calls, signed media sockets, and frames at their true pace.
 
 The frames of all callers that share a slot of the 20 ms are the same bytes, and a mask of zeros is a mask: so this
-process costs a tenth of what it loads. Frames are stamped just before they are written.
+process costs a tenth of what it loads. Frames are stamped just before they are written, or they carry numbered words.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import json
 import re
 import secrets
 import time
+from collections.abc import Callable
 
 import aiohttp
 from twilio.request_validator import RequestValidator
 
-from benchmarks.parts import FRAME_S, HOST, STAMP_BYTES, TOKEN, heard, now_stamp, say, speech_frames
+from benchmarks.parts import FRAME_BYTES, FRAME_S, HOST, STAMP_BYTES, TOKEN, heard, now_stamp, say, speech_frames
+from tests.emulated_deepgram.ears import numbered_speech
 
 SLOTS = 20
 # Calls that are placed at the same time.
@@ -32,14 +34,34 @@ def text_frame(text: bytes) -> bytes:
     return head + b"\0\0\0\0" + text
 
 
+class StampedSpeech:
+    """A sample call's speech again and again, each frame with the moment at which it is asked for."""
+
+    def __init__(self) -> None:
+        self._tails = [base64.b64encode(frame[STAMP_BYTES:]) for frame in speech_frames(SPEECH_FRAMES)]
+
+    def __call__(self, tick: int) -> bytes:
+        return base64.b64encode(now_stamp()) + self._tails[tick % len(self._tails)]
+
+
+class NumberedSpeech:
+    """Words that say which number they are, then silence."""
+
+    def __init__(self, words: int) -> None:
+        self._audio = numbered_speech(0, words)
+
+    def __call__(self, tick: int) -> bytes:
+        frame = self._audio[tick * FRAME_BYTES : (tick + 1) * FRAME_BYTES]
+        return base64.b64encode(frame.ljust(FRAME_BYTES, b"\xff"))
+
+
 class Callers:
     """Places ``count`` calls and keeps them talking. ``bridge``: only sockets, for the baseline asks nothing else."""
 
-    def __init__(self, port: int, count: int, *, bridge: bool) -> None:
-        self._port, self._count, self._bridge = port, count, bridge
+    def __init__(self, port: int, count: int, *, bridge: bool, speech: Callable[[int], bytes]) -> None:
+        self._port, self._count, self._bridge, self._speech = port, count, bridge, speech
         self._validator = RequestValidator(TOKEN)
         self._writers: list[asyncio.StreamWriter] = []
-        self._tails = [base64.b64encode(frame[STAMP_BYTES:]) for frame in speech_frames(SPEECH_FRAMES)]
         self.sent = 0
         self.worst_late_ms = 0.0
 
@@ -76,11 +98,10 @@ class Callers:
             writer.close()
 
     def _frame(self, tick: int) -> bytes:
-        payload = base64.b64encode(now_stamp()) + self._tails[tick % len(self._tails)]
         return text_frame(
             b'{"event":"media","sequenceNumber":"%d","media":{"track":"inbound","chunk":"%d","timestamp":"%d",'
             b'"payload":"%s"},"streamSid":"MZ00000000000000000000000000000000"}'
-            % (tick + 3, tick + 1, tick * 20, payload)
+            % (tick + 3, tick + 1, tick * 20, self._speech(tick))
         )
 
     async def _call(self, http: aiohttp.ClientSession, n: int) -> asyncio.StreamWriter:
@@ -126,7 +147,8 @@ class Callers:
 
 async def main(args: argparse.Namespace) -> None:
     """Open, talk, and say how many frames left between ``measure`` and ``report``."""
-    callers = Callers(args.port, args.forks, bridge=args.bridge)
+    speech = NumberedSpeech(args.words) if args.words else StampedSpeech()
+    callers = Callers(args.port, args.forks, bridge=args.bridge, speech=speech)
     await callers.open()
     say(open=args.forks)
     async with asyncio.TaskGroup() as tasks:
@@ -147,4 +169,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--forks", type=int, required=True)
     parser.add_argument("--bridge", action="store_true")
+    parser.add_argument("--words", type=int, default=0, help="say so many numbered words, not a sample call")
     uvloop.run(main(parser.parse_args()))

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 HOST = "127.0.0.1"
 # Twilio's token for everything that is signed here.
 TOKEN = "0123456789abcdef0123456789abcdef"
+# What the service shows its upstream.
+DEEPGRAM_KEY = "0" * 40
 FRAME_BYTES = 160
 FRAME_S = 0.02
 BATCH_BYTES = 800

@@ -23,6 +23,7 @@ def page(results: Results) -> str:
         ("fan_out", _fan_out),
         ("resume", _resume),
         ("talkers", _talkers),
+        ("endurance", _endurance),
     ):
         if name in results:
             sections.append(section(results[name]))
@@ -117,6 +118,16 @@ def _talkers(runs: list[Results]) -> str:
         "| talk at once | finals p95 s | partials dropped | lost | CPU s per s of speech |\n|---|---|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
+    )
+
+
+def _endurance(run: Results) -> str:
+    return (
+        "## Half an hour\n\n"
+        f"`python -m benchmarks.endurance`: {run['forks']} forks with deepgram-sdk at their true pace for\n"
+        f"{run['minutes']:.0f} minutes, {run['words']:,} numbered words: {run['lost']} lost, {run['doubled']} doubled,\n"
+        f"{run['disordered']} out of order, {run['gaps']} gaps. Memory of the service: {run['memory_mb_warm']} MB after a\n"
+        f"minute, {run['memory_mb_end']} MB at the end; {run['cpu_percent']} % of a core.\n"
     )
 
 

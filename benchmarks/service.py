@@ -9,7 +9,7 @@ import uvloop
 from aiohttp import web
 
 from benchmarks.bare_client import BareClient
-from benchmarks.parts import HOST, TOKEN, heard, say
+from benchmarks.parts import DEEPGRAM_KEY, HOST, TOKEN, heard, say
 from sidecar.app import build
 from sidecar.cli import logs
 from sidecar.cli.accounts import add_key
@@ -27,7 +27,7 @@ async def main(args: argparse.Namespace) -> None:
         twilio_auth_token=TOKEN,
         max_forks=10_000,
         stt="deepgram",
-        deepgram_api_key="0" * 40,
+        deepgram_api_key=DEEPGRAM_KEY,
         deepgram_base_url=args.upstream,
     )
     recogniser = BareClient(args.upstream) if args.recogniser == "bare" else None
