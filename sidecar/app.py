@@ -164,4 +164,5 @@ def _telephony(settings: Settings) -> Telephony | None:
         ),
         media_url=edge.socket_url("/twilio/media"),
         stream_events_url=edge.url("/twilio/stream-events"),
+        announcements_url=edge.url("/twilio/announcements"),
     )

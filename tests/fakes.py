@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed
+from sidecar.domain.notice import Announcement
 from sidecar.ports.recogniser import Figure, FinalResult, Result, Unrecognised
 from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 
@@ -143,6 +144,7 @@ class FakeTelephony:
         self.ended_at: datetime | None = None
         self.failures: list[TelephonyFailed] = []  # raised first, one per call
         self.asked = asyncio.Queue[tuple[str, str, str]]()  # call, stream name, token
+        self.announced = asyncio.Queue[str]()  # kind
 
     async def find_conference(self, room: str) -> str | None:
         """The one conference, whatever the room."""
@@ -166,6 +168,11 @@ class FakeTelephony:
         self._maybe_fail()
         self.asked.put_nowait((call_sid, name, parameters["token"]))
         return "MZ" + "0" * 32
+
+    async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
+        """Write the kind down."""
+        self._maybe_fail()
+        self.announced.put_nowait(kind)
 
     async def close(self) -> None:
         """Nothing to close."""

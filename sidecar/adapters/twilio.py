@@ -19,6 +19,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from sidecar.domain.errors import TelephonyFailed
+from sidecar.domain.notice import Announcement
 from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 
 CALL_TIMEOUT_S = 10.0
@@ -41,12 +42,18 @@ class TwilioAccount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TwilioTelephony:
-    """Fulfils ports.telephony.Telephony. ``media_url`` and ``stream_events_url`` are our public addresses."""
+    """Fulfils ports.telephony.Telephony. The addresses are our public ones.
 
-    def __init__(self, account: TwilioAccount, *, media_url: str, stream_events_url: str) -> None:
+    ``announcements_url``: without the kind at its end, and without a slash.
+    """
+
+    def __init__(
+        self, account: TwilioAccount, *, media_url: str, stream_events_url: str, announcements_url: str
+    ) -> None:
         self._account = account
         self._media_url = media_url
         self._stream_events_url = stream_events_url
+        self._announcements_url = announcements_url
         self._built: Client | None = None
 
     async def find_conference(self, room: str) -> str | None:
@@ -99,6 +106,12 @@ class TwilioTelephony:
             call_sid,
         )
         return str(made.sid)
+
+    async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
+        """Participant update with AnnounceUrl; twilio.com/docs/voice/api/conference-participant-resource."""
+        participant = self._client().conferences(conference_sid).participants(call_sid)
+        url = f"{self._announcements_url}/{kind}"
+        await _bounded(participant.update_async(announce_url=url, announce_method="POST"), call_sid)
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -1,4 +1,4 @@
-"""What we ask of the telephone network's API: who is on, and a new media stream for a call."""
+"""What we ask of the telephone network's API: who is on, a new media stream for a call, words for a participant."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Protocol
 
 import msgspec
+
+from sidecar.domain.notice import Announcement
 
 
 class LiveParticipant(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,13 @@ class Telephony(Protocol):
 
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
         """Ask for a one-way stream of what the caller says, to our media socket; returns its id. Never retried here."""
+        ...
+
+    async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
+        """Have this spoken to one participant; the others do not hear it. Returns when the network has taken it.
+
+        Nobody says when it has been heard: ``domain.notice.spoken_within_s``.
+        """
         ...
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.domain.errors import TelephonyFailed
+from sidecar.domain.notice import Announcement
 from sidecar.emulator.app import create_app
 from sidecar.emulator.state import Account
 from sidecar.ports.telephony import Telephony
@@ -21,15 +22,26 @@ from tests.fakes import FakeTelephony
 
 SID, TOKEN = "AC" + "1" * 32, "0123456789abcdef0123456789abcdef"
 NOBODY = "CA" + "9" * 32
+NOWHERE = {"media_url": "", "stream_events_url": "", "announcements_url": ""}
 
 
 class Network:
-    """A telephone network with one conference of two people in the room ``support``, and our port to it."""
+    """A telephone network with one conference of two people in the room ``support``, and our port to it.
 
-    def __init__(self, telephony: Telephony, conference_sid: str, end: Callable[[], AbstractAsyncContextManager[None]]):
+    ``announced``: the kinds of announcement whose words were fetched.
+    """
+
+    def __init__(
+        self,
+        telephony: Telephony,
+        conference_sid: str,
+        end: Callable[[], AbstractAsyncContextManager[None]],
+        announced: asyncio.Queue[str],
+    ) -> None:
         self.telephony = telephony
         self.conference_sid = conference_sid
         self.over = end
+        self.announced = announced
 
 
 @asynccontextmanager
@@ -42,7 +54,7 @@ async def stand_in(_folder: Path) -> AsyncIterator[Network]:
         fake.over, fake.present = True, []
         yield
 
-    yield Network(fake, str(fake.sid), over)
+    yield Network(fake, str(fake.sid), over, fake.announced)
 
 
 @asynccontextmanager
@@ -55,11 +67,21 @@ async def twilio_client(folder: Path) -> AsyncIterator[Network]:
         return web.Response(text=text, content_type="text/xml")
 
     customer = web.Application()
+    fetched = asyncio.Queue[str]()
+
+    async def announcement(request: web.Request) -> web.Response:
+        fetched.put_nowait(request.match_info["kind"])
+        return web.Response(text="<Response><Say>Hello.</Say></Response>", content_type="text/xml")
+
     customer.router.add_post("/voice", voice)
+    customer.router.add_post("/announcements/{kind}", announcement)
     async with serving(customer) as voice_base, serving(create_app(Account(SID, TOKEN))) as base:
         account = TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=base)
         telephony = TwilioTelephony(
-            account, media_url="ws://127.0.0.1:9/media", stream_events_url=f"{voice_base}/stream-events"
+            account,
+            media_url="ws://127.0.0.1:9/media",
+            stream_events_url=f"{voice_base}/stream-events",
+            announcements_url=f"{voice_base}/announcements",
         )
         async with aiohttp.ClientSession() as http:
             people = [{"label": name, "says": [{"wav": str(folder / "quiet.wav")}]} for name in ("agent", "customer")]
@@ -88,7 +110,7 @@ async def twilio_client(folder: Path) -> AsyncIterator[Network]:
                         await asyncio.sleep(0.05)
                 yield
 
-            yield Network(telephony, sid, over)
+            yield Network(telephony, sid, over, fetched)
         await telephony.close()
 
 
@@ -135,6 +157,21 @@ async def test_a_stream_is_asked_for_by_call_name_and_parameters(network: Networ
     assert sid.startswith("MZ")
 
 
+async def test_an_announcement_is_fetched_by_its_kind(network: Network) -> None:
+    """The network takes the wish at once, and asks for the words soon after."""
+    present = await network.telephony.participants(network.conference_sid)
+    await network.telephony.announce(network.conference_sid, present[0].call_sid, kind=Announcement.NOTICE)
+    async with asyncio.timeout(10):
+        assert await network.announced.get() == "notice"
+
+
+async def test_an_announcement_to_somebody_who_left_is_a_failure(twilio: Network) -> None:
+    """20404: nobody is there to hear it."""
+    with pytest.raises(TelephonyFailed) as caught:
+        await twilio.telephony.announce(twilio.conference_sid, NOBODY, kind=Announcement.NOTICE)
+    assert caught.value.gone
+
+
 @pytest.fixture
 async def twilio(tmp_path: Path) -> AsyncIterator[Network]:
     """Only twilio's client, for what the stand-in cannot do."""
@@ -160,9 +197,7 @@ async def test_an_unknown_conference_is_over(twilio: Network) -> None:
 async def test_a_wrong_key_is_a_failure_that_names_twilio_s_number(twilio: Network) -> None:
     """20003: not gone, so somebody has to look."""
     base = twilio.telephony._account.api_base_url  # type: ignore[attr-defined]
-    stranger = TwilioTelephony(
-        TwilioAccount(account_sid=SID, key=SID, secret="wrong", api_base_url=base), media_url="", stream_events_url=""
-    )
+    stranger = TwilioTelephony(TwilioAccount(account_sid=SID, key=SID, secret="wrong", api_base_url=base), **NOWHERE)
     with pytest.raises(TelephonyFailed) as caught:
         await stranger.find_conference("support")
     assert (caught.value.gone, caught.value.provider_code) == (False, 20003)
@@ -181,9 +216,7 @@ async def test_a_provider_that_hangs_is_given_up_in_time(monkeypatch: pytest.Mon
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", hang)
     async with serving(app) as base:
-        telephony = TwilioTelephony(
-            TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=base), media_url="", stream_events_url=""
-        )
+        telephony = TwilioTelephony(TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=base), **NOWHERE)
         with pytest.raises(TelephonyFailed, match="did not answer"):
             await telephony.find_conference("support")
         await telephony.close()
@@ -192,7 +225,7 @@ async def test_a_provider_that_hangs_is_given_up_in_time(monkeypatch: pytest.Mon
 async def test_a_provider_that_is_not_there_is_a_failure(unused_tcp_port: int) -> None:
     """Connection refused is told, with the next step."""
     account = TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=f"http://127.0.0.1:{unused_tcp_port}")
-    telephony = TwilioTelephony(account, media_url="", stream_events_url="")
+    telephony = TwilioTelephony(account, **NOWHERE)
     with pytest.raises(TelephonyFailed, match="TWILIO_API_BASE_URL"):
         await telephony.status("CF" + "9" * 32)
     await telephony.close()

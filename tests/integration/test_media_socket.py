@@ -184,3 +184,14 @@ async def test_twiml_carries_hostile_names_as_text(service: Service) -> None:
     assert status == 200
     assert "<Hangup" not in twiml
     assert "&lt;/Conference&gt;" in twiml
+
+
+async def test_the_words_of_an_announcement_are_for_twilio_only(tmp_path: Path) -> None:
+    """Signed: the notice as TwiML. Unsigned: refused and counted; of a kind that there is not: 404."""
+    async with running_service(tmp_path, ScriptedRecogniser(), notice="This call is transcribed.") as service:
+        status, twiml = await service.post("/twilio/announcements/notice", {"ConferenceSid": "CF" + "0" * 32})
+        assert (status, "<Say>This call is transcribed.</Say>" in twiml) == (200, True)
+        assert (await service.post("/twilio/announcements/lunch", {}))[0] == 404
+        async with service.http.post(service.base + "/twilio/announcements/notice", data={}) as answer:
+            assert answer.status == 403
+        assert service.refusals["signature_wrong"] == 1

@@ -32,10 +32,21 @@ class JoinConference(msgspec.Struct, frozen=True, kw_only=True):
     room: str
 
 
-_TEMPLATES = {ForkConference: "fork_conference.xml.j2", JoinConference: "join_conference.xml.j2"}
+class Announce(msgspec.Struct, frozen=True, kw_only=True):
+    """Words that one participant hears. ``text`` "": none."""
+
+    text: str
 
 
-def render(moment: ForkConference | JoinConference) -> str:
+Moment = ForkConference | JoinConference | Announce
+_TEMPLATES: dict[type[Moment], str] = {
+    ForkConference: "fork_conference.xml.j2",
+    JoinConference: "join_conference.xml.j2",
+    Announce: "announcement.xml.j2",
+}
+
+
+def render(moment: Moment) -> str:
     """The TwiML document for this moment."""
     return _environment().get_template(_TEMPLATES[type(moment)]).render(msgspec.structs.asdict(moment))
 

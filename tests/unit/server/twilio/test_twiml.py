@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.server.twilio.twiml import ForkConference, JoinConference, render
+from sidecar.server.twilio.twiml import Announce, ForkConference, JoinConference, render
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "twiml"
 MOMENT = ForkConference(
@@ -45,6 +45,14 @@ def test_a_notice_is_spoken_before_the_fork() -> None:
         **{**{f: getattr(MOMENT, f) for f in MOMENT.__struct_fields__}, "notice": "This call is transcribed."}
     )
     assert [verb.tag for verb in ET.fromstring(render(spoken))] == ["Say", "Start", "Dial"]
+
+
+def test_an_announcement_says_its_words_and_nothing_else() -> None:
+    """Twilio takes Play, Say, Pause and Redirect in it; without words there is nothing to say."""
+    assert (
+        render(Announce(text="This call is transcribed.")).strip() == (GOLDEN / "announcement.xml").read_text().strip()
+    )
+    assert list(ET.fromstring(render(Announce(text="")))) == []
 
 
 xml_text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co"]), max_size=60)
