@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench lock clean
+.PHONY: help setup demo serve test check bench screenshots lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## make .venv with what the service needs (does nothing when nothing changed)
 	@.ci/setup
@@ -24,6 +24,12 @@ check: ## the quick part: lint, format, types, import rules, unit tests
 bench: ## measure everything (some twelve minutes, on a quiet machine) and write docs/performance.md
 	@.ci/setup dev
 	@.venv/bin/python -m benchmarks
+
+screenshots: ## pictures of every state of the pages (build/screenshots; those of the README in docs/screenshots)
+	@.ci/setup dev
+	@.ci/system
+	@.venv/bin/python -m docs.screenshots.take
+	@.venv/bin/python -m docs.screenshots.loop
 
 lock: ## choose the newest allowed versions and write both locks
 	@.ci/lock

@@ -1,69 +1,187 @@
-"""Takes the pictures of this folder: a demo whose service is killed once (.venv/bin/python docs/screenshots/take.py).
+"""Takes the pictures of every state of the pages: light and dark, 1280 and 360 px wide (``make screenshots``).
 
-One call, four contexts at the same moment: light and dark, 1280x720 and 360x740.
+The pages, the event stream and the store are the real ones (``tests/browser/service.py``); only time stands still, in
+the service and in the browser, so that two runs give the same pictures. All go to ``build/screenshots``, those of
+``KEPT`` to this folder too. With names, only these states: ``python -m docs.screenshots.take live gap``.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
+import io
 import shutil
-import signal
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from playwright.async_api import async_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from docs.screenshots import calls
 from sidecar.cli.children import free_ports
+from tests.browser.call import Call, ServiceProcess, Speaker
+from tests.browser.conftest import ARGUMENTS, BROWSERS
+from tests.browser.service import STANDING_STILL
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SIZES = {"1280": (1280, 720), "360": (360, 740)}
-FOLDER = Path(__file__).parent
-
-
-async def said(demo: asyncio.subprocess.Process, pattern: str) -> str:
-    """The first group of the next printed line that matches."""
-    if demo.stdout is None:
-        raise SystemExit("the demo's output is not ours")
-    while line := (await demo.stdout.readline()).decode():
-        if found := re.search(pattern, line):
-            return found[1]
-    raise SystemExit("the demo ended")
+HERE = Path(__file__).parent
+ALL = HERE.parents[1] / "build" / "screenshots"
+SIZES = {1280: (1280, 720), 360: (360, 740)}
+THEMES = ("light", "dark")
+# What the README shows.
+KEPT = {"board-light-1280", "board-dark-1280"}
+STREAM = "**/v1/stream?*"
+# Every retry waits for exactly its countdown, and by the page's clock: a worker has a clock of its own.
+NO_CHANCE = "Math.random = () => 0.5; delete globalThis.SharedWorker"
 
 
-async def main() -> None:
-    """Play, kill, wait, photograph."""
-    port = free_ports(2)
-    demo = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sidecar", "demo", "--port", str(port), stdout=asyncio.subprocess.PIPE
-    )
-    pid = int(await said(demo, r"service +pid (\d+)"))
-    address = await said(demo, r"(http\S+conferences/cnf_\w+)")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        pages = {}
-        for theme in ("light", "dark"):
-            for name, (width, height) in SIZES.items():
-                page = await browser.new_page(
-                    viewport={"width": width, "height": height}, color_scheme="light" if theme == "light" else "dark"
-                )
-                await page.goto(address, wait_until="load")
-                pages[f"{theme}-{name}"] = page
-        await asyncio.sleep(11)
-        os.kill(pid, signal.SIGKILL)
-        await said(demo, r"service +pid (\d+)")
-        await asyncio.sleep(13)
-        await pages["light-1280"].wait_for_selector("[data-partial] >> text=/.{40}/", timeout=30_000)
-        for name, page in pages.items():
-            await page.screenshot(path=FOLDER / f"conference-{name}.png")
-        await browser.close()
-    demo.terminate()
-    await demo.wait()
+@dataclass(frozen=True)
+class State:
+    """A state to photograph. ``reach`` brings a fresh page there; ``narrow``: another view for 200 % zoom."""
+
+    name: str
+    reach: Callable[[Page], None]
+    zoom: bool = False
+
+
+def settle(page: Page, ms: int = 400) -> None:
+    """Let the page's own time pass: timers fire and what is queued is painted."""
+    page.wait_for_timeout(150)
+    page.clock.run_for(ms)
+
+
+def follow(page: Page, url: str) -> None:
+    """Open a call's page and wait for its stream."""
+    page.goto(url)
+    page.wait_for_selector("#connection[data-state=live]")
+    settle(page)
+
+
+def still(page: Page, url: str) -> None:
+    """A page that asks for no stream."""
+    page.goto(url)
+    settle(page)
+
+
+def speaking(page: Page, call: Call, who: Speaker, lag_ms: int = 600) -> None:
+    """Somebody speaks just now."""
+    follow(page, call.url)
+    call.partial(who, calls.PARTIAL, id_="utt_now", lag_ms=lag_ms)
+    settle(page, 1_000)  # the pill is told each second
+    page.wait_for_selector("#u-utt_now")
+
+
+def away(page: Page, url: str, *, rounds: int) -> None:
+    """The event stream is refused for so many seconds."""
+    page.route(STREAM, lambda route: route.abort())
+    page.goto(url)
+    page.wait_for_selector("#connection[data-state=warn]")
+    for _ in range(rounds):
+        settle(page, 1_000)
+
+
+def loading(page: Page, call: Call) -> None:
+    """Older lines are being fetched."""
+
+    # A request that is under way for ever: this page's fetch never returns.
+    page.add_init_script("window.fetch = () => new Promise(() => {})")
+    follow(page, call.url)
+    page.evaluate("document.getElementById('log').scrollTop = 0")
+    page.wait_for_selector("#older[aria-busy]")
+    settle(page)
+
+
+def board(page: Page, url: str) -> None:
+    """The wallboard."""
+    page.goto(url)
+    page.wait_for_selector("#connection[data-state=live]")
+    settle(page, 1_000)
+
+
+def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -> Iterator[State]:
+    """All states, in the order of the brief for them."""
+    live, _, customer = calls.bikes(story, "harbor-bikes")
+    slow, _, slow_customer = calls.bikes(story, "harbor-bikes-slow", lag_ms=2_400)
+    gap, ended, names = calls.lost_audio(story), calls.over(story), calls.long_names(story)
+    rtl, long_call = calls.right_to_left(story), calls.long_call(story)
+    calls.forty(full)
+    yield State("empty", lambda page: board(page, empty.url))
+    yield State("loading", lambda page: loading(page, long_call))
+    yield State("live", lambda page: speaking(page, live, customer))
+    yield State("behind", lambda page: speaking(page, slow, slow_customer, lag_ms=2_400))
+    yield State("reconnecting", lambda page: away(page, live.url, rounds=1))
+    yield State("gone", lambda page: away(page, live.url, rounds=12))
+    yield State("gap", lambda page: follow(page, gap.url))
+    yield State("ended", lambda page: still(page, ended.url))
+    yield State("board", lambda page: board(page, full.url))
+    yield State("names", lambda page: follow(page, names.url))
+    yield State("rtl", lambda page: follow(page, rtl.url))
+    yield State("zoom", lambda page: speaking(page, live, customer), zoom=True)
+    yield State("styleguide", lambda page: still(page, f"{story.url}/styleguide"))
+
+
+def photograph(browser: Browser, state: State, theme: str, width: int) -> bytes:
+    """One picture, as PNG."""
+    view, scale = SIZES[width], 1.0
+    if state.zoom:  # 200 % of 1280 px; on a telephone the narrowest screen that the pages are made for
+        view, scale = ((640, 360), 2.0) if width == 1280 else ((320, 658), 1.125)
+    context = browser.new_context(
+        viewport={"width": view[0], "height": view[1]}, device_scale_factor=scale, timezone_id="Europe/Berlin",
+        color_scheme="light" if theme == "light" else "dark", reduced_motion="reduce", locale="en-GB",
+    )  # fmt: skip
+    page = context.new_page()
+    page.add_init_script(NO_CHANCE)
+    page.clock.install(time=STANDING_STILL - timedelta(minutes=1))
+    page.clock.pause_at(STANDING_STILL)
+    state.reach(page)
+    picture = page.screenshot(full_page=state.name == "styleguide")
+    context.close()
+    return picture
+
+
+@contextmanager
+def service(folder: str) -> Iterator[ServiceProcess]:
+    """A service with a store of its own whose clock stands still."""
+    process = ServiceProcess(free_ports(1), f"sqlite:///{folder}/{free_ports(1)}.db")
+    process.start(still=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def main(wanted: set[str]) -> None:
+    """Photograph all states, or those that are named."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        raise SystemExit("No Chromium on PATH. Cure on Debian: apt-get install chromium")
+    ALL.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        service(folder) as empty,
+        service(folder) as full,
+        service(folder) as story,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
+        for state in states(empty, full, story):
+            if wanted and state.name not in wanted:
+                continue
+            for theme in THEMES:
+                for width in SIZES:
+                    name = f"{state.name}-{theme}-{width}"
+                    save(name, photograph(browser, state, theme, width))
+            print(state.name, flush=True)
+        browser.close()
+
+
+def save(name: str, png: bytes) -> None:
+    """As WebP without loss: a third of a PNG."""
+    for folder in [ALL, *([HERE] if name in KEPT else [])]:
+        Image.open(io.BytesIO(png)).convert("RGB").save(folder / f"{name}.webp", lossless=True, quality=100, method=6)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main(set(sys.argv[1:]))

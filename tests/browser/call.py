@@ -37,9 +37,12 @@ class ServiceProcess:
         ServiceProcess.all.append(self)
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, *, away_with: int | None = None) -> None:
-        """Returns when it listens. ``away_with``: a proxy instead, that answers all with this status."""
-        status = [] if away_with is None else [str(away_with)]
+    def start(self, *, away_with: int | None = None, still: bool = False) -> None:
+        """Returns when it listens. ``away_with``: a proxy instead, that answers all with this status.
+
+        ``still``: its clock stands still.
+        """
+        status = ["still"] if still else [] if away_with is None else [str(away_with)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.browser.service", str(self._port), self.database_url, *status],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

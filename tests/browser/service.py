@@ -1,8 +1,8 @@
 """Pages, event stream and store as the service has them, without telephony; a test appends events by HTTP.
 
 A process of its own, so that a test can kill it: ``python -m tests.browser.service PORT DATABASE_URL [STATUS]``.
-With a STATUS it is a proxy whose service is away: it answers everything with that status. The door is the real one;
-``KEY`` and ``SESSION`` open it.
+With a STATUS it is a proxy whose service is away: it answers everything with that status. With "still" for a STATUS it
+is the service, and its clock stands still. The door is the real one; ``KEY`` and ``SESSION`` open it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from sidecar.adapters.sql import Database, SqlAccounts, SqlDirectory, SqlEventLo
 from sidecar.domain.access import NameRefused
 from sidecar.domain.conference import Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, UtterancePartial
+from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -38,6 +39,7 @@ from sidecar.server.problems import problems
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 from tests.callers import add_key, add_link, add_session, add_user
+from tests.fakes import FakeClock
 
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
@@ -45,6 +47,8 @@ TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
 }
 # So that a test can count streams without waiting for one that was left.
 stream.LOOK_S = 0.1
+# For pictures that look the same each time.
+STANDING_STILL = datetime(2026, 3, 2, 12, 44, 7, 500_000, tzinfo=UTC)
 WRITER = web.AppKey("writer", EventWriter)
 # What the cookie of a signed-in browser holds.
 SESSION = "session-of-the-browser-tests"
@@ -145,7 +149,7 @@ def _passing(conference: str, data: EventData, moment: datetime) -> Event:
     )  # fmt: skip
 
 
-def build(database_url: str, public_url: str) -> web.Application:
+def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
     app = web.Application(middlewares=[problems, door])
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
@@ -162,7 +166,7 @@ def build(database_url: str, public_url: str) -> web.Application:
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await migrate(database_url)
-        database, clock, bus = Database(database_url), SystemClock(), EventBus()
+        database, bus = Database(database_url), EventBus()
         app[app_keys.ACCOUNTS] = SqlAccounts(database)
         with suppress(NameRefused):  # started again on the same store
             await add_key(app[app_keys.ACCOUNTS])
@@ -215,7 +219,9 @@ def main(port: str, database_url: str, status: str = "") -> None:
     """Serve until killed; says "ready" on standard output when it listens."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     ready: Callable[..., None] = lambda *_: print("ready", flush=True)  # noqa: E731, T201
-    app = build_away(int(status)) if status else build(database_url, f"http://127.0.0.1:{port}")
+    clock = FakeClock(STANDING_STILL) if status == "still" else SystemClock()
+    public_url = "https://sidecar.example.com" if status == "still" else f"http://127.0.0.1:{port}"
+    app = build_away(int(status)) if status.isdecimal() else build(database_url, public_url, clock)
     web.run_app(app, host="127.0.0.1", port=int(port), print=ready, access_log=None, shutdown_timeout=1.0)
 
 
