@@ -32,6 +32,7 @@ SIZES = {1280: (1280, 720), 360: (360, 740)}
 THEMES = ("light", "dark")
 # What the README shows.
 KEPT = {"board-light-1280", "board-dark-1280"}
+PATIENCE = 100
 STREAM = "**/v1/stream?*"
 # Every retry waits for exactly its countdown, and by the page's clock: a worker has a clock of its own.
 NO_CHANCE = "Math.random = () => 0.5; delete globalThis.SharedWorker"
@@ -52,10 +53,19 @@ def settle(page: Page, ms: int = 400) -> None:
     page.clock.run_for(ms)
 
 
+def until(page: Page, selector: str) -> None:
+    """Let as little of the page's time pass as it takes."""
+    for _ in range(PATIENCE):
+        if page.locator(selector).count():
+            return
+        settle(page, 10)
+    raise SystemExit(f"{page.url} has no {selector} after {PATIENCE} looks")
+
+
 def follow(page: Page, url: str) -> None:
-    """Open a call's page and wait for its stream."""
+    """Open a page and wait for its stream."""
     page.goto(url)
-    page.wait_for_selector("#connection[data-state=live]")
+    until(page, "#connection[data-state=live]")
     settle(page)
 
 
@@ -77,7 +87,7 @@ def away(page: Page, url: str, *, rounds: int) -> None:
     """The event stream is refused for so many seconds."""
     page.route(STREAM, lambda route: route.abort())
     page.goto(url)
-    page.wait_for_selector("#connection[data-state=warn]")
+    until(page, "#connection[data-state=warn]")
     for _ in range(rounds):
         settle(page, 1_000)
 
@@ -89,14 +99,13 @@ def loading(page: Page, call: Call) -> None:
     page.add_init_script("window.fetch = () => new Promise(() => {})")
     follow(page, call.url)
     page.evaluate("document.getElementById('log').scrollTop = 0")
-    page.wait_for_selector("#older[aria-busy]")
+    until(page, "#older[aria-busy]")
     settle(page)
 
 
 def board(page: Page, url: str) -> None:
     """The wallboard."""
-    page.goto(url)
-    page.wait_for_selector("#connection[data-state=live]")
+    follow(page, url)
     settle(page, 1_000)
 
 
