@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +30,11 @@ FRAME_MS = 120
 QUALITY = 60
 
 Frame = tuple[float, bytes]
+
+
+def said(lines: Iterable[str], pattern: str) -> str:
+    """The next address that the demo prints and that looks like this."""
+    return next(filter(None, (re.search(pattern, line) for line in lines)))[0]
 
 
 def watch(page: Page, frames: list[Frame]) -> CDPSession:
@@ -69,13 +75,14 @@ def main() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo, sync_playwright() as driver:  # noqa: S603
         browser = driver.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
         try:
-            address = next(
-                filter(None, (re.search(r"http\S+conferences/cnf_\w+", line) for line in demo.stdout or ()))
-            )[0]
+            lines = demo.stdout or ()
+            address = said(lines, r"http\S+conferences/cnf_\w+")
+            sign_in = said(lines, r"http\S+/login\?token=\S+")
             pages: dict[str, Page] = {}
             frames: dict[str, list[Frame]] = {}
             for theme in THEMES:
                 page = browser.new_page(viewport=SIZE, color_scheme=theme)
+                page.goto(sign_in)
                 page.goto(address)
                 pages[theme], frames[theme] = page, []
             pages["light"].wait_for_timeout(BEGIN_AFTER_MS)

@@ -24,7 +24,7 @@ from docs.screenshots import calls
 from sidecar.cli.children import free_ports
 from tests.browser.call import Call, ServiceProcess, Speaker
 from tests.browser.conftest import ARGUMENTS, BROWSERS
-from tests.browser.service import STANDING_STILL
+from tests.browser.service import SESSION, STANDING_STILL
 
 HERE = Path(__file__).parent
 ALL = HERE.parents[1] / "build" / "screenshots"
@@ -140,6 +140,7 @@ def photograph(browser: Browser, state: State, theme: str, width: int) -> bytes:
         viewport={"width": view[0], "height": view[1]}, device_scale_factor=scale, timezone_id="Europe/Berlin",
         color_scheme="light" if theme == "light" else "dark", reduced_motion="reduce", locale="en-GB",
     )  # fmt: skip
+    context.add_cookies([{"name": one.cookie, "value": SESSION, "url": one.url} for one in ServiceProcess.all])
     page = context.new_page()
     page.add_init_script(NO_CHANCE)
     page.clock.install(time=STANDING_STILL - timedelta(minutes=1))

@@ -54,7 +54,7 @@ def menus(page: Page, busy: Busy) -> None:
     live(page, busy)
     page.locator("#find").fill("bike")
     page.locator("#export summary").click()
-    page.locator("#view-menu").evaluate("menu => menu.showPopover()")
+    page.locator("#user-menu").evaluate("menu => menu.showPopover()")
 
 
 def dialog(page: Page, busy: Busy) -> None:
@@ -78,10 +78,16 @@ def ended(page: Page, busy: Busy) -> None:
 def board(page: Page, busy: Busy) -> None:
     page.goto(busy.call.service.url)
     expect(page.locator("#calls > tr").first).to_be_visible()
+    page.locator("#view-menu").evaluate("menu => menu.showPopover()")
 
 
 def unknown(page: Page, busy: Busy) -> None:
     page.goto(busy.call.service.url + "/conferences/cnf_none")
+
+
+def login(page: Page, busy: Busy) -> None:
+    page.context.clear_cookies()
+    page.goto(busy.call.service.url + "/login")
 
 
 def styleguide(page: Page, busy: Busy) -> None:
@@ -90,7 +96,7 @@ def styleguide(page: Page, busy: Busy) -> None:
 
 STATES = (
     (live, 1280), (live, 360), (menus, 1280), (dialog, 1280), (away, 1280), (ended, 1280), (board, 1280), (board, 360),
-    (unknown, 1280), (styleguide, 1280),
+    (unknown, 1280), (login, 1280), (styleguide, 1280),
 )  # fmt: skip
 
 
