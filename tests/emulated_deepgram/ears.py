@@ -6,9 +6,11 @@ lost, doubled or moved is seen in the transcript.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
+from random import Random
 from typing import Protocol
 
 SILENCE = 0xFF
@@ -66,12 +68,52 @@ def numbered_speech(first: int, count: int) -> bytes:
     return bytes(audio)
 
 
-class NumberedEar:
-    """Hears ``w17`` in ``numbered_word(17)``, and nothing in anything else."""
+def places(first: int, count: int) -> list[Heard]:
+    """Where the words of ``numbered_speech`` lie in its audio."""
+    found: list[Heard] = []
+    at_ms = PAUSE_MS
+    for n in range(count):
+        found.append(Heard(f"w{first + n}", at_ms, at_ms + WORD_MS))
+        at_ms += WORD_MS + (PAUSE_MS if (n + 1) % SENTENCE_WORDS == 0 else BREATH_MS)
+    return found
 
-    def __init__(self) -> None:
+
+def number_of(text: str) -> int | None:
+    """Which word this is, however it is written; None for one that nobody said."""
+    found = re.fullmatch(r"\W*w(?:ord)?\W?(\d+)\W*", text, flags=re.IGNORECASE)
+    return int(found[1]) if found else None
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a session writes words and how far its times are off: no two sessions of a recogniser agree in that.
+
+    ``wording``: with ``{}`` for the number. ``jitter_ms``: at most so much (half of a word), apart for beginning and
+    end of each word; times stay in order, and none lies in the future. ``seed``: of the jitter.
+    """
+
+    wording: str = "w{}"
+    jitter_ms: int = 0
+    seed: int = 0
+
+
+WORDINGS = ("w{}", "W{},", "word-{}", "w{}.")
+
+
+def some_manner(random: Random, jitter_ms: int) -> Manner:
+    """Another one for each session."""
+    return Manner(random.choice(WORDINGS), jitter_ms, random.getrandbits(32))
+
+
+class NumberedEar:
+    """Hears ``w17`` in ``numbered_word(17)``, and nothing in anything else; ``manner`` says how it tells it."""
+
+    def __init__(self, manner: Manner = Manner()) -> None:
         self._audio = bytearray()
         self._dropped = 0  # bytes that were looked at and let go
+        self._manner = manner
+        self._random = Random(manner.seed)
+        self._last_end_ms = 0
 
     @property
     def settled_ms(self) -> int:
@@ -88,13 +130,20 @@ class NumberedEar:
             number = int("".join(f"{digit - 0x10:x}" for digit in digits), 16) if whole else 0
             if whole and word == numbered_word(number):
                 start_ms = (self._dropped + begin) // BYTES_PER_MS
-                heard.append(Heard(f"w{number}", start_ms, start_ms + WORD_MS))
+                heard.append(self._told(number, start_ms))
                 self._drop(begin + _WORD_BYTES)
             else:
                 self._drop(begin + 1)
         if begin < 0:
             self._drop(max(0, len(self._audio) - len(_BEGIN) + 1))
         return heard
+
+    def _told(self, number: int, start_ms: int) -> Heard:
+        jitter_ms, now_ms = self._manner.jitter_ms, (self._dropped + len(self._audio)) // BYTES_PER_MS
+        start = max(self._last_end_ms, start_ms + self._random.randint(-jitter_ms, jitter_ms))
+        end = min(now_ms, start_ms + WORD_MS + self._random.randint(-jitter_ms, jitter_ms))
+        self._last_end_ms = max(start + 1, end)
+        return Heard(self._manner.wording.format(number), start, self._last_end_ms)
 
     def _drop(self, count: int) -> None:
         del self._audio[:count]

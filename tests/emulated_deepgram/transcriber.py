@@ -85,8 +85,9 @@ class Transcriber:
             {
                 "word": word.text,
                 "punctuated_word": word.text,
-                "start": word.start_ms / 1000,
-                "end": word.end_ms / 1000,
+                # Whatever an ear says of its words, they lie in the audio that the message is about.
+                "start": min(max(word.start_ms, self._frozen_ms), end_ms) / 1000,
+                "end": min(max(word.end_ms, self._frozen_ms), end_ms) / 1000,
                 "confidence": 0.9,
             }
             for word in self._unfrozen

@@ -9,19 +9,13 @@ from typing import Any
 
 from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
 from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
-from tests.emulated_deepgram.ears import BREATH_MS, PAUSE_MS, SENTENCE_WORDS, WORD_MS, NumberedEar, numbered_speech
+from tests.emulated_deepgram.ears import NumberedEar, numbered_speech, places
 from tests.emulated_deepgram.server import KEY, Fault, running
 from tests.service import Service, media_frame, running_service, start_frame
 
 CALL = "CA" + "7" * 32
 FRAME = 160
 WORDS = 60
-
-
-def place(number: int) -> int:
-    """Where word ``number`` begins in the audio, ms."""
-    sentence = SENTENCE_WORDS * (WORD_MS + BREATH_MS) - BREATH_MS + PAUSE_MS
-    return PAUSE_MS + number // SENTENCE_WORDS * sentence + number % SENTENCE_WORDS * (WORD_MS + BREATH_MS)
 
 
 async def hear(service: Service) -> list[dict[str, Any]]:
@@ -52,12 +46,13 @@ async def test_every_word_is_in_the_transcript_once_or_inside_a_gap(tmp_path: Pa
     gaps = [data for type_, data in events if type_ == "transcript.gap"]
     numbers = [int(word["text"][1:]) for word in spoken]
     assert numbers == sorted(set(numbers))
-    base_ms = spoken[0]["start_ms"] - place(numbers[0])
-    assert [word["start_ms"] - base_ms for word in spoken] == [place(number) for number in numbers]
+    place = [word.start_ms for word in places(0, WORDS)]
+    base_ms = spoken[0]["start_ms"] - place[numbers[0]]
+    assert [word["start_ms"] - base_ms for word in spoken] == [place[number] for number in numbers]
     missing = sorted(set(range(WORDS)) - set(numbers))
     assert missing
     for number in missing:
-        start_ms = base_ms + place(number)
+        start_ms = base_ms + place[number]
         # One that was under way when somebody listened again lies in the gap with its beginning only.
         assert any(gap["from_ms"] <= start_ms < gap["to_ms"] for gap in gaps), f"word {number} is nowhere"
     assert {gap["reason"] for gap in gaps} == {"recogniser_failed", "recogniser_overloaded"}

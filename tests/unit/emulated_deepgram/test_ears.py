@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from random import Random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.emulated_deepgram.ears import Heard, NumberedEar, SoundEar, numbered_speech, numbered_word
+from tests.emulated_deepgram.ears import (
+    Heard,
+    Manner,
+    NumberedEar,
+    SoundEar,
+    number_of,
+    numbered_speech,
+    numbered_word,
+    places,
+    some_manner,
+)
 from tests.voice_sounds import silence, vowel
 
 
@@ -41,3 +54,34 @@ def test_sounds_are_counted() -> None:
     heard = ear.feed(silence(500) + vowel(800) + silence(500))
     assert [word.text for word in heard] == ["one", "two", "three"]
     assert (heard[0].start_ms, heard[1].start_ms) == (500, 800)
+
+
+def test_the_places_are_those_where_the_words_lie() -> None:
+    assert NumberedEar().feed(numbered_speech(7, 20)) == places(7, 20)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 150))
+def test_sessions_tell_the_same_words_in_their_own_manner(seed: int, jitter_ms: int) -> None:
+    """Off by no more than the jitter, in order, and never later than what was heard so far."""
+    manner, audio = some_manner(Random(seed), jitter_ms), numbered_speech(0, 6)
+    ear, heard = NumberedEar(manner), list[Heard]()
+    for at in range(0, len(audio), 800):
+        for word in ear.feed(audio[at : at + 800]):
+            assert word.end_ms <= at // 8 + 100
+            heard.append(word)
+    assert [number_of(word.text) for word in heard] == list(range(6))
+    for word, place in zip(heard, places(0, 6), strict=True):
+        assert abs(word.start_ms - place.start_ms) <= jitter_ms
+        assert abs(word.end_ms - place.end_ms) <= jitter_ms
+    assert all(a.start_ms < a.end_ms <= b.start_ms for a, b in pairwise(heard))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("w17", 17), ("W17,", 17), ("word-17", 17), ("w17.", 17), ("17", None), ("hello", None)]
+)
+def test_a_number_is_read_back_from_any_wording(text: str, number: int | None) -> None:
+    assert number_of(text) == number
+
+
+def test_without_a_manner_nothing_is_changed() -> None:
+    assert NumberedEar(Manner()).feed(numbered_word(5)) == [Heard("w5", 0, 300)]
