@@ -126,8 +126,9 @@ def _endurance(run: Results) -> str:
         "## Half an hour\n\n"
         f"`python -m benchmarks.endurance`: {run['forks']} forks with deepgram-sdk at their true pace for\n"
         f"{run['minutes']:.0f} minutes, {run['words']:,} numbered words: {run['lost']} lost,\n"
-        f"{run['doubled']} doubled, {run['disordered']} out of order, {run['gaps']} gaps. Memory of the service: {run['memory_mb_warm']} MB\n"
-        f"after a minute, {run['memory_mb_end']} MB at the end; {run['cpu_percent']} % of a core.\n"
+        f"{run['doubled']} doubled, {run['disordered']} out of order, {run['gaps']} gaps. Memory of the service:\n"
+        f"{run['memory_mb_warm']} MB after a minute, {run['memory_mb_end']} MB at the end;\n"
+        f"{run['cpu_percent']} % of a core.\n"
     )
 
 
