@@ -118,9 +118,9 @@ async def main() -> None:
     )  # fmt: skip
     assert demo.stdout is not None
     pid, key, address = 0, "", ""
-    while not address:
+    while not (address and key):
         said = (await demo.stdout.readline()).decode()
-        if found := re.search(r"service +pid (\d+)", said):
+        if found := re.search(r"service +.*pid (\d+)", said):
             pid = int(found[1])
         if found := re.search(r"sck_\w+", said):
             key = found[0]

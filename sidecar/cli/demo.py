@@ -90,20 +90,19 @@ async def _demo(
         connector = aiohttp.TCPConnector(ssl=place.tls)
         async with running(emulator, service), aiohttp.ClientSession(connector=connector) as http:
             show.tick("emulator", f"a small Twilio on port {ports[1]}")
-            show.tick("service", f"pid {service.pid}, pages on port {ports[0]}")
+            show.tick("service", f"pages on port {ports[0]}, pid {service.pid}")
             stage = Stage(http, door, place.phone, show)
             if once:
-                conference_id = await stage.play(lanes[0][0], lambda url: show.tick("call", f"live: {url}"))
+                conference_id = await stage.play(lanes[0][0], stage.show_live)
                 print(await stage.export(conference_id, "json" if as_json else "txt"), end="")
                 return
-            show.line(f"    database            {_database_url(Path(folder))} (gone with the demo)")
-            show.line(f"    API key             {door.key}")
             ssh = ssh_command(os.environ, *ports)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_keep_alive(service, show), name="keep-service-alive")
                 elsewhere = [*place.outside(door.link("/")), *place.outside(f"{place.phone}/softphone")]
                 calls = stage.play_for_ever(
-                    lanes, lambda url: show.addresses(door.link("/"), url, place.phone, ssh, elsewhere)
+                    lanes,
+                    lambda page: show.addresses(door.link("/"), door.link(page), place.phone, door.key, ssh, elsewhere),
                 )
                 tasks.create_task(calls, name="calls")
 

@@ -27,17 +27,25 @@ class Show:
         print(text, file=self._out, flush=True)
 
     def addresses(
-        self, wallboard_url: str, conference_url: str, phone: str, ssh: str | None, elsewhere: Sequence[str] = ()
+        self,
+        wallboard_url: str,
+        conference_url: str,
+        *,
+        phone: str,
+        key: str,
+        ssh: str | None = None,
+        elsewhere: Sequence[str] = (),
     ) -> None:
         """Where to look, hear and speak, how to stop, what to try next.
 
-        ``phone``: the emulator's address. ``elsewhere``: addresses for browsers on other machines.
+        ``phone``: the emulator's address. ``key``: of the API. ``elsewhere``: addresses for browsers on other machines.
         """
         self.line("")
         self.line(f"    wallboard           {wallboard_url}")
         self.line(f"    this call           {conference_url}")
         self.line(f"    listen              {phone}/listen")
         self.line(f"    softphone           {phone}/softphone")
+        self.line(f"    API key             {key}")
         for url in elsewhere:
             self.line(f"    from elsewhere      {url}")
         if elsewhere:

@@ -85,19 +85,23 @@ class Stage:
     async def play(self, cue: Cue, on_live: Callable[[str], None] | None = None) -> str:
         """One call, from the first ring to the complete transcript; the conference's id. Raises DemoFailed.
 
-        ``on_live`` gets an address that opens its page as soon as there is one.
+        ``on_live`` gets the path of its page as soon as there is one.
         """
         room = room_for(cue.call)
         run_id = await self._place(cue.call, room)
         conference_id = await self._conference(room, run_id)
         if on_live is not None:
-            on_live(self._door.link(f"/conferences/{conference_id}"))
+            on_live(f"/conferences/{conference_id}")
         async with asyncio.TaskGroup() as tasks:
             if cue.cut is not None:
                 tasks.create_task(self._lose_stream(run_id, cue.cut), name="lose-stream")
             async for _ in durable_events(self._http, self._pages, conference_id, key=self._door.key):
                 pass  # to the end: transcript.completed is the last one
         return conference_id
+
+    def show_live(self, page: str) -> None:
+        """A tick for a call that goes on."""
+        self._show.tick("call", f"live: {self._pages}{page}")
 
     async def export(self, conference_id: str, form: str) -> str:
         """The transcript as the service writes it: ``txt``, ``json`` and so on."""
@@ -109,17 +113,17 @@ class Stage:
     async def play_for_ever(self, lanes: tuple[Lane, ...], on_first: Callable[[str], None]) -> None:
         """The programme again and again until somebody stops the demo.
 
-        ``on_first`` gets an address that opens the very first call, once.
+        ``on_first`` gets the path of the very first call's page, once.
         """
         told = False
         lead = lanes[0][0]
 
-        def live(url: str) -> None:
+        def live(page: str) -> None:
             nonlocal told
-            self._show.tick("call", f"live: {url}")
+            self.show_live(page)
             if not told:
                 told = True
-                on_first(url)
+                on_first(page)
 
         async def play(cue: Cue) -> None:
             try:

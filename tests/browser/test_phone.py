@@ -49,7 +49,7 @@ class Demo:
         assert process.stdout is not None
         for line in process.stdout:
             self.said.append(line.rstrip())
-            if found := re.search(r"live: (\S+)", line):
+            if found := re.search(r"this call +(\S+)", line):
                 self.call = self.call or found[1]
             if "next: " in line:
                 self.told.set()

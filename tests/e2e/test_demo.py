@@ -122,15 +122,16 @@ async def demo() -> AsyncIterator[Demo]:
 
 async def test_a_service_killed_twice_loses_no_committed_line_and_declares_the_rest(demo: Demo) -> None:
     """kill -9 mid-call: the demo starts it again, forks are reopened by REST, lines go on, seconds lost are gaps."""
-    pid = int((await demo.line(r"service +pid (\d+)"))[1])
-    conference_id = (await demo.line(r"conferences/(cnf_\w+)"))[1]
+    pid = int((await demo.line(r"service +.*pid (\d+)"))[1])
+    conference_id = (await demo.line(r"this call +\S+conferences/(cnf_\w+)"))[1]
+    await demo.line("API key")
     listener = Listener(demo, conference_id)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(listener.run())
         for killed in (1, 2):
             await listener.until("utterance.final", 2 * killed)
             os.kill(pid, signal.SIGKILL)
-            pid = int((await demo.line(r"service +pid (\d+)"))[1])
+            pid = int((await demo.line(r"service +.*pid (\d+)"))[1])
             await listener.until("fork.resumed", 2 * killed)
         await listener.until("transcript.completed", 1)
     assert [event["seq"] for event in listener.events] == list(range(1, len(listener.events) + 1))
@@ -156,7 +157,7 @@ async def test_a_service_killed_twice_loses_no_committed_line_and_declares_the_r
 
 async def test_stopping_the_demo_leaves_no_process_behind(demo: Demo) -> None:
     """Ctrl-C takes both children down."""
-    pid = int((await demo.line(r"service +pid (\d+)"))[1])
+    pid = int((await demo.line(r"service +.*pid (\d+)"))[1])
     await demo.line(r"conferences/(cnf_\w+)")
     await demo.stop()
     with pytest.raises(ProcessLookupError):
