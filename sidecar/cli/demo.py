@@ -100,10 +100,12 @@ async def _demo(
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_keep_alive(service, show), name="keep-service-alive")
                 elsewhere = [*place.outside(door.link("/")), *place.outside(f"{place.phone}/softphone")]
-                calls = stage.play_for_ever(
-                    lanes,
-                    lambda page: show.addresses(door.link("/"), door.link(page), place.phone, door.key, ssh, elsewhere),
-                )
+
+                def tell(page: str) -> None:
+                    wallboard, call = door.link("/"), door.link(page)
+                    show.addresses(wallboard, call, phone=place.phone, key=door.key, ssh=ssh, elsewhere=elsewhere)
+
+                calls = stage.play_for_ever(lanes, tell)
                 tasks.create_task(calls, name="calls")
 
 
