@@ -15,6 +15,8 @@ from sidecar.cli import logs
 from sidecar.cli.accounts import add_key
 from sidecar.config import load
 from sidecar.server.app_keys import ACCOUNTS
+from sidecar.server.connections import GuardedSite
+from sidecar.server.strangers import STRANGERS
 
 
 async def main(args: argparse.Namespace) -> None:
@@ -34,7 +36,7 @@ async def main(args: argparse.Namespace) -> None:
     app = build(settings, recogniser=recogniser)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.TCPSite(runner, HOST, args.port, backlog=2048).start()
+    await GuardedSite(runner, HOST, args.port, connections=app[STRANGERS].connections).start()
     say(ready=True, key=await add_key(app[ACCOUNTS], "benchmarks"))
     try:
         await heard("never")

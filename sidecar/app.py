@@ -32,22 +32,29 @@ from sidecar.server.metrics import Metrics, Sources
 from sidecar.server.problems import problems
 from sidecar.server.readiness import Readiness
 from sidecar.server.routes import add_routes
+from sidecar.server.strangers import STRANGERS, Strangers, limit_strangers
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 from sidecar.server.twilio.errors import twilio_errors
+from sidecar.wire.twilio_signature import Secrets
 
 log = structlog.get_logger()
 
 # design budget: the whole shutdown takes at most 10 s
 FINISH_FORKS_TIMEOUT_S = 6.0
 FLUSH_TIMEOUT_S = 2.0
+# Twilio's forms, and what the API takes, are some kilobytes.
+BODY_MAX_BYTES = 64 * 1024
 
 
 def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Application:
     """The service as an application; nothing runs before it is started. ``recogniser``: instead of the settings'."""
-    app = web.Application(middlewares=[problems, door, twilio_errors])
+    app = web.Application(middlewares=[problems, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES)
+    app[STRANGERS] = Strangers(trusted=settings.trusted_networks, sockets_most=settings.max_forks)
     app[keys.TWILIO_EDGE] = TwilioEdge(
-        public_url=settings.base_url, tokens=settings.twilio_tokens, notice=settings.notice
+        public_url=settings.base_url,
+        secrets=Secrets(tokens=settings.twilio_tokens, shared_keys=settings.twilio_shared_key_secrets),
+        notice=settings.notice,
     )
     app[keys.STREAM_HUB] = StreamHub()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
@@ -91,6 +98,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         app[keys.METRICS] = Metrics(
             Sources(
                 switchboard=switchboard,
+                strangers=app[STRANGERS],
                 writer=writer,
                 bus=bus,
                 stream_hub=app[keys.STREAM_HUB],
@@ -154,7 +162,7 @@ def _telephony(settings: Settings) -> Telephony | None:
     key, secret = settings.twilio_api_key, settings.twilio_api_secret.get_secret_value()
     if not account or not (secret if key else token):
         return None
-    edge = TwilioEdge(public_url=settings.base_url, tokens=())
+    edge = TwilioEdge(public_url=settings.base_url)
     return TwilioTelephony(
         TwilioAccount(
             account_sid=account,

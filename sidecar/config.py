@@ -6,6 +6,7 @@ Secrets may also come from files, as containers hand them in: ``TWILIO_AUTH_TOKE
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -114,6 +115,11 @@ class Settings(BaseSettings):
     max_forks: int = Field(
         500, ge=1, description="Participants transcribed at once. Further calls go on without being transcribed."
     )
+    trusted_proxies: str = Field(
+        "",
+        description="Networks of proxies in front, such as 10.0.0.0/8,::1. X-Forwarded-For, -Proto and -Host count "
+        "from these only.",
+    )
     phone_port: int = Field(
         0, ge=0, le=65535, description="Demo: port of the emulator on the same host, for Listen and softphone. 0: none."
     )
@@ -131,6 +137,11 @@ class Settings(BaseSettings):
         SecretStr(""),
         validation_alias=_vendor("TWILIO_AUTH_TOKEN"),
         description="Checks Twilio's signatures; several, separated by commas, while it is being rotated.",
+    )
+    twilio_shared_keys: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=_vendor("TWILIO_SHARED_KEYS"),
+        description="Webhook shared keys, for accounts that sign with them: ID:SECRET, several separated by commas.",
     )
     twilio_api_key: str = Field(
         "", validation_alias=_vendor("TWILIO_API_KEY"), description="SK…, for REST calls instead of the auth token."
@@ -170,6 +181,22 @@ class Settings(BaseSettings):
             raise ValueError("must have no query and no fragment")
         return value.rstrip("/")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        for network in _listed(value):
+            ip_network(network, strict=False)  # its ValueError says which text and why
+        return value
+
+    @field_validator("twilio_shared_keys")
+    @classmethod
+    def _ids_and_secrets(cls, value: SecretStr) -> SecretStr:
+        for pair in _listed(value.get_secret_value()):
+            name, _, secret = pair.partition(":")
+            if not name or not secret:
+                raise ValueError("must be ID:SECRET, several separated by commas")
+        return value
+
     @field_validator("deepgram_api_key")
     @classmethod
     def _key_for_deepgram(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -199,8 +226,18 @@ class Settings(BaseSettings):
     @property
     def twilio_tokens(self) -> tuple[str, ...]:
         """The auth tokens that may sign."""
-        tokens = self.twilio_auth_token.get_secret_value().split(",")
-        return tuple(token.strip() for token in tokens if token.strip())
+        return _listed(self.twilio_auth_token.get_secret_value())
+
+    @property
+    def twilio_shared_key_secrets(self) -> dict[str, str]:
+        """The secrets of webhook shared keys, by the keys' ids."""
+        pairs = (pair.partition(":") for pair in _listed(self.twilio_shared_keys.get_secret_value()))
+        return {name: secret for name, _, secret in pairs}
+
+    @property
+    def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of proxies whose forwarding headers count."""
+        return tuple(ip_network(network, strict=False) for network in _listed(self.trusted_proxies))
 
     @property
     def uses_deepgram(self) -> bool:
@@ -210,7 +247,7 @@ class Settings(BaseSettings):
     @property
     def keyterm_list(self) -> tuple[str, ...]:
         """The keyterms one by one."""
-        return tuple(term.strip() for term in self.keyterms.split(",") if term.strip())
+        return _listed(self.keyterms)
 
     @property
     def scheme(self) -> str:
@@ -243,6 +280,10 @@ class Settings(BaseSettings):
             dotenv_settings,
             TomlConfigSettingsSource(settings_cls),
         )
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def load(**flags: Any) -> Settings:

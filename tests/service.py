@@ -20,8 +20,12 @@ from sidecar.config import load
 from sidecar.domain.access import NameRefused
 from sidecar.ports.recogniser import Recogniser
 from sidecar.server.app_keys import ACCOUNTS, SWITCHBOARD
+from sidecar.server.connections import GuardedSite
+from sidecar.server.strangers import STRANGERS
 from tests.callers import BEARER, add_key
 
+# How long a connection waits for the rest of a body that nobody reads, even when its client is gone.
+LINGER_S = 0.1
 TOKEN = "0123456789abcdef0123456789abcdef"
 GOLDEN = Path(__file__).parent / "golden" / "twilio"
 
@@ -39,7 +43,7 @@ class Service:
     @property
     def refusals(self) -> Mapping[str, int]:
         """What was turned away, by reason."""
-        return self.app[SWITCHBOARD].refusals
+        return self.app[SWITCHBOARD].refusals + self.app[STRANGERS].refusals
 
     def signature(self, url: str, form: Mapping[str, str] | None = None) -> dict[str, str]:
         """The header that proves a request."""
@@ -107,10 +111,10 @@ async def running_service(folder: Path, recogniser: Recogniser, **settings: Any)
         "twilio_auth_token": TOKEN,
     }
     app = build(load(**(values | settings)), recogniser=recogniser)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, lingering_time=LINGER_S)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        await GuardedSite(runner, "127.0.0.1", port, connections=app[STRANGERS].connections).start()
         with suppress(NameRefused):  # a service that goes on where another stopped
             await add_key(app[ACCOUNTS])
         async with aiohttp.ClientSession(headers=BEARER) as http:

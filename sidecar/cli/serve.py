@@ -42,16 +42,19 @@ def serve(
 async def _serve(settings: Settings) -> None:
     from sidecar.app import build, shut_down
     from sidecar.server.app_keys import ACCOUNTS
+    from sidecar.server.connections import LINGER_S, GuardedSite
+    from sidecar.server.strangers import STRANGERS
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = build(settings)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLER_TIMEOUT_S)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=HANDLER_TIMEOUT_S, lingering_time=LINGER_S)
     try:
         await runner.setup()
         tls = server_context(settings.tls_certificate, settings.tls_key)
-        await web.TCPSite(runner, settings.host, settings.port, ssl_context=tls).start()
+        connections = app[STRANGERS].connections
+        await GuardedSite(runner, settings.host, settings.port, connections=connections, ssl_context=tls).start()
         nobody = not await app[ACCOUNTS].users()
         for line in _greeting(settings, nobody=nobody):
             print(line, flush=True)

@@ -22,6 +22,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.tally import Distribution
 from sidecar.runtime.wallboard import WallboardState
+from sidecar.server.strangers import Strangers
 from sidecar.server.stream_hub import StreamHub
 
 
@@ -29,6 +30,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """Whose counters are shown."""
 
     switchboard: Switchboard
+    strangers: Strangers
     writer: EventWriter
     bus: EventBus
     stream_hub: StreamHub
@@ -72,8 +74,22 @@ class _Sidecar(Collector):
         yield _gauge("sidecar_conferences_active", "Conferences that this node looks after.", switchboard.conferences)
         yield _gauge("sidecar_forks_active", "Media streams that send audio now.", switchboard.live_forks)
         yield _gauge("sidecar_draining", "1 while the service is stopping.", int(switchboard.draining))
+        strangers = self._sources.strangers
         yield _counter(
-            "sidecar_refused", "Requests, sockets, frames and forks turned away.", switchboard.refusals, "reason"
+            "sidecar_refused",
+            "Connections, requests, sockets, frames and forks turned away.",
+            switchboard.refusals + strangers.refusals,
+            "reason",
+        )
+        yield _gauge(
+            "sidecar_strangers",
+            "Who has not shown yet who he is: connections, requests under way, sockets before their start.",
+            {
+                "connections": len(strangers.connections),
+                "requests": strangers.requests.size,
+                "sockets": strangers.sockets.size,
+            },
+            "kind",
         )
         yield _counter("sidecar_media_frames", "Media frames received.", tally.frames)
         yield _counter("sidecar_media_frames_dropped", "Media frames that had come before.", tally.frames_dropped)

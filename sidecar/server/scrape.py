@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from sidecar.server.app_keys import METRICS, METRICS_TOKEN
 from sidecar.server.peer import is_local
+from sidecar.server.strangers import known
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -17,6 +18,7 @@ async def metrics(request: web.Request) -> web.Response:
             headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
             text="Show SIDECAR_METRICS_TOKEN as a bearer token, or ask from the machine of the service.\n",
         )
+    known(request)
     body = request.app[METRICS].exposition()
     return web.Response(body=body, headers={hdrs.CONTENT_TYPE: "text/plain; version=0.0.4; charset=utf-8"})
 

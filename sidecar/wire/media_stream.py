@@ -148,7 +148,7 @@ def _unknown(frame: bytes | str, error: msgspec.ValidationError) -> Ignored:
     """Twilio may add events: an unknown name is ignored, a known one with wrong fields is an error."""
     try:
         event = _ANY_DECODER.decode(frame).event
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
     if event is None or event in ("connected", "start", "media", "stop"):
         # msgspec names the field and the types, never the value: nothing of the call gets into the message

@@ -36,6 +36,7 @@ from sidecar.server.auth.login import add_login
 from sidecar.server.auth.middleware import door
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
+from sidecar.server.strangers import STRANGERS, Strangers
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 from tests.callers import add_key, add_link, add_session, add_user
@@ -152,7 +153,8 @@ def _passing(conference: str, data: EventData, moment: datetime) -> Event:
 def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
     app = web.Application(middlewares=[problems, door])
-    app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url, tokens=())
+    app[STRANGERS] = Strangers(sockets_most=1)
+    app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url)
     app.router.add_get("/v1/stream", stream.stream)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)

@@ -20,6 +20,7 @@ from sidecar.server.auth.caller import CALLER
 from sidecar.server.auth.site import Site, site_of
 from sidecar.server.pages import rendering
 from sidecar.server.problems import API_PREFIX, problem
+from sidecar.server.strangers import STRANGERS, known
 
 log = structlog.get_logger()
 
@@ -49,15 +50,17 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
     if caller.by == "session" and request.method not in SAFE_METHODS and not from_our_pages(request):
         log.warning("cross_site_request_refused", path=request.path, caller=caller.id)
         return _refused(request, "cross_site_request", "This request was not made by a page of this service.")
+    known(request)
     request[CALLER] = caller
     return await handler(request)
 
 
 def site(request: web.Request) -> Site:
-    """The site as the browser of this request sees it."""
-    return site_of(
-        request.headers.get(hdrs.HOST, ""), tls=request.secure, public_url=request.app[TWILIO_EDGE].public_url
-    )
+    """The site as the browser of this request sees it; behind a trusted proxy, as that one says."""
+    strangers = request.app[STRANGERS]
+    host = strangers.forwarded(request, "X-Forwarded-Host") or request.headers.get(hdrs.HOST, "")
+    tls = request.secure or strangers.forwarded(request, "X-Forwarded-Proto").lower() == "https"
+    return site_of(host, tls=tls, public_url=request.app[TWILIO_EDGE].public_url)
 
 
 def from_our_pages(request: web.Request) -> bool:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
+from sidecar.wire.twilio_signature import Secrets
+
 
 class TwilioEdge(msgspec.Struct, frozen=True, kw_only=True):
     """How Twilio reaches us and proves itself.
 
     ``public_url``: scheme and host (and path prefix) as Twilio requests it, no slash at the end.
-    ``tokens``: the account's auth tokens; more than one while it is being rotated. Empty: nothing is accepted.
+    ``secrets``: what may sign; without any, nothing is accepted.
     ``notice``: spoken to each caller before transcription starts; "" for none.
     """
 
     public_url: str
-    tokens: tuple[str, ...]
+    secrets: Secrets = Secrets()
     notice: str = ""
 
     def url(self, path: str) -> str:

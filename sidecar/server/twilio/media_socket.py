@@ -16,6 +16,7 @@ from sidecar.domain.errors import ForkRefused, SidecarError
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.switchboard import NoRoom
 from sidecar.server.app_keys import SWITCHBOARD
+from sidecar.server.strangers import STRANGERS, Full
 from sidecar.server.twilio.signed import check_upgrade
 from sidecar.wire.media_stream import MAX_MESSAGE_BYTES, Media, MediaStream, MediaStreamError, Started, Stopped
 
@@ -31,14 +32,17 @@ MAX_BAD_FRAMES = 50
 async def media_socket(request: web.Request) -> web.StreamResponse:
     """Carry one media stream. 503 when there is no room. Refusals are counted by reason in ``Switchboard.refusals``."""
     check_upgrade(request)
-    if (refusal := _no_room(request)) is not None:
-        return refusal
+    switchboard, stream = request.app[SWITCHBOARD], MediaStream()
+    try:
+        switchboard.check_room()
+        started_or_gone = request.app[STRANGERS].socket_waits(request)
+    except (NoRoom, Full) as error:
+        return _no_room(request, error)
     ws = web.WebSocketResponse(
         compress=False, decode_text=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_TIMEOUT_S
     )
-    await ws.prepare(request)
-    switchboard, stream = request.app[SWITCHBOARD], MediaStream()
     try:
+        await ws.prepare(request)
         async with asyncio.timeout(START_TIMEOUT_S):
             started = await _start_of(ws, stream)
         conference, fork = await switchboard.bind(
@@ -51,6 +55,8 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
         theirs = isinstance(error, ForkRefused | MediaStreamError | TimeoutError)
         await ws.close(code=WSCloseCode.POLICY_VIOLATION if theirs else WSCloseCode.TRY_AGAIN_LATER)
         return ws
+    finally:
+        started_or_gone()
     reason = EndReason.LOST
     try:
         reason = await _pump(ws, stream, fork, request)
@@ -63,16 +69,11 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
     return ws
 
 
-def _no_room(request: web.Request) -> web.Response | None:
+def _no_room(request: web.Request, error: SidecarError) -> web.Response:
     """The answer to a socket for which there is no room: the call goes on, and Twilio reports a stream error."""
-    switchboard = request.app[SWITCHBOARD]
-    try:
-        switchboard.check_room()
-    except NoRoom as error:
-        switchboard.refusals[error.code] += 1
-        log.warning("stream_refused", reason=error.code)
-        return web.Response(status=503, text=f"{error.code}\n", headers={"Retry-After": str(RETRY_AFTER_S)})
-    return None
+    request.app[SWITCHBOARD].refusals[error.code] += 1
+    log.warning("stream_refused", reason=error.code)
+    return web.Response(status=503, text=f"{error.code}\n", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:

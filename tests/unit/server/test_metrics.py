@@ -15,6 +15,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server.metrics import Metrics, Sources
+from sidecar.server.strangers import Strangers
 from sidecar.server.stream_hub import StreamHub
 from tests.fakes import FakeClock
 from tests.unit.runtime.test_tally import FINAL, event
@@ -47,6 +48,7 @@ def sources(folder: Path) -> Sources:
             telephony=None,
             max_forks=1,
         ),
+        strangers=Strangers(sockets_most=1),
         writer=writer,
         bus=bus,
         stream_hub=StreamHub(),

@@ -171,3 +171,11 @@ def test_audio_of_any_size_comes_through_unchanged(audio: bytes, sequence: int, 
         "media": {"track": "inbound", "timestamp": str(timestamp), "payload": base64.b64encode(audio).decode()},
     }
     assert started().receive(json.dumps(message).encode()) == Media(sequence, timestamp, audio)
+
+
+@pytest.mark.parametrize("event", ["media", "start", "something-new"])
+def test_json_that_is_nested_too_deeply_is_a_typed_error(event: str) -> None:
+    """Within 64 KiB there is room for 30,000 levels; no decoder follows them."""
+    with pytest.raises(MediaStreamError) as caught:
+        MediaStream().receive(f'{{"event":"{event}","x":' + "[" * 30_000 + "]" * 30_000 + "}")
+    assert caught.value.code in {"media_not_json", "media_malformed"}

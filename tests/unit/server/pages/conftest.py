@@ -58,7 +58,7 @@ async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIter
     app[app_keys.TRANSCRIPTS] = SqlTranscripts(database)
     board = WallboardState(directory=directory, event_log=log, bus=EventBus(), clock=clock)
     app[app_keys.WALLBOARD_STATE] = board
-    app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example", tokens=())
+    app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example")
     app[app_keys.PHONE_PORT] = getattr(request, "param", 0)
     add_pages(app)
     async with TestClient(TestServer(app)) as client:
