@@ -12,6 +12,7 @@ from aiohttp import web
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
+from sidecar.adapters.sql.answers import SqlAnswers
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
@@ -91,6 +92,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[keys.ACCOUNTS] = accounts
+        app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard

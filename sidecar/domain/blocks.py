@@ -24,15 +24,17 @@ _ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
 # Two rows that one type of event makes, by what changed in it.
 HELD, BACK = "participant.updated/hold", "participant.updated/unhold"
 
-# What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{utterances}``, ``{gaps}``: counted
-# out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people card
-# while it lasts, and afterwards its gap says all.
+# What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{by}``: who did it; ``{why}``: a colon
+# and the reason, or nothing; ``{utterances}``, ``{gaps}``: counted out by the reader of the row. Types that are not
+# listed make no row: an interrupted fork shows in the people card while it lasts, and afterwards its gap says all.
 SYSTEM_WORDS = {
     ev.ConferenceStarted.type: "Call started {time}",
     ev.ParticipantJoined.type: "{name} joined",
     ev.ParticipantLeft.type: "{name} left",
     HELD: "{name} on hold",
     BACK: "{name} back from hold",
+    ev.TranscriptPaused.type: "Transcription paused by {by}{why}",
+    ev.TranscriptResumed.type: "Transcription resumed by {by}",
     ev.ConferenceEnded.type: "Call ended {time}",
     ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
 }
@@ -63,13 +65,18 @@ class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="ki
 
 
 class SystemRow(msgspec.Struct, frozen=True, kw_only=True, tag="system", tag_field="kind"):
-    """Something that happened on the call; ``SYSTEM_WORDS[type]`` says it. The counts belong to the manifest's row."""
+    """Something that happened on the call; ``SYSTEM_WORDS[type]`` says it. The counts belong to the manifest's row.
+
+    ``by``, ``reason``: who paused or resumed, and what for.
+    """
 
     key: str
     type: str
     at_ms: int
     timestamp: datetime
     participant: str | None
+    by: str = ""
+    reason: str = ""
     utterances: int = 0
     gaps: int = 0
     gap_ms: int = 0
@@ -102,6 +109,14 @@ class Person(msgspec.Struct, kw_only=True):
         return self.muted or self.held_ms is not None
 
 
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """Transcription is paused: since when, by whom, what for."""
+
+    at_ms: int
+    by: str
+    reason: str
+
+
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     """All that a reader needs. ``seq``: of the newest event in it. ``speech_ms``: first word to last word."""
 
@@ -111,6 +126,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int | None
     ended_ms: int | None
     completed: bool
+    paused: Paused | None
     speech_ms: int
     gaps: int
     gap_ms: int
@@ -176,6 +192,7 @@ class _Reading:
         self.started_ms: int | None = None
         self.ended_ms: int | None = None
         self.completed = False
+        self.paused: Paused | None = None
         self.gaps = 0
         self.gap_ms = 0
 
@@ -203,17 +220,26 @@ class _Reading:
                 person.state, person.left_ms = ParticipantState.LEFT, data.at_ms
             case ev.ForkStarted() | ev.ForkResumed() | ev.ForkInterrupted() | ev.ForkStopped():
                 self._person(data.participant).fork = data.type.partition(".")[2]
+            case _:
+                self._take_of_call(data, at_ms)
+        if told in SYSTEM_WORDS:
+            rank = _ARRIVAL if told in _ARRIVALS else _REST
+            self.others.append((at_ms, rank, seq, _system_row(event, told, seq, at_ms)))
+
+    def _take_of_call(self, data: ev.EventData, at_ms: int) -> None:
+        match data:
             case ev.ConferenceStarted():
                 self.started_ms = at_ms
             case ev.ConferenceEnded():
                 self.ended_ms = at_ms
+            case ev.TranscriptPaused(by=by, reason=reason):
+                self.paused = Paused(at_ms=at_ms, by=by, reason=reason)
+            case ev.TranscriptResumed():
+                self.paused = None
             case ev.TranscriptCompleted():
                 self.completed = True
             case _:
                 pass  # a type of a later version, or one that makes no row
-        if told in SYSTEM_WORDS:
-            rank = _ARRIVAL if told in _ARRIVALS else _REST
-            self.others.append((at_ms, rank, seq, _system_row(event, told, seq, at_ms)))
 
     def _meet(self, who: str, data: ev.ParticipantJoined | ev.ParticipantUpdated, at_ms: int) -> str:
         """Take in what is known of a participant. Returns what to call it in a row."""
@@ -257,6 +283,7 @@ class _Reading:
             started_ms=self.started_ms,
             ended_ms=self.ended_ms,
             completed=self.completed,
+            paused=self.paused,
             speech_ms=max(end for _, end in spans) - min(start for start, _ in spans) if spans else 0,
             gaps=self.gaps,
             gap_ms=self.gap_ms,
@@ -311,6 +338,8 @@ def _system_row(event: ev.Event, told: str, seq: int, at_ms: int) -> SystemRow:
         at_ms=at_ms,
         timestamp=event.timestamp,
         participant=getattr(data, "participant", None),
+        by=data.by if isinstance(data, ev.TranscriptPaused | ev.TranscriptResumed) else "",
+        reason=data.reason if isinstance(data, ev.TranscriptPaused) else "",
         utterances=manifest.utterances if manifest else 0,
         gaps=manifest.gaps if manifest else 0,
         gap_ms=manifest.gap_ms if manifest else 0,

@@ -51,7 +51,8 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
     """One conference. ``clock_zero`` is the zero of its clock: all ``*_ms`` of its events count from it (UTC).
 
     ``sid`` is the provider's id (``CF…``) once it is known; ``room`` is its friendly name there.
-    ``seq`` is the number of its newest event.
+    ``seq`` is the number of its newest event. ``paused_ms``, ``resumed_ms``: when transcription was paused last, and
+    when it went on; of a pause that lasts there is no end.
     """
 
     id: str
@@ -62,6 +63,13 @@ class Conference(msgspec.Struct, frozen=True, kw_only=True):
     clock_zero: datetime
     ended_at: datetime | None
     seq: int
+    paused_ms: int | None = None
+    resumed_ms: int | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether transcription is paused: nothing that anybody says is written down."""
+        return self.paused_ms is not None and self.resumed_ms is None
 
     def clock_ms(self, moment: datetime) -> int:
         """The moment (UTC) on the conference clock, in ms; never negative."""

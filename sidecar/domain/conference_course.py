@@ -9,7 +9,8 @@ import msgspec
 from sidecar.domain.conference import Conference, ConferenceState, Fork, Participant, ParticipantState
 from sidecar.domain.conference_facts import EndReason, Order
 from sidecar.domain.events import EventData
-from sidecar.domain.spans import Spans
+from sidecar.domain.pauses import stored_pause
+from sidecar.domain.spans import NEVER, Spans
 
 
 class LostStream(msgspec.Struct, frozen=True):
@@ -39,6 +40,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is known of a conference. ``members`` by call_sid, ``feeds`` by fork id.
 
     ``news``: how many callbacks said something new. ``quiet_since_ms``: since when no stream runs.
+    ``pauses``: during which nobody is transcribed; of those before a restart, the last.
     """
 
     conference: Conference
@@ -47,6 +49,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     ended_ms: int | None
     quiet_since_ms: int
     news: int = 0
+    pauses: Spans = NEVER
 
     @classmethod
     def of_rows(
@@ -60,6 +63,7 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
             feeds={fork.id: Feed(fork) for fork in forks},
             ended_ms=ended if conference.state is ConferenceState.ENDED else None,
             quiet_since_ms=at_ms,
+            pauses=stored_pause(conference),
         )
 
     def bound_to(self, sid: str | None) -> Course:

@@ -122,6 +122,19 @@ class CallGone(msgspec.Struct, frozen=True, kw_only=True):
     fork_id: str
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody wants nothing to be transcribed until further notice. ``reason``: in their words, or ""."""
+
+    by: str
+    reason: str = ""
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody wants transcription to go on."""
+
+    by: str
+
+
 class Restarted(msgspec.Struct, frozen=True):
     """The rows are of an earlier process; with it everything is gone that was not stored."""
 
@@ -134,18 +147,35 @@ class StreamsOver(msgspec.Struct, frozen=True):
     """The conference ended, and all streams that were there are finished."""
 
 
-Fact = News | Found | Expected | StreamBound | StreamEnded | ForkDone | CallGone | Restarted | Tick | StreamsOver
+Fact = (
+    News
+    | Found
+    | Expected
+    | StreamBound
+    | StreamEnded
+    | ForkDone
+    | CallGone
+    | Pause
+    | Resume
+    | Restarted
+    | Tick
+    | StreamsOver
+)
 
 
 # -- orders ----------------------------------------------------------------------------------------------------
 
 
 class Heed(msgspec.Struct, frozen=True, kw_only=True):
-    """From now on: whether the fork rests (nothing of it to the recogniser), and whether it is a coach's whisper."""
+    """From now on: whether the fork rests (nothing of it to the recogniser), and whether it is a coach's whisper.
+
+    ``heard_from_ms``: if it rested, what was said before this moment does so still, however late it comes.
+    """
 
     fork_id: str
     rests: bool
     coaching: bool
+    heard_from_ms: int = 0
 
 
 class Reopen(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,8 +25,10 @@ from sidecar.domain.conference_facts import (
     News,
     NewsKind,
     Order,
+    Pause,
     Reopen,
     Restarted,
+    Resume,
     Signs,
     StreamBound,
     StreamEnded,
@@ -46,6 +48,7 @@ from sidecar.domain.events import (
     ParticipantUpdated,
     TranscriptGap,
 )
+from sidecar.domain.pauses import after as pauses_after
 from sidecar.domain.spans import Spans
 
 # A conference without any stream for this long is asked about: its end may have been told while nobody listened.
@@ -74,6 +77,7 @@ class _Move:
         self._ended_ms = course.ended_ms
         self._quiet_since_ms = course.quiet_since_ms
         self._news = course.news
+        self._pauses = course.pauses
         self._at_ms = at_ms if course.ended_ms is None else min(at_ms, course.ended_ms)
         self.events: list[EventData] = []
         self.orders: list[Order] = []
@@ -87,6 +91,7 @@ class _Move:
             ended_ms=self._ended_ms,
             quiet_since_ms=self._quiet_since_ms,
             news=self._news,
+            pauses=self._pauses,
         )
 
     def take(self, fact: Fact) -> None:
@@ -95,6 +100,8 @@ class _Move:
                 self._take_news(fact)
             case Found():
                 self._take_found(fact)
+            case Pause() | Resume():
+                self._pause(fact)
             case Restarted():
                 self._restart()
             case Tick():
@@ -215,9 +222,23 @@ class _Move:
         else:
             rests = member.rests.switched(now.rests, self._at_ms)
         self._members[now.call_sid] = Member(now, rests, self._news)
+        self._tell_who_rests(now)
+
+    def _tell_who_rests(self, who: Participant, *, heard_from_ms: int = 0) -> None:
+        rests = who.rests or self._pauses.since is not None
         for fork_id, feed in self._feeds.items():
-            if feed.streaming and feed.fork.participant_id == now.id:
-                self.orders.append(Heed(fork_id=fork_id, rests=now.rests, coaching=now.coaching))
+            if feed.streaming and feed.fork.participant_id == who.id:
+                order = Heed(fork_id=fork_id, rests=rests, coaching=who.coaching, heard_from_ms=heard_from_ms)
+                self.orders.append(order)
+
+    def _pause(self, wish: Pause | Resume) -> None:
+        pauses, event = pauses_after(self._pauses, wish, self._at_ms)
+        if event is None or self._ended_ms is not None:
+            return
+        self._pauses = pauses
+        self.events.append(event)
+        for member in self._members.values():
+            self._tell_who_rests(member.participant, heard_from_ms=event.at_ms)
 
     def _leave(self, member: Member, reason: str, provider_seq: int | None) -> None:
         before = member.participant
@@ -298,10 +319,11 @@ class _Move:
         self.events.append(ForkStopped(fork=fork.id, participant=fork.participant_id, reason=reason, at_ms=self._at_ms))
 
     def _note_gap(self, fork: Fork, lost: LostStream) -> None:
-        """What nobody heard, without what was muted or held: that was not on the call."""
+        """What nobody heard, without what was muted or held, or what nobody was to hear."""
         member = self._members.get(fork.call_sid)
         rests = member.rests if member else Spans()
-        for start, end in rests.outside(lost.from_ms, self._at_ms):
+        unheard = [left for part in rests.outside(lost.from_ms, self._at_ms) for left in self._pauses.outside(*part)]
+        for start, end in unheard:
             self.events.append(
                 TranscriptGap(
                     participant=fork.participant_id, fork=fork.id, from_ms=start, to_ms=end, reason=lost.reason

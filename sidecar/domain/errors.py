@@ -30,6 +30,12 @@ class NotFound(SidecarError):
     code = "not_found"
 
 
+class ConferenceOver(SidecarError):
+    """What was asked for needs a conference that goes on, and this one has ended."""
+
+    code = "conference_over"
+
+
 class StoreUnavailable(SidecarError):
     """The event log cannot take or give rows just now; nothing of the batch was stored. Try again."""
 

@@ -189,6 +189,26 @@ GAP_REASONS = {
 }
 
 
+class TranscriptPaused(EventData, frozen=True, kw_only=True):
+    """Somebody paused transcription: from ``at_ms`` on nothing that anybody says is heard, and that is no gap.
+
+    ``by``: the name of the user or key. ``reason``: in their words, or "".
+    """
+
+    type: ClassVar[str] = "transcript.paused"
+    by: str
+    at_ms: int
+    reason: str = ""
+
+
+class TranscriptResumed(EventData, frozen=True, kw_only=True):
+    """Somebody ended the pause: what is said from ``at_ms`` on is transcribed again."""
+
+    type: ClassVar[str] = "transcript.resumed"
+    by: str
+    at_ms: int
+
+
 class TranscriptCompleted(EventData, frozen=True, kw_only=True):
     """The conference ended and every fork is finished. The manifest lets a reader check that nothing is missing.
 
@@ -242,6 +262,8 @@ DURABLE: tuple[type[EventData], ...] = (
     ForkStopped,
     UtteranceFinal,
     TranscriptGap,
+    TranscriptPaused,
+    TranscriptResumed,
     TranscriptCompleted,
 )
 _BY_TYPE = {cls.type: cls for cls in DURABLE}

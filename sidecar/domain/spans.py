@@ -42,20 +42,23 @@ class Spans(msgspec.Struct, frozen=True):
         return self.closed if self.since is None else (*self.closed, (self.since, max(self.since, until_ms)))
 
 
+NEVER = Spans()
+
+
 class Hearing:
     """Which of a stream's audio is not for the recogniser, and which is a coach's whisper; on the conference clock."""
 
-    def __init__(self, *, rests: bool = False, coaching: bool = False) -> None:
-        """As it is at the start of a stream."""
-        self.rests = Spans(since=0 if rests else None)
+    def __init__(self, *, rests: bool = False, coaching: bool = False, pauses: Spans = NEVER) -> None:
+        """As it is at the start of a stream. ``pauses``: of the whole conference; they rest everybody."""
+        self.rests = Spans(pauses.closed).switched(rests or pauses.since is not None, 0)
         self.coaching = Spans(since=0 if coaching else None)
 
-    @property
-    def resting(self) -> bool:
-        """Whether the participant is muted or held: what the line carries now is not said on the call."""
-        return self.rests.since is not None
+    def resting_at(self, at_ms: int) -> bool:
+        """Whether what the line carries at this moment is not for the recogniser: muted, held, or paused."""
+        closed = self.rests.closed
+        return self.rests.since is not None or bool(closed and at_ms < closed[-1][1])
 
-    def switch(self, *, rests: bool, coaching: bool, at_ms: int) -> None:
-        """From here on."""
-        self.rests = self.rests.switched(rests, at_ms)
+    def switch(self, *, rests: bool, coaching: bool, at_ms: int, heard_from_ms: int = 0) -> None:
+        """From ``at_ms`` on. What rested does not end before ``heard_from_ms``, which may lie ahead."""
+        self.rests = self.rests.switched(rests, at_ms if rests else max(at_ms, heard_from_ms))
         self.coaching = self.coaching.switched(coaching, at_ms)

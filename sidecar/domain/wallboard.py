@@ -55,9 +55,10 @@ class WallboardLine(msgspec.Struct, frozen=True, kw_only=True):
 class WallboardRow(msgspec.Struct, frozen=True, kw_only=True):
     """One conference. ``*_ms`` without another word are moments on its clock.
 
-    ``on_hold``: its customer, or all of several, are. ``speech_ms``: length from the first word to the last.
-    ``silent_since_ms``: None when nobody can tell, because the call does not go on, is on hold, or not everybody on it
-    is heard. ``others``: participants that ``people`` has no room for.
+    ``on_hold``: its customer, or all of several, are. ``paused``: nothing is transcribed, because somebody wants it so.
+    ``speech_ms``: length from the first word to the last.
+    ``silent_since_ms``: None when nobody can tell, because the call does not go on, is on hold or paused, or not
+    everybody on it is heard. ``others``: participants that ``people`` has no room for.
     """
 
     id: str
@@ -65,6 +66,7 @@ class WallboardRow(msgspec.Struct, frozen=True, kw_only=True):
     room: str
     state: ConferenceState
     on_hold: bool
+    paused: bool
     clock_zero: datetime
     started_ms: int | None
     ended_ms: int | None
@@ -109,7 +111,8 @@ class ConferenceFold:
         self._ended_ms: int | None = None
         self._speech_from_ms: int | None = None
         self._speech_to_ms: int | None = None
-        self._back_ms = 0  # since when nobody is on hold who was
+        self._back_ms = 0  # since when nobody is on hold who was, or transcription goes on
+        self._paused = False
         self._overtalk = 0
         self._gaps = 0
         self._gap_ms = 0
@@ -147,6 +150,10 @@ class ConferenceFold:
                 self._gap_ms += max(0, end - start)
             case ev.ConferenceStarted():
                 self._started_ms = self._conference.clock_ms(event.timestamp)
+            case ev.TranscriptPaused():
+                self._paused = True
+            case ev.TranscriptResumed(at_ms=at_ms):
+                self._paused, self._back_ms = False, at_ms
             case ev.ConferenceEnded(at_ms=at_ms):
                 self._ended_ms, self.ended_at = at_ms, event.timestamp
                 self._partials.clear()
@@ -168,6 +175,7 @@ class ConferenceFold:
             room=self._conference.room,
             state=self._state(),
             on_hold=self._on_hold(),
+            paused=self._paused and self._ended_ms is None,
             clock_zero=self._conference.clock_zero,
             started_ms=self._started_ms,
             ended_ms=self._ended_ms,
@@ -270,7 +278,7 @@ class ConferenceFold:
     def _silent_since_ms(self) -> int | None:
         here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
         all_heard = bool(here) and all(person.fork in _HEARD for person in here)
-        if self._state() is not ConferenceState.LIVE or self._on_hold() or not all_heard:
+        if self._state() is not ConferenceState.LIVE or self._on_hold() or self._paused or not all_heard:
             return None
         ends = [partial.end_ms for partial in self._partials.values()]
         return max([*ends, self._speech_to_ms or 0, self._started_ms or 0, self._back_ms])

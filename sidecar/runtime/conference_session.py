@@ -14,9 +14,9 @@ from sidecar.domain.conference import Conference, Fork
 from sidecar.domain.conference_course import Course
 from sidecar.domain.conference_facts import EndReason, Fact, Heed, Inquire, News, Order, Reopen
 from sidecar.domain.conference_machine import advance
-from sidecar.domain.errors import ForkRefused, SidecarError
+from sidecar.domain.errors import ConferenceOver, ForkRefused, SidecarError
 from sidecar.domain.events import Event
-from sidecar.domain.spans import Hearing
+from sidecar.domain.spans import NEVER, Hearing, Spans
 from sidecar.ports.directory import BoundFork, Directory
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.recogniser import Recogniser
@@ -106,7 +106,7 @@ class ConferenceSession:
         if tasks is None or course.over or self._closing.is_set():
             raise ForkRefused(f"Conference {self.conference.id} is over.", code="conference_over")
         fork, who = bound.fork, course.as_told(bound.participant)
-        hearing = Hearing(rests=who.rests, coaching=who.coaching)
+        hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses)
         session = ForkSession(fork, recogniser=self._recogniser, recorder=self._recorder, hearing=hearing)
         # Two sockets of one fork: the newer one goes on, the older one says no more.
         previous = self._live.get(fork.id)
@@ -122,6 +122,18 @@ class ConferenceSession:
         if previous is not None:
             await previous.end(EndReason.SUPERSEDED)
         return session
+
+    async def set_paused(self, fact: facts.Pause | facts.Resume) -> Spans:
+        """Pause transcription, or go on; what is so already stays so. Audio heeds it before it is stored.
+
+        Returns all pauses when this one is stored. Raises ConferenceOver, SessionGone, StoreOverloaded.
+        """
+        if (await self._ready()).over:
+            raise ConferenceOver(f"Conference {self.conference.id} is over.")
+        stored = self._take(fact)
+        pauses = self._course.pauses if self._course else NEVER
+        await stored
+        return pauses
 
     @property
     def live_forks(self) -> int:
@@ -167,7 +179,8 @@ class ConferenceSession:
         for order in step.orders:
             if isinstance(order, Heed) and order.fork_id in self._live:
                 # Before anything is stored: what must not be heard is not heard, whatever the store does.
-                self._live[order.fork_id].heed(rests=order.rests, coaching=order.coaching)
+                heard_from_ms = order.heard_from_ms
+                self._live[order.fork_id].heed(rests=order.rests, coaching=order.coaching, heard_from_ms=heard_from_ms)
         stored = self._recorder.hand_in(step.events)
         self._course = step.course
         for order in step.orders:
@@ -216,6 +229,8 @@ class ConferenceSession:
 
     async def _load(self) -> None:
         conference_id = self.conference.id
+        # As it is now: an earlier session of it may have paused it.
+        self._recorder.conference = await self._directory.conference(conference_id) or self.conference
         self._course = Course.of_rows(
             self.conference,
             await self._directory.participants(conference_id),

@@ -1,7 +1,8 @@
 """One media stream of one fork: frames in, audio to the recogniser, holes to gaps, until the stream ends.
 
 The media socket calls ``receive`` for each frame; ``end`` is called once, whatever ended it. While the participant is
-muted or held, silence goes on in place of what the line carries: the clock runs, and nothing of it is ever transcribed.
+muted or held, or all is paused, silence goes on in place of what the line carries: the clock runs, and nothing of it is
+ever transcribed.
 A fork outlives its streams: the conference session makes a new ForkSession for each.
 """
 
@@ -49,9 +50,13 @@ class ForkSession:
         self.end_reason: EndReason | None = None
         self.frames = 0
 
-    def heed(self, *, rests: bool, coaching: bool) -> None:
-        """From the next frame on: muted or held, so nothing of it is for the recogniser; or a coach's whisper."""
-        self._hearing.switch(rests=rests, coaching=coaching, at_ms=self.timeline.now_ms)
+    def heed(self, *, rests: bool, coaching: bool, heard_from_ms: int = 0) -> None:
+        """From the next frame on: muted, held or paused, so nothing of it is for the recogniser; or a coach's whisper.
+
+        ``heard_from_ms``: what was said before this moment still rests, however late it comes.
+        """
+        at_ms = self.timeline.now_ms
+        self._hearing.switch(rests=rests, coaching=coaching, at_ms=at_ms, heard_from_ms=heard_from_ms)
 
     async def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
         """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth.
@@ -69,7 +74,7 @@ class ForkSession:
         if placed.hole is not None:
             self._note_hole(placed.hole)
             self._batch += ULAW_SILENCE * (placed.padding_ms * 8)
-        self._batch += ULAW_SILENCE * len(audio) if self._hearing.resting else audio
+        self._batch += ULAW_SILENCE * len(audio) if self._hearing.resting_at(self.timeline.now_ms) else audio
         if len(self._batch) >= BATCH_BYTES:
             await self._hand_on()
 

@@ -10,7 +10,7 @@ import structlog
 
 from sidecar.domain.access import token_hash
 from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
-from sidecar.domain.errors import ForkRefused, SidecarError, StoreUnavailable
+from sidecar.domain.errors import ConferenceOver, ForkRefused, NotFound, SidecarError, StoreUnavailable
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 from sidecar.ports.event_log import EventLog
@@ -182,6 +182,20 @@ class Switchboard:
         session = self._session_of(conference)
         await session.bound_to(conference_sid)
         return session
+
+    async def going_on(self, id_or_sid: str) -> ConferenceSession:
+        """The session of a conference that goes on, by our id or the network's.
+
+        Raises NotFound, ConferenceOver, NoRoom.
+        """
+        conference = await self._directory.conference(id_or_sid)
+        if conference is None:
+            raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+        if conference.state is ConferenceState.ENDED:
+            raise ConferenceOver(f"Conference {conference.id} is over.")
+        if self.draining and conference.id not in self._sessions:
+            raise NoRoom("The service is stopping.", code="draining", next_step="Try again in a moment.")
+        return self._session_of(conference)
 
     def _session_of(self, conference: Conference, *, recover: bool = False) -> ConferenceSession:
         session = self._sessions.get(conference.id)

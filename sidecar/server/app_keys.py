@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.ports.accounts import Accounts
+from sidecar.ports.answers import Answers
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
@@ -18,6 +19,7 @@ from sidecar.server.readiness import Readiness
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
+ANSWERS: web.AppKey[Answers] = web.AppKey("answers", Answers)
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts", Accounts)
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)

@@ -15,18 +15,28 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sidecar.domain.errors import (
+    ConferenceOver,
     NotFound,
     RecogniserUnavailable,
     SidecarError,
     StoreUnavailable,
     TelephonyFailed,
 )
+from sidecar.ports.answers import KeyRefused
+from sidecar.runtime.conference_session import SessionGone
+from sidecar.runtime.event_writer import StoreOverloaded
+from sidecar.runtime.switchboard import NoRoom
 
 API_PREFIX = "/v1/"
 RETRY_AFTER_S = 2
 _REQUEST_ID = web.RequestKey("request_id", str)
 _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
+    (ConferenceOver, HTTPStatus.CONFLICT),
+    (KeyRefused, HTTPStatus.CONFLICT),
+    (SessionGone, HTTPStatus.SERVICE_UNAVAILABLE),
+    (NoRoom, HTTPStatus.SERVICE_UNAVAILABLE),
+    (StoreOverloaded, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (RecogniserUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (TelephonyFailed, HTTPStatus.BAD_GATEWAY),

@@ -20,16 +20,18 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.adapters.sql import Database, SqlAccounts, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
+from sidecar.adapters.sql import Database, SqlAccounts, SqlAnswers, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
 from sidecar.domain.access import NameRefused
-from sidecar.domain.conference import Role
+from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, UtterancePartial
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
+from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
@@ -40,7 +42,7 @@ from sidecar.server.strangers import STRANGERS, Strangers
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 from tests.callers import add_key, add_link, add_session, add_user
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, ScriptedRecogniser
 
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
@@ -143,6 +145,13 @@ class ForgetfulLog(SqlEventLog):
         return await super().epoch() + self.life
 
 
+class NothingLeft(SqlDirectory):
+    """Of calls that an earlier process left, the test itself tells what becomes of them."""
+
+    async def unfinished(self) -> list[Conference]:
+        return []
+
+
 def _passing(conference: str, data: EventData, moment: datetime) -> Event:
     return Event(
         id="", type=data.type, seq=None, timestamp=moment, conference=conference, conference_sid=None,
@@ -158,6 +167,8 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     app.router.add_get("/v1/stream", stream.stream)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
+    app.router.add_post("/v1/conferences/{id}/pause", pause)
+    app.router.add_post("/v1/conferences/{id}/resume", resume)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)
@@ -179,12 +190,25 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         app[app_keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
         app[app_keys.STREAM_HUB] = StreamHub()
+        app[app_keys.ANSWERS] = SqlAnswers(database)
+        switchboard = Switchboard(
+            directory=NothingLeft(database),
+            event_log=event_log,
+            writer=writer,
+            bus=bus,
+            clock=clock,
+            recogniser=ScriptedRecogniser(),
+            telephony=None,
+            max_forks=100,
+        )
+        app[app_keys.SWITCHBOARD] = switchboard
         board = WallboardState(directory=app[app_keys.DIRECTORY], event_log=event_log, bus=bus, clock=clock)
         app[app_keys.WALLBOARD_STATE] = board
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(writer.run(), name="event-writer"),
                 tasks.create_task(board.run(), name="wallboard"),
+                tasks.create_task(switchboard.run(), name="switchboard"),
             ]
             yield
             for task in running:

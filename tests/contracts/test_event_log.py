@@ -31,6 +31,8 @@ from sidecar.domain.events import (
     ParticipantUpdated,
     TranscriptCompleted,
     TranscriptGap,
+    TranscriptPaused,
+    TranscriptResumed,
     Word,
 )
 from sidecar.ports.directory import BoundFork, Directory
@@ -323,3 +325,21 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(round_: int, database:
     assert len(events) % 3 == 0  # batches of three: whole or not at all
     assert [event.id for event in events][: len(acknowledged)] == acknowledged
     assert len(acknowledged) >= 100
+
+
+async def test_a_pause_is_in_the_conference_s_row_until_it_is_over(event_log: EventLog, directory: Directory) -> None:
+    bound = await open_call(directory)
+    home = bound.conference.id
+
+    async def row() -> tuple[int | None, int | None]:
+        conference = await directory.conference(home)
+        assert conference is not None
+        return conference.paused_ms, conference.resumed_ms
+
+    assert await row() == (None, None)
+    await event_log.append([draft(home, TranscriptPaused(by="Ana", reason="card", at_ms=4_000))])
+    assert await row() == (4_000, None)
+    await event_log.append([draft(home, TranscriptResumed(by="Ana", at_ms=9_300))])
+    assert await row() == (4_000, 9_300)
+    await event_log.append([draft(home, TranscriptPaused(by="Tom", at_ms=12_000))])
+    assert await row() == (12_000, None)

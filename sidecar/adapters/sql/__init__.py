@@ -5,6 +5,7 @@ ports; ``migrate`` makes the tables.
 """
 
 from sidecar.adapters.sql.accounts import SqlAccounts
+from sidecar.adapters.sql.answers import SqlAnswers
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
@@ -15,6 +16,7 @@ from sidecar.adapters.sql.transcripts import SqlTranscripts
 __all__ = [
     "Database",
     "SqlAccounts",
+    "SqlAnswers",
     "SqlDirectory",
     "SqlEventLog",
     "SqlTranscripts",

@@ -28,6 +28,8 @@ from sidecar.domain.events import (
     ParticipantUpdated,
     TranscriptCompleted,
     TranscriptGap,
+    TranscriptPaused,
+    TranscriptResumed,
     UtteranceFinal,
 )
 
@@ -35,7 +37,7 @@ from sidecar.domain.events import (
 async def project(connection: AsyncConnection, event: Event) -> None:
     """Bring the rows up to date with one stored event. Utterance rows and coverage are written in bulk elsewhere."""
     match event.data:
-        case ConferenceStarted() | ConferenceEnded() | TranscriptCompleted():
+        case ConferenceStarted() | ConferenceEnded() | TranscriptPaused() | TranscriptResumed() | TranscriptCompleted():
             await _project_conference(connection, event)
         case ParticipantJoined() | ParticipantUpdated() | ParticipantLeft():
             await _project_participant(connection, event)
@@ -57,6 +59,10 @@ async def _project_conference(connection: AsyncConnection, event: Event) -> None
         case ConferenceEnded():
             not_ended = this.where(conferences.c.state != ConferenceState.ENDED)
             await connection.execute(not_ended.values(state=ConferenceState.ENDED, ended_at=event.timestamp))
+        case TranscriptPaused(at_ms=at_ms):
+            await connection.execute(this.values(paused_ms=at_ms, resumed_ms=None))
+        case TranscriptResumed(at_ms=at_ms):
+            await connection.execute(this.values(resumed_ms=at_ms))
         case TranscriptCompleted():
             await connection.execute(this.values(completed_at=event.timestamp))
         case _:

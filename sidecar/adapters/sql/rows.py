@@ -32,6 +32,8 @@ def conference_of(row: AnyRow) -> Conference:
         clock_zero=row.clock_zero,
         ended_at=row.ended_at,
         seq=row.seq,
+        paused_ms=row.paused_ms,
+        resumed_ms=row.resumed_ms,
     )
 
 

@@ -79,6 +79,9 @@ conferences = Table(
     # The seq of its newest event: the only source of seq numbers, raised in the transaction that stores the events.
     Column("seq", BigInteger, nullable=False, server_default="0"),
     Column("completed_at", UtcDateTime),
+    # The newest pause of transcription, on the conference's clock; one that lasts has no end.
+    Column("paused_ms", BigInteger),
+    Column("resumed_ms", BigInteger),
     # The provider has one conference per room name at a time, and so have we.
     Index(
         "uq_conferences_open_room",
@@ -159,6 +162,19 @@ events = Table(
     # As it was when the event was told: a replay gives the same envelope, not a better informed one.
     Column("conference_sid", PlainText),
     Column("data", PlainText, nullable=False),
+)
+
+# What was answered to requests with an Idempotency-Key. Without a status: the first of them is still at work.
+answers = Table(
+    "answers",
+    metadata,
+    Column("caller", PlainText, primary_key=True),
+    Column("key", PlainText, primary_key=True),
+    Column("fingerprint", PlainText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("status", Integer),
+    Column("content_type", PlainText),
+    Column("body", PlainText),
 )
 
 users = Table(

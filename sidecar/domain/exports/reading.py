@@ -72,7 +72,28 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
         return f"{length} s not transcribed: {one_line(reason)}"
 
 
-Line = Spoken | Missing
+class Paused(msgspec.Struct, frozen=True, kw_only=True):
+    """A time during which nothing was transcribed, because somebody wanted it so. ``to_ms`` None: it lasts."""
+
+    seq: int
+    by: str
+    reason: str
+    from_ms: int
+    to_ms: int | None
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """From and to, ms on the conference clock; of one that lasts only the start is known."""
+        return self.from_ms, self.from_ms if self.to_ms is None else self.to_ms
+
+    @property
+    def words(self) -> str:
+        """How long, by whom and why: "transcription paused for 12.0 s by Ana: card number"."""
+        lasted = "" if self.to_ms is None else f" for {(self.to_ms - self.from_ms) / 1000:.1f} s"
+        return one_line(f"transcription paused{lasted} by {self.by}{f': {self.reason}' if self.reason else ''}")
+
+
+Line = Spoken | Missing | Paused
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +124,7 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
     joined: dict[str, ev.ParticipantJoined] = {}
     ended: tuple[datetime, ev.ConferenceEnded] | None = None
     manifest: ev.TranscriptCompleted | None = None
+    pauses = _pauses(events)
     for event in events:
         seq = event.seq or 0
         match event.data:
@@ -128,6 +150,8 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
             seq, gap = gaps[row.key]
             who = speakers.get(row.participant) or _stranger(row.participant)
             lines.append(Missing(seq=seq, speaker=who, gap=gap))
+        elif row.key in pauses:
+            lines.append(pauses[row.key])
     return Export(
         conference=conference,
         speakers=list(speakers.values()),
@@ -136,6 +160,22 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
         ended_at=ended[0] if ended else None,
         manifest=manifest,
     )
+
+
+def _pauses(events: Sequence[ev.Event]) -> dict[str, Paused]:
+    """By the key of the row with which each begins."""
+    pauses: dict[str, Paused] = {}
+    for event in events:
+        match event.data:
+            case ev.TranscriptPaused(by=by, reason=reason, at_ms=at_ms):
+                paused = Paused(seq=event.seq or 0, by=by, reason=reason, from_ms=at_ms, to_ms=None)
+                pauses[f"r-{event.seq}"] = paused
+            case ev.TranscriptResumed(at_ms=at_ms) if pauses:
+                key = next(reversed(pauses))
+                pauses[key] = msgspec.structs.replace(pauses[key], to_ms=at_ms)
+            case _:
+                pass
+    return pauses
 
 
 def one_line(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sidecar.domain.exports.reading import Export, Line, Missing, clock
+from sidecar.domain.exports.reading import Export, Line, Paused, Spoken, clock
 from sidecar.domain.exports.text import PARTIAL_WORDS
 
 # A cue must end after it starts.
@@ -18,27 +18,30 @@ _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\0": "\N{
 
 
 def vtt_pieces(export: Export) -> Iterator[str]:
-    """WebVTT: the id of a cue is the utterance's, its voice span the speaker; a gap is a NOTE."""
+    """WebVTT: the id of a cue is the utterance's, its voice span the speaker; a gap or a pause is a NOTE."""
     yield f"WEBVTT {PARTIAL_WORDS}\n" if export.partial else "WEBVTT\n"
     for line in export.lines:
-        name = line.speaker.called.translate(_VTT_ESCAPES)
+        words = line.words.translate(_VTT_ESCAPES)
         start, end = line.span
-        if isinstance(line, Missing):
-            words = line.words.translate(_VTT_ESCAPES)
-            yield f"\nNOTE {clock(start)} to {clock(end)}, {name}: {words}\n"
+        if isinstance(line, Paused):
+            yield f"\nNOTE {clock(start)}: {words}\n"
+            continue
+        name = line.speaker.called.translate(_VTT_ESCAPES)
+        if isinstance(line, Spoken):
+            yield f"\n{line.said.id}\n{_times(line, point='.')}\n<v {name}>{words}\n"
         else:
-            text = line.words.translate(_VTT_ESCAPES)
-            yield f"\n{line.said.id}\n{_times(line, point='.')}\n<v {name}>{text}\n"
+            yield f"\nNOTE {clock(start)} to {clock(end)}, {name}: {words}\n"
 
 
 def srt_pieces(export: Export) -> Iterator[str]:
-    """SRT: numbered cues, each with its speaker before it; a gap is a cue in brackets.
+    """SRT: numbered cues, each with its speaker before it; a gap or a pause is a cue in brackets.
 
     SRT cannot escape: an arrow ``-->`` in what was said, which would look like a new cue, becomes ``->``.
     """
     for number, line in enumerate(export.lines, 1):
-        words = f"[{line.words}]" if isinstance(line, Missing) else line.words
-        shown = _ARROW.sub("->", f"{line.speaker.called}: {words}").replace("\0", "\N{REPLACEMENT CHARACTER}")
+        words = line.words if isinstance(line, Spoken) else f"[{line.words}]"
+        said = words if isinstance(line, Paused) else f"{line.speaker.called}: {words}"
+        shown = _ARROW.sub("->", said).replace("\0", "\N{REPLACEMENT CHARACTER}")
         yield f"{number}\n{_times(line, point=',')}\n{shown}\n\n"
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from sidecar.domain.exports.reading import Export, Line, Missing
+from sidecar.domain.exports.reading import Export, Missing, Paused, Spoken
 
 COLUMNS = (
     "seq", "start_ms", "end_ms", "started_at", "participant", "role", "text", "name", "kind", "reason",
@@ -15,19 +15,23 @@ COLUMNS = (
 # A spreadsheet takes a cell that begins so for a formula, and callers choose what they say and how they are called:
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_BLANK = ("",) * 7  # what only lines of participants have
 
 
 def csv_pieces(export: Export) -> Iterator[str]:
-    """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word.
+    """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word; of a pause,
+    ``name`` is who wanted it and ``reason`` why, in their words.
 
     ``coaching``: ``true`` for what only one participant heard.
     """
     yield _row(COLUMNS)
     for line in export.lines:
         start, end = line.span
-        who = line.speaker
-        place = (line.seq, start, end, export.wall_clock(start), guarded(who.label), who.role)
-        yield _row((*place, *_details(line)))
+        place = (line.seq, start, end, export.wall_clock(start))
+        if isinstance(line, Paused):
+            yield _row((*place, "", "", "", guarded(line.by), "pause", guarded(line.reason), *_BLANK))
+        else:
+            yield _row((*place, guarded(line.speaker.label), line.speaker.role, *_details(line)))
 
 
 def guarded(text: str) -> str:
@@ -35,7 +39,7 @@ def guarded(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _details(line: Line) -> tuple[object, ...]:
+def _details(line: Spoken | Missing) -> tuple[object, ...]:
     name, who = guarded(line.speaker.called), line.speaker.id
     if isinstance(line, Missing):
         return ("", name, "gap", line.gap.reason, who, "", "", "", "", "", "")

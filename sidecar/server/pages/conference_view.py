@@ -25,7 +25,7 @@ MODULES = tuple(
     f"js/{name}.js"
     for name in (
         "conference", "listen", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store",
-        "rows", "list", "older", "follow", "find", "people", "clock",
+        "rows", "list", "older", "follow", "find", "people", "pause", "clock",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -145,6 +145,7 @@ class ConferencePage:
     empty: str
     silent: bool
     ended: bool
+    paused: blocks.Paused | None
     rows: list[ShownUtterance | ShownGap | ShownSystem]
     people: list[ShownPerson]
     shares: list[Share]
@@ -182,7 +183,7 @@ def conference_page(
     shares = blocks.talk_shares(transcript.people, transcript.speech_ms)
     shown_until = transcript.ended_ms if transcript.ended_ms is not None else conference.clock_ms(now)
     ended = transcript.ended_ms is not None
-    coverage, all_heard = _coverage(transcript.people, ended=ended)
+    coverage, all_heard = _coverage(transcript, ended=ended)
     call_state, call_words = _call_pill(transcript, shown_until)
     return ConferencePage(
         id=conference.id,
@@ -198,6 +199,7 @@ def conference_page(
         empty="Nobody spoke on this call." if ended else "Waiting for the first words.",
         silent=all(isinstance(row, SystemRow) for row in transcript.rows),
         ended=ended,
+        paused=transcript.paused if not ended else None,
         rows=[_shown(row, people, conference) for row in transcript.rows[-FIRST_PAINT_ROWS:]],
         people=[_listed(person, shares[person.participant]) for person in transcript.people],
         shares=_bar(transcript.people, shares),
@@ -249,11 +251,13 @@ def _call_pill(transcript: Transcript, until_ms: int) -> tuple[str, str]:
     return "live", f"Live {offset(until_ms - transcript.started_ms)}"
 
 
-def _coverage(people: Sequence[Person], *, ended: bool) -> tuple[str, bool]:
+def _coverage(transcript: Transcript, *, ended: bool) -> tuple[str, bool]:
     """How many of those on the call are being transcribed, and whether that is all who are not muted or held."""
-    here = [person for person in people if person.state is ParticipantState.JOINED]
+    here = [person for person in transcript.people if person.state is ParticipantState.JOINED]
     if ended or not here:
         return "", True
+    if transcript.paused is not None:
+        return "Transcription paused", False
     resting = sum(person.rests for person in here)
     heard = sum(person.fork in ("started", "resumed") and not person.rests for person in here)
     return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed", heard + resting == len(here)
@@ -326,6 +330,8 @@ def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown
             values: dict[str, str | datetime] = {
                 "name": called(person),
                 "time": row.timestamp,
+                "by": row.by,
+                "why": f": {row.reason}" if row.reason else "",
                 "utterances": counted(row.utterances, "utterance", "utterances"),
                 "gaps": counted_gaps(row.gaps, row.gap_ms),
             }

@@ -102,9 +102,9 @@ def wallboard_page(
     """The page as the board stands at ``now``. ``ready``: whether the running calls are all known yet."""
     live = sum(row.state is ConferenceState.LIVE for row in rows)
     blank = WallboardRow(
-        id="", sid=None, room="", state=ConferenceState.WAITING, on_hold=False, clock_zero=now, started_ms=None,
-        ended_ms=None, people=[], others=0, last=None, speech_ms=0, silent_since_ms=None, overtalk=0, gaps=0,
-        gap_ms=0, unsaved=0,
+        id="", sid=None, room="", state=ConferenceState.WAITING, on_hold=False, paused=False, clock_zero=now,
+        started_ms=None, ended_ms=None, people=[], others=0, last=None, speech_ms=0, silent_since_ms=None,
+        overtalk=0, gaps=0, gap_ms=0, unsaved=0,
     )  # fmt: skip
     return WallboardPage(
         title=f"({live}) Sidecar" if live else "Sidecar",
@@ -123,8 +123,14 @@ def wallboard_page(
 
 def counts(rows: Sequence[WallboardRow]) -> str:
     """3 live · 1 on hold · 1 waiting; states that nobody is in are left out."""
-    numbers = Counter("hold" if row.on_hold else row.state.value for row in rows)
-    words = (("live", "live"), ("hold", "on hold"), ("waiting", "waiting"), ("ended", "just ended"))
+    numbers = Counter(_filed(row) for row in rows)
+    words = (
+        ("live", "live"),
+        ("paused", "paused"),
+        ("hold", "on hold"),
+        ("waiting", "waiting"),
+        ("ended", "just ended"),
+    )
     return " · ".join(f"{numbers[state]} {word}" for state, word in words if numbers[state])
 
 
@@ -151,8 +157,8 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
     return ShownRow(
         id=row.id,
         state=row.state,
-        pill="warn" if row.on_hold else _PILLS[row.state],
-        state_words="On hold" if row.on_hold else row.state.capitalize(),
+        pill="warn" if row.on_hold or row.paused else _PILLS[row.state],
+        state_words={"hold": "On hold"}.get(_filed(row), _filed(row).capitalize()),
         time=offset((row.ended_ms if row.ended_ms is not None else now_ms) - (row.started_ms or 0)),
         room=room_name(row.id, row.room),
         people=[ShownPerson(role=p.role, name=p.name, signs=_signs(p, row), trouble=_trouble(p, row)) for p in named],
@@ -169,6 +175,11 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
         gaps=f"{row.gaps} · {span(row.gap_ms)}" if row.gaps else "",
         ended=ended,
     )
+
+
+def _filed(row: WallboardRow) -> str:
+    """A call that is paused or on hold is live, and yet in a state of its own to people."""
+    return "paused" if row.paused else "hold" if row.on_hold else row.state.value
 
 
 def _trouble(person: WallboardPerson, row: WallboardRow) -> str:
@@ -193,6 +204,7 @@ def _title(row: WallboardRow, talk_words: str) -> str:
                 talk_words if row.speech_ms else "",
                 f"spoke over each other {counted(row.overtalk, 'time', 'times')}" if row.overtalk else "",
                 f"{counted_gaps(row.gaps, row.gap_ms)} not transcribed" if row.gaps else "",
+                "transcription is paused" if row.paused else "",
                 *troubles,
             ],
         )

@@ -257,6 +257,52 @@ def test_held_over_a_restart_is_no_gap_unless_nobody_knows_when_it_ended(
     assert play(step.course, news("changed", 3, "CA1", hold=not still_held)).events == []  # older than the rows
 
 
+PAUSE, RESUME = facts.Pause(by="Ana"), facts.Resume(by="Ana")
+
+
+def test_while_paused_everybody_rests_and_afterwards_only_who_is_muted_or_held() -> None:
+    course = play(fresh("CA1", "CA2"), IN, news("joined", 2, "CA2"), bound("CA1"), bound("CA2")).course
+    step = play(
+        course, (PAUSE, 2_000), (PAUSE, 2_500), (news("changed", 3, "CA1", hold=True), 3_000),
+        (news("changed", 4, "CA2", muted=True), 3_000), (news("changed", 5, "CA2", muted=False), 4_000),
+        (RESUME, 5_000), (RESUME, 5_100),
+    )  # fmt: skip
+    heeds = [(o.fork_id, o.rests, o.heard_from_ms) for o in step.orders if isinstance(o, facts.Heed)]
+    assert [rests for _, rests, _ in heeds[:-2]] == [True] * 5, "nothing that is told during the pause ends it"
+    assert heeds[-2:] == [("frk_CA1", True, 5_300), ("frk_CA2", False, 5_300)]
+    assert [kind for kind in types(step) if kind.startswith("transcript")] == [
+        "transcript.paused",
+        "transcript.resumed",
+    ]
+
+
+def test_what_was_lost_during_a_pause_is_no_gap() -> None:
+    lost_over_it = play(
+        fresh("CA1"), IN, bound("CA1"), (lost("CA1", 2_000), 2_000), (PAUSE, 3_000), (RESUME, 6_000),
+        (bound("CA1", epoch=2), 9_000),
+    )  # fmt: skip
+    assert gaps(lost_over_it) == [(2_000, 3_000, "stream_reconnected"), (6_300, 9_000, "stream_reconnected")]
+
+
+def test_a_pause_lasts_over_a_restart() -> None:
+    rows = [participant("CA1", state=ParticipantState.JOINED)]
+    paused = msgspec.structs.replace(CONFERENCE, paused_ms=4_000)
+    course = Course.of_rows(paused, rows, [fork("CA1", state=ForkState.LIVE, covered_ms=3_000)], at_ms=8_000)
+    found = facts.Found(in_progress=True, asked_at=0, present={"CA1": Signs()}, after_restart=True)
+    step = play(course, (facts.Restarted(), 8_000), (found, 8_500), (bound("CA1", epoch=2), 9_000))
+    assert gaps(step) == [(3_000, 4_000, "service_restarted")]
+    assert step.course.pauses.since == 4_000
+    over = msgspec.structs.replace(paused, resumed_ms=6_000)
+    course = Course.of_rows(over, rows, [fork("CA1", state=ForkState.LIVE, covered_ms=3_000)], at_ms=8_000)
+    step = play(course, (facts.Restarted(), 8_000), (found, 8_500), (bound("CA1", epoch=2), 9_000))
+    assert gaps(step) == [(3_000, 4_000, "service_restarted"), (6_000, 9_000, "service_restarted")]
+
+
+def test_a_conference_that_is_over_is_not_paused() -> None:
+    course = play(fresh("CA1"), IN, news("ended", 2)).course
+    assert play(course, PAUSE, RESUME).events == []
+
+
 class AnyHistory(RuleBasedStateMachine):
     """A provider with three calls, whose callbacks arrive in any order, repeatedly, with restarts in between.
 

@@ -52,6 +52,22 @@ def test_time_that_goes_back_makes_no_overlap_and_old_stretches_are_forgotten() 
 
 def test_a_stream_may_begin_while_its_participant_rests() -> None:
     hearing = Hearing(rests=True)
-    assert hearing.resting
+    assert hearing.resting_at(1)
     hearing.switch(rests=False, coaching=True, at_ms=4_000)
-    assert (hearing.resting, hearing.rests.closed, hearing.coaching.since) == (False, ((0, 4_000),), 4_000)
+    assert (hearing.resting_at(4_000), hearing.rests.closed, hearing.coaching.since) == (False, ((0, 4_000),), 4_000)
+
+
+def test_what_comes_late_was_said_before_and_still_rests() -> None:
+    hearing = Hearing()
+    hearing.switch(rests=True, coaching=False, at_ms=1_000)
+    hearing.switch(rests=False, coaching=False, at_ms=2_000, heard_from_ms=3_000)
+    assert [hearing.resting_at(ms) for ms in (2_500, 2_999, 3_000)] == [True, True, False]
+    hearing.switch(rests=True, coaching=False, at_ms=2_600)
+    assert hearing.resting_at(2_700)
+    assert hearing.rests.since == 3_000
+
+
+def test_a_stream_that_begins_knows_the_pauses_of_its_conference() -> None:
+    assert Hearing(pauses=Spans(since=500)).resting_at(9_000)
+    ended_just_now = Hearing(pauses=Spans(closed=((500, 9_100),)))
+    assert [ended_just_now.resting_at(ms) for ms in (9_050, 9_100)] == [True, False]

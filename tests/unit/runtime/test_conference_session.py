@@ -13,10 +13,10 @@ from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.domain.conference import ForkState
-from sidecar.domain.conference_facts import EndReason, News, NewsKind, Signs
+from sidecar.domain.conference_facts import EndReason, News, NewsKind, Pause, Resume, Signs
 from sidecar.domain.conference_machine import QUIET_BEFORE_INQUIRY_MS
 from sidecar.domain.errors import ForkRefused, StoreUnavailable, TelephonyFailed
-from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap
+from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap, TranscriptResumed
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime import conference_session, recovery, switchboard
 from sidecar.runtime.conference_session import ConferenceSession
@@ -428,3 +428,39 @@ async def test_a_store_that_stands_still_holds_nobody_back_from_resting(house: O
         await telling
         assert (await h.types()).count("participant.updated") == 1
     assert set(recogniser.streams[0].audio) == {0xFF}
+
+
+async def test_a_pause_outlives_the_process_and_whatever_is_asked_twice(house: Open) -> None:
+    """Killed while paused: forked again, it rests still; nothing since the pause is a gap, and nothing was heard."""
+    said = b"\x7f" * 160
+    before, recogniser = ScriptedRecogniser(), ScriptedRecogniser()
+    async with house(recogniser=before) as h:
+        _, fork = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        await h.tell("joined", AGENT)
+        session = await h.session()
+        assert (await session.set_paused(Pause(by="Ana", reason="card number"))).since is not None
+        assert (await session.set_paused(Pause(by="Tom"))).since is not None
+        for n in range(10):
+            await fork.receive(n + 2, n * 20, said)
+        await h.writer.flush(5)
+    async with house(FakeTelephony(CF, present=[AGENT]), recogniser) as h:
+        h.clock.pass_ms(9_000)
+        _, _, token = await h.telephony.asked.get()
+        _, fork = await h.stream(AGENT, token)
+        for n in range(10):
+            await fork.receive(n + 2, n * 20, said)
+        session = await h.session()
+        pauses = await session.set_paused(Resume(by="Ana"))
+        assert pauses.since is None
+        for n in range(10, 60):  # the first of it was under way before
+            await fork.receive(n + 2, n * 20, said)
+        events = await h.events()
+    assert set(before.streams[0].audio) == {0xFF}
+    heard = bytes(recogniser.streams[0].audio)
+    resumed = next(event.data for event in events if isinstance(event.data, TranscriptResumed))
+    assert heard == b"\xff" * (len(heard) - len(heard.lstrip(b"\xff"))) + heard.lstrip(b"\xff")
+    assert len(heard) - len(heard.lstrip(b"\xff")) >= 8 * (resumed.at_ms - 9_000 - 20)
+    assert heard.endswith(said)
+    told = [event.type for event in events]
+    assert (told.count("transcript.paused"), told.count("transcript.resumed")) == (1, 1)
+    assert "transcript.gap" not in told

@@ -14,6 +14,7 @@ import { endListening } from "./listen.js";
 import "./menu.js";
 import { Older } from "./older.js";
 import { heading, showCall, showPeople } from "./people.js";
+import { showPause } from "./pause.js";
 import { bindChoice, bindTheme, preference, setPreference } from "./prefs.js";
 import { RowMaker, setText, slot } from "./rows.js";
 import { called, onHoldSince, Store } from "./store.js";
@@ -120,6 +121,7 @@ function paint() {
   if (changed.people || changed.call) {
     showPeople(store, room);
     showCall(store);
+    showPause(store);
   }
   byId("empty").hidden = store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();

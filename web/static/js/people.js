@@ -35,8 +35,10 @@ export function showPeople(store, room) {
   const heard = here.filter((one) => HEARD.has(one.fork) && !rests(one)).length;
   const coverage = byId("coverage");
   const known = store.endedMs === null && here.length > 0;
-  setText(coverage, known ? `${heard} of ${counted(here.length, "person", "people")} being transcribed` : "");
-  coverage.dataset.state = known && heard + resting < here.length ? "warn" : "quiet";
+  const paused = known && store.paused !== null;
+  if (paused) setText(coverage, "Transcription paused");
+  else setText(coverage, known ? `${heard} of ${counted(here.length, "person", "people")} being transcribed` : "");
+  coverage.dataset.state = paused || known && heard + resting < here.length ? "warn" : "quiet";
 }
 
 /** Muted or on hold: not being transcribed, and rightly so. */

@@ -89,6 +89,8 @@ export class RowMaker {
     return words.split(/\{(\w+)\}/).map((piece, n) => {
       if (n % 2 === 0) return piece;
       if (piece === "name") return Object.assign(document.createElement("bdi"), { textContent: called(person) });
+      if (piece === "by") return Object.assign(document.createElement("bdi"), { textContent: row.by });
+      if (piece === "why") return row.reason ? `: ${row.reason}` : "";
       if (piece === "time") {
         const moment = Date.parse(row.timestamp);
         return Object.assign(document.createElement("time"), { textContent: wall(moment), dateTime: row.timestamp });

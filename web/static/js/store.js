@@ -5,6 +5,7 @@
 
 const ARRIVAL = 0, SPEECH = 1, LOSS = 2, REST = 3;
 const ARRIVALS = new Set(["conference.started", "participant.joined"]);
+const PAUSES = { "transcript.paused": true, "transcript.resumed": true };
 const NOBODY = Object.freeze({ participant: "", name: "", label: "", role: "other", state: "expected" });
 
 const compare = (a, b) =>
@@ -27,6 +28,7 @@ export class Store {
     this.startedMs = null;
     this.endedMs = null;
     this.completed = false;
+    this.paused = null; // {at_ms, by, reason} while transcription is paused
     this.gaps = 0;
     this.gapMs = 0;
     this.changed = { rows: new Set(), people: false, call: false };
@@ -70,6 +72,8 @@ export class Store {
         break;
       case "conference.started": this.startedMs = at_ms; break;
       case "conference.ended": this.endedMs = at_ms; break;
+      case "transcript.paused": this.#pause({ at_ms, by: data.by, reason: data.reason }); break;
+      case "transcript.resumed": this.#pause(null); break;
       case "transcript.completed": this.completed = true; this.dropPartials(); break;
     }
     if (Object.hasOwn(this.systemWords, type)) {
@@ -77,6 +81,7 @@ export class Store {
       this.#put({
         kind: "system", key: `r-${event.seq}`, type, at_ms, seq: event.seq, rank: ARRIVALS.has(type) ? ARRIVAL : REST,
         timestamp: event.timestamp, participant: data.participant ?? null,
+        by: type in PAUSES ? data.by : "", reason: type in PAUSES ? data.reason ?? "" : "",
         utterances: data.utterances ?? 0, gaps: data.gaps ?? 0, gap_ms: data.gap_ms ?? 0,
       });
     }
@@ -168,6 +173,11 @@ export class Store {
     for (const row of this.rows) if (row.participant === participant) this.changed.rows.add(row.key);
     if (joined || state !== "joined" || hold === (heldMs !== null)) return type;
     return `${type}/${hold ? "hold" : "unhold"}`;
+  }
+
+  #pause(paused) {
+    this.paused = paused;
+    this.changed.people = true;
   }
 
   #talk(participant, ms) {

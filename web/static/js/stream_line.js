@@ -5,7 +5,7 @@
 const TYPES = [
   "conference.started", "conference.ended", "participant.joined", "participant.updated", "participant.left",
   "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "utterance.final", "utterance.partial",
-  "transcript.gap", "transcript.completed",
+  "transcript.gap", "transcript.paused", "transcript.resumed", "transcript.completed",
 ];
 const SERVICE = ["stream.ready", "stream.gap", "stream.closing", "wallboard", "ping"];
 // The server pings each 15 s; a socket that says nothing for longer than two pings is dead, though it looks open.

@@ -14,7 +14,7 @@ import { CallTable } from "./wallboard_table.js";
 
 const TICK_MS = 1_000;
 const ENDED_SHOWN = 20;
-const COUNTED = [["live", "live"], ["hold", "on hold"], ["waiting", "waiting"], ["ended", "just ended"]];
+const COUNTED = [["live", "live"], ["paused", "paused"], ["hold", "on hold"], ["waiting", "waiting"], ["ended", "just ended"]];
 
 const byId = (id) => document.getElementById(id);
 setServerTime(byId("main").dataset.now);

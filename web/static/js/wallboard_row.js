@@ -6,16 +6,16 @@ import { cloneTemplate, setText, signWords, slot } from "./rows.js";
 const PEOPLE_SHOWN = 3;
 const SILENCE_SHOWN_MS = 5_000;
 const SILENCE_LONG_MS = 20_000;
-const PILLS = { waiting: "warn", live: "live", hold: "warn", ended: "quiet" };
-const WORDS = { waiting: "Waiting", live: "Live", hold: "On hold", ended: "Ended" };
+const PILLS = { waiting: "warn", live: "live", paused: "warn", hold: "warn", ended: "quiet" };
+const WORDS = { waiting: "Waiting", live: "Live", paused: "Paused", hold: "On hold", ended: "Ended" };
 const TROUBLE = { none: "not transcribed yet", interrupted: "audio interrupted" };
 const SVG = "http://www.w3.org/2000/svg";
 
 /** The room's name; a call in a room of its own is named after our id, which says nothing to people. */
 export const roomName = (row) => (row.room === row.id ? `Call ${row.id.slice(-6)}` : row.room);
 
-/** What the row is filed under: a call on hold is live, and yet a state of its own to people. */
-export const shownState = (row) => (row.on_hold ? "hold" : row.state);
+/** What the row is filed under: a call that is paused or on hold is live, and yet in a state of its own to people. */
+export const shownState = (row) => (row.paused ? "paused" : row.on_hold ? "hold" : row.state);
 
 export function durationMs(row, now) {
   const end = row.ended_ms ?? Math.max(0, now - row.zeroMs);
@@ -40,6 +40,7 @@ function titleOf(row, talkWords) {
     row.speech_ms ? talkWords : "",
     row.overtalk ? `spoke over each other ${counted(row.overtalk, "time", "times")}` : "",
     row.gaps ? `${countedGaps(row.gaps, row.gap_ms)} not transcribed` : "",
+    row.paused ? "transcription is paused" : "",
     ...row.people.filter((one) => trouble(one, row)).map((one) => `${one.name} ${trouble(one, row)}`),
   ].filter(Boolean).join("\n");
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+
 from sidecar.domain import events as ev
 from sidecar.domain.conference import Participant, ParticipantState, Role
-from sidecar.domain.exports import read_export
+from sidecar.domain.exports import FORMATS, read_export
 from sidecar.domain.exports.reading import clock, one_line
 from tests.transcripts import conference, event, golden_export
 
@@ -40,3 +44,25 @@ def test_times_are_on_the_conference_clock_and_hours_grow_as_they_must() -> None
 def test_one_line_is_one_line_for_everybody() -> None:
     assert one_line("a\r\nb\u2028c\x0bd") == "a b c d"
     assert len(one_line("".join(map(chr, range(0x3000)))).splitlines()) == 1
+
+
+def test_a_pause_is_a_line_of_every_format_with_who_wanted_it_and_what_for() -> None:
+    events = [
+        event(1, ev.TranscriptPaused(by="Ana", reason="card\nnumber", at_ms=4_000)),
+        event(2, ev.TranscriptResumed(by="crm", at_ms=16_000)),
+        event(3, ev.TranscriptPaused(by="=Tom", at_ms=20_000)),
+    ]
+    export = read_export(conference(), [], events)
+    files = {name: "".join(form.pieces(export)) for name, form in FORMATS.items()}
+    assert "00:00:04    [transcription paused for 12.0 s by Ana: card number]" in files["txt"]
+    assert "NOTE 00:00:04.000: transcription paused for 12.0 s by Ana: card number" in files["vtt"]
+    assert "[transcription paused by =Tom]" in files["srt"]
+    pauses = json.loads(files["json"])["pauses"]
+    assert [(one["from_ms"], one["to_ms"], one["by"]) for one in pauses] == [
+        (4_000, 16_000, "Ana"),
+        (20_000, None, "=Tom"),
+    ]
+    rows = list(csv.DictReader(io.StringIO(files["csv"])))
+    assert [(row["kind"], row["name"], row["reason"]) for row in rows] == [
+        ("pause", "Ana", "card\nnumber"), ("pause", "'=Tom", "")
+    ]  # fmt: skip

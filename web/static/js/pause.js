@@ -1,0 +1,48 @@
+// Pausing transcription: a card number is coming. The page says it is so when the event says so, not when the button does.
+
+import { offset } from "./clock.js";
+import { setText, slot } from "./rows.js";
+import { toast } from "./toast.js";
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const byId = (id) => document.getElementById(id);
+const button = byId("pause");
+const note = byId("paused");
+let asked = false;
+
+/** Show how it stands: the button's words, and the line above the transcript while nothing is written down. */
+export function showPause(store) {
+  const ended = store.endedMs !== null;
+  button.hidden = ended;
+  note.hidden = ended || store.paused === null;
+  setText(slot(button, "words"), store.paused ? "Resume transcription" : "Pause transcription");
+  button.dataset.does = store.paused ? "resume" : "pause";
+  if (!store.paused) return;
+  const { at_ms, by, reason } = store.paused;
+  setText(slot(note, "since"), offset(at_ms));
+  setText(slot(note, "by"), by);
+  setText(slot(note, "why"), reason ? `: ${reason}` : "");
+}
+
+async function ask(does) {
+  const answer = await fetch(`/v1/conferences/${encodeURIComponent(button.dataset.conference)}/${does}`, {
+    method: "POST", signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  });
+  if (!answer.ok) throw new Error((await answer.json()).detail ?? answer.statusText);
+}
+
+button.addEventListener("click", async () => {
+  if (asked) return;
+  asked = true;
+  const { does } = button.dataset;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await ask(does);
+    toast(does === "pause" ? "Transcription paused" : "Transcription goes on");
+  } catch (error) {
+    toast(does === "pause" ? `Not paused, everything is still written down. ${error.message}` : `Still paused. ${error.message}`);
+  } finally {
+    asked = false;
+    button.removeAttribute("aria-disabled");
+  }
+});
