@@ -31,6 +31,10 @@ screenshots: ## pictures of every state of the pages (build/screenshots; those o
 	@.venv/bin/python -m docs.screenshots.take
 	@.venv/bin/python -m docs.screenshots.loop
 
+chaos: ## calls to which everything happens (some twenty minutes): no word may be lost; writes docs/chaos.md
+	@.ci/setup dev
+	@.venv/bin/python -m chaos
+
 lock: ## choose the newest allowed versions and write both locks
 	@.ci/lock
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.emulated_deepgram.ears import Heard, number_of
 
 # Two clocks count the audio between two streams: a word this near to a gap may have been cut by it.
 EDGE_MS = 60
+# So many words that were heard tell where one lies that was not.
+NEIGHBOURS = 8
 # How far a word may be from its place, beyond what the recogniser itself is off.
 TIMES_OFF_MS = 50
 
@@ -88,11 +90,18 @@ def judge(spoken: Spoken, stored: Events, *, jitter_ms: int) -> Verdict:
     return verdict
 
 
-def offset_of(said: Sequence[Heard], heard: Iterable[Told]) -> int | None:
-    """Where the caller's zero lies on the conference clock: the median over all words. None if none was heard."""
+def offset_of(said: Sequence[Heard], heard: Iterable[Told], jitter_ms: int) -> int | None:
+    """Where the caller's zero lies on the conference clock: the middle of what the words say. None if none was heard.
+
+    Words that are off by more than jitter and clocks explain are left out.
+    """
     place = {number_of(word.text): word.start_ms for word in said}
     apart = [told.start_ms - place[told.number] for told in heard if told.number in place]
-    return round(median(apart)) if apart else None
+    if not apart:
+        return None
+    middle = median(apart)
+    sane = [one for one in apart if abs(one - middle) <= jitter_ms + 2 * TIMES_OFF_MS]
+    return round((min(sane) + max(sane)) / 2) if sane else round(middle)
 
 
 def words_of(stored: Events, who: str) -> list[Told]:
@@ -123,25 +132,39 @@ class _Judge(msgspec.Struct):
         verdict.doubled += [f"{self.who}:{number}" for number in place if times[number] > 1]
         known = [word.number for word in self.told if word.number is not None]
         verdict.disordered += [f"{self.who}:{later}" for earlier, later in pairwise(known) if later < earlier]
-        offset = offset_of(self.said, self.told)
-        for number, word in place.items():
-            if number in times:
-                continue
-            if self._in_gap(word, offset):
-                verdict.in_gaps += 1
-            else:
-                verdict.lost.append(f"{self.who}:{number}")
+        offset = offset_of(self.said, self.told, self.jitter_ms)
+        missing = [number for number in place if number not in times]
+        lost = [number for number in missing if not self._in_gap(place[number])]
+        verdict.in_gaps += len(missing) - len(lost)
+        verdict.lost += [f"{self.who}:{number}" for number in lost]
         if offset is not None:
             for one in self.told:
                 if one.number in place:
                     self._look_at_times(verdict, one, place[one.number], offset)
 
-    def _in_gap(self, word: Heard, offset: int | None) -> bool:
-        """Whether a part of the word lies in a gap: a word is heard whole or not at all."""
-        if offset is None:
+    def _in_gap(self, missing: Heard) -> bool:
+        """Whether a part of the word lies in a gap: a word is heard whole or not at all.
+
+        Its place on the conference clock follows from the words before it and from those behind it; these may be of
+        two streams whose clocks differ a little.
+        """
+        before = [one for one in self.said if one.start_ms < missing.start_ms]
+        behind = [one for one in self.said if one.start_ms > missing.start_ms]
+        offsets = [self._offset_of(reversed(before)), self._offset_of(behind)]
+        if offsets == [None, None]:
             return bool(self.gaps)  # not one word was heard, so nobody knows where the caller's zero lies
-        start, end = word.start_ms + offset, word.end_ms + offset
-        return any(start < to_ms + EDGE_MS and from_ms - EDGE_MS < end for from_ms, to_ms in self.gaps)
+        return any(
+            missing.start_ms + offset < to_ms + EDGE_MS and from_ms - EDGE_MS < missing.end_ms + offset
+            for offset in offsets
+            if offset is not None
+            for from_ms, to_ms in self.gaps
+        )
+
+    def _offset_of(self, near: Iterable[Heard]) -> int | None:
+        """Of the first words of these that were heard."""
+        told = {one.number: one for one in self.told}
+        found = islice((told[n] for word in near if (n := number_of(word.text)) in told), NEIGHBOURS)
+        return offset_of(self.said, found, self.jitter_ms)
 
     def _look_at_times(self, verdict: Verdict, told: Told, word: Heard, offset: int) -> None:
         start, end = word.start_ms + offset, word.end_ms + offset

@@ -6,6 +6,7 @@ Each fact makes a step: its orders about who is heard take effect at once, its e
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 import structlog
 
@@ -97,9 +98,10 @@ class ConferenceSession:
         await self._ready()
         await self._take(news)
 
-    async def attach(self, bound: BoundFork) -> ForkSession:
+    async def attach(self, bound: BoundFork, *, came_at: datetime) -> ForkSession:
         """A media stream proved that it belongs to this fork. Feed the returned session, then ``detach`` it.
 
+        ``came_at``: when the stream began, before it was looked up.
         Raises ForkRefused (conference_over), SessionGone.
         """
         course, tasks = await self._ready(), self._tasks
@@ -107,7 +109,13 @@ class ConferenceSession:
             raise ForkRefused(f"Conference {self.conference.id} is over.", code="conference_over")
         fork, who = bound.fork, course.as_told(bound.participant)
         hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses)
-        session = ForkSession(fork, recogniser=self._recogniser, recorder=self._recorder, hearing=hearing)
+        session = ForkSession(
+            fork,
+            recogniser=self._recogniser,
+            recorder=self._recorder,
+            hearing=hearing,
+            began_ms=self.conference.clock_ms(came_at),
+        )
         # Two sockets of one fork: the newer one goes on, the older one says no more.
         previous = self._live.get(fork.id)
         until_ms = previous.timeline.now_ms if previous else None

@@ -32,14 +32,16 @@ COVERAGE_EVERY_MS = 2_000
 
 
 class ForkSession:
-    """``hearing``: whether the participant rests or coaches as the stream begins."""
+    """``hearing``: whether the participant rests or coaches as the stream begins, at ``began_ms``."""
 
-    def __init__(self, fork: Fork, *, recogniser: Recogniser, recorder: Recorder, hearing: Hearing) -> None:
+    def __init__(
+        self, fork: Fork, *, recogniser: Recogniser, recorder: Recorder, hearing: Hearing, began_ms: int
+    ) -> None:
         self.fork = fork
         self._recorder = recorder
         self._tally = recorder.tally
         self._hearing = hearing
-        self.timeline = StreamClock(recorder.now_ms())
+        self.timeline = StreamClock(began_ms)
         self._recogniser = RecogniserSession(
             recogniser=recogniser, fork=fork, timeline=self.timeline, recorder=recorder, hearing=hearing
         )

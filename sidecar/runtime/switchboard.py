@@ -159,13 +159,14 @@ class Switchboard:
     async def bind(self, *, token: str, call_sid: str, stream_sid: str) -> tuple[ConferenceSession, ForkSession]:
         """A media stream shows its token. Raises ForkRefused, NoRoom."""
         self.check_room()
+        came_at = self._clock.now()  # its audio begins here, however long the store takes
         bound = await self._directory.claim_fork(
-            token_hash=token_hash(token), call_sid=call_sid, stream_sid=stream_sid, now=self._clock.now()
+            token_hash=token_hash(token), call_sid=call_sid, stream_sid=stream_sid, now=came_at
         )
         if bound.conference.state is ConferenceState.ENDED:
             raise ForkRefused(f"Conference {bound.conference.id} is over.", code="conference_over")
         session = self._session_of(bound.conference)
-        return session, await session.attach(bound)
+        return session, await session.attach(bound, came_at=came_at)
 
     async def session(self, *, conference_sid: str, room: str) -> ConferenceSession | None:
         """The session that a network callback is about: by the network's id, else by the room.

@@ -59,6 +59,7 @@ class Connection:
     audio_ms: int = 0
     controls: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)  # frozen and told
+    latest: str = ""  # word heard, told or not
     open: bool = False
     close_code: int | None = None
 
@@ -76,6 +77,7 @@ class EmulatedDeepgram:
         self._over = asyncio.Event()
         self.faults: deque[Fault] = deque()
         self.connections: list[Connection] = []
+        self._talks: list[_Talk] = []  # under way, oldest first
         self.changed = asyncio.Condition()
 
     def app(self) -> web.Application:
@@ -91,6 +93,14 @@ class EmulatedDeepgram:
         """Wait until something is so; looked at after each frame and each beginning and end of a connection."""
         async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(true)
+
+    def strike(self, fault: Fault, on: Callable[[Connection], bool]) -> bool:
+        """Let something go wrong on the newest live connection like that, with its next audio; False: there is none."""
+        for talk in reversed(self._talks):
+            if on(talk.connection):
+                talk.fault = fault
+                return True
+        return False
 
     async def _stop(self, _: web.Application) -> None:
         self._over.set()
@@ -117,9 +127,12 @@ class EmulatedDeepgram:
         socket.headers["dg-request-id"] = REQUEST_ID
         await socket.prepare(request)
         connection.open = True
+        talk = _Talk(self, request, socket, connection, fault)
+        self._talks.append(talk)
         try:
-            await _Talk(self, request, socket, connection, fault).run()
+            await talk.run()
         finally:
+            self._talks.remove(talk)
             connection.open = False
             connection.close_code = socket.close_code
             await self._tell()
@@ -157,8 +170,8 @@ class _Talk:
         self._emulator = emulator
         self._request = request
         self._socket = socket
-        self._connection = connection
-        self._fault = fault
+        self.connection = connection
+        self.fault = fault
         query = dict(connection.query)
         self._transcriber = Transcriber(
             emulator._ear(),
@@ -172,12 +185,12 @@ class _Talk:
             # Without any audio, messages of other kinds do not help: the first wait is not begun again by them.
             async with asyncio.timeout(self._emulator._idle_s) as limit:
                 while True:
-                    if self._fault.stuck and self._connection.frames:
+                    if self.fault.stuck and self.connection.frames:
                         await self._emulator._over.wait()
                     message = await self._socket.receive()
                     if message.type not in (WSMsgType.BINARY, WSMsgType.TEXT):
                         return
-                    if self._connection.frames or message.type is WSMsgType.BINARY:
+                    if self.connection.frames or message.type is WSMsgType.BINARY:
                         limit.reschedule(asyncio.get_running_loop().time() + self._emulator._idle_s)
                     over = await (
                         self._hear(message.data) if message.type is WSMsgType.BINARY else self._obey(message.data)
@@ -189,7 +202,7 @@ class _Talk:
             await self._close(WSCloseCode.INTERNAL_ERROR, "NET-0001: no audio was received within the time limit")
 
     async def _hear(self, audio: bytes) -> bool:
-        connection, fault = self._connection, self._fault
+        connection, fault = self.connection, self.fault
         if not audio:
             return await self._close(WSCloseCode.POLICY_VIOLATION, "DATA-0000: empty frame")
         if not connection.frames:
@@ -197,7 +210,7 @@ class _Talk:
                 await self._socket.send_str(text)
         connection.frames += 1
         messages = self._transcriber.feed(audio)
-        connection.audio_ms = self._transcriber.audio_ms
+        connection.audio_ms, connection.latest = self._transcriber.audio_ms, self._transcriber.latest
         await self._say(messages)
         if fault.drop_at is not None and connection.audio_ms >= fault.drop_at:
             assert self._request.transport is not None
@@ -212,25 +225,25 @@ class _Talk:
             kind = str(json.loads(text)["type"])
         except (ValueError, KeyError, TypeError):
             kind = "?"
-        self._connection.controls.append(kind)
+        self.connection.controls.append(kind)
         match kind:
             case "KeepAlive":
                 pass
             case "Finalize":
-                await self._say([] if self._fault.ignore_finalize else self._transcriber.finalize())
+                await self._say([] if self.fault.ignore_finalize else self._transcriber.finalize())
             case "CloseStream":
                 await self._say(self._transcriber.close())
-                return not self._fault.silent and await self._close(WSCloseCode.OK, "")
+                return not self.fault.silent and await self._close(WSCloseCode.OK, "")
             case _:
                 await self._say([{"type": "Error", "variant": "SchemaError", "description": "unknown message"}])
         return False
 
     async def _say(self, messages: list[Message]) -> None:
-        if self._fault.silent:
+        if self.fault.silent:
             return
         for message in messages:
             if message.get("is_final"):
-                self._connection.words += message["channel"]["alternatives"][0]["transcript"].split()
+                self.connection.words += message["channel"]["alternatives"][0]["transcript"].split()
             await self._socket.send_str(json.dumps(message))
 
     async def _close(self, code: int, reason: str) -> bool:

@@ -31,6 +31,7 @@ class Transcriber:
         self._frozen_ms = self._interim_ms = 0
         self._spoke = False  # since the last speech_final
         self._last_word_ms: int | None = None  # until its UtteranceEnd
+        self.latest = ""  # word that was heard
 
     @property
     def audio_ms(self) -> int:
@@ -50,7 +51,7 @@ class Transcriber:
                 messages.append({"type": "SpeechStarted", "channel": [0, 1], "timestamp": heard[0].start_ms / 1000})
             self._unfrozen += heard
             if heard:
-                self._spoke, self._last_word_ms = True, heard[-1].end_ms
+                self._spoke, self._last_word_ms, self.latest = True, heard[-1].end_ms, heard[-1].text
             if self._bytes % step == 0:
                 self._step(messages)
         return messages

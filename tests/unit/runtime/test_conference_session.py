@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,15 @@ from sidecar.domain.conference import ForkState
 from sidecar.domain.conference_facts import EndReason, News, NewsKind, Pause, Resume, Signs
 from sidecar.domain.conference_machine import QUIET_BEFORE_INQUIRY_MS
 from sidecar.domain.errors import ForkRefused, StoreUnavailable, TelephonyFailed
-from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap, TranscriptResumed
+from sidecar.domain.events import (
+    Event,
+    ForkStarted,
+    TranscriptCompleted,
+    TranscriptGap,
+    TranscriptResumed,
+    UtteranceFinal,
+)
+from sidecar.ports.directory import BoundFork
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime import conference_session, recovery, switchboard
 from sidecar.runtime.conference_session import ConferenceSession
@@ -171,6 +180,30 @@ async def test_repeated_and_shuffled_callbacks_change_nothing(house: Open) -> No
     assert types.count("participant.joined") == 0  # it has left: joining late is no news
     assert types.count("conference.ended") == 1
     assert types.count("transcript.completed") == 1
+
+
+async def test_words_lie_where_they_were_said_however_long_the_store_takes_to_bind_a_stream(
+    house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When many streams come at once, as after a restart, each waits for the store; its audio waits in the socket."""
+    claim = SqlDirectory.claim_fork
+
+    async def slow(self: SqlDirectory, **asked: Any) -> BoundFork:
+        bound = await claim(self, **asked)
+        h.clock.pass_ms(700)
+        return bound
+
+    monkeypatch.setattr(SqlDirectory, "claim_fork", slow)
+    async with house() as h:
+        token = await h.call(AGENT, "agent")
+        h.clock.pass_ms(1_000)
+        conference, fork = await h.stream(AGENT, token)
+        await hear(fork, h.clock, 1_500)
+        await conference.detach(fork, EndReason.STOPPED)
+        started, said = await h.until("fork.started"), await h.until("utterance.final")
+    assert isinstance(started.data, ForkStarted)
+    assert isinstance(said.data, UtteranceFinal)
+    assert (started.data.at_ms, said.data.start_ms) == (1_000, 1_200)
 
 
 async def test_a_lost_socket_is_opened_again_and_the_pause_is_a_gap(house: Open) -> None:

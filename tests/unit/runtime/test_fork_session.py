@@ -51,7 +51,9 @@ async def running(database: Database, script: Script = HELLO, hearing: Hearing |
     clock.pass_ms(5_000)
     writer, engine = EventWriter(log, bus, clock), ScriptedRecogniser(script)
     recorder = Recorder(bound.conference, writer=writer, bus=bus, clock=clock)
-    fork = ForkSession(bound.fork, recogniser=engine, recorder=recorder, hearing=hearing or Hearing())
+    fork = ForkSession(
+        bound.fork, recogniser=engine, recorder=recorder, hearing=hearing or Hearing(), began_ms=recorder.now_ms()
+    )
     async with asyncio.TaskGroup() as tasks:
         storing = tasks.create_task(writer.run())
         run = tasks.create_task(fork.run())
