@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench screenshots lock clean
+.PHONY: help setup demo serve test check bench soak screenshots lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,11 @@ check: ## the quick part: lint, format, types, import rules, unit tests
 bench: ## measure everything (some twelve minutes, on a quiet machine) and write docs/performance.md
 	@.ci/setup dev
 	@.venv/bin/python -m benchmarks
+
+soak: ## a day in two tabs, in minutes: 20,000 lines, 40 conferences; writes docs/soak.md
+	@.ci/setup dev
+	@.ci/system
+	@.venv/bin/python -m benchmarks.soak
 
 screenshots: ## pictures of every state of the pages (build/screenshots; those of the README in docs/screenshots)
 	@.ci/setup dev
