@@ -13,6 +13,7 @@ from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
+from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
@@ -20,8 +21,10 @@ from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
+from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
+from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -92,6 +95,18 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[keys.ACCOUNTS] = accounts
+        app[keys.DIALLER] = Dialler(
+            DialOutPolicy(
+                countries=settings.dial_out_countries,
+                from_number=settings.twilio_from,
+                per_hour=settings.dial_out_per_hour,
+                per_day=settings.dial_out_per_day,
+            ),
+            directory=directory,
+            dial_outs=SqlDialOuts(database),
+            telephony=telephony,
+            clock=clock,
+        )
         app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)

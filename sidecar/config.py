@@ -30,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sidecar.domain.dial_out import known_country
 from sidecar.domain.errors import SidecarError
 
 
@@ -124,6 +125,11 @@ class Settings(BaseSettings):
         0, ge=0, le=65535, description="Demo: port of the emulator on the same host, for Listen and softphone. 0: none."
     )
     notice: str = Field("", max_length=500, description="Spoken to each caller before transcription starts.")
+    dial_out: str = Field(
+        "", description="Countries whose numbers may be called into conferences, as in DE,US. None: nobody is called."
+    )
+    dial_out_per_hour: int = Field(10, ge=1, description="Calls that a tenant may place within an hour.")
+    dial_out_per_day: int = Field(100, ge=1, description="Calls that all tenants together may place within a day.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What a scraper of /metrics shows. Without it, only this machine may read them."
@@ -151,6 +157,13 @@ class Settings(BaseSettings):
     )
     twilio_api_base_url: str = Field(
         "", validation_alias=_vendor("TWILIO_API_BASE_URL"), description="Another place for Twilio's API: an emulator."
+    )
+
+    twilio_from: str = Field(
+        "",
+        validation_alias=_vendor("TWILIO_FROM"),
+        pattern=r"^(\+[0-9]{6,15})?$",
+        description="Number of the account from which further participants are called, such as +15550100.",
     )
 
     deepgram_api_key: SecretStr = Field(
@@ -222,6 +235,25 @@ class Settings(BaseSettings):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("SIDECAR_TLS_CERTIFICATE and SIDECAR_TLS_KEY need each other")
         return self
+
+    @field_validator("dial_out")
+    @classmethod
+    def _countries(cls, value: str) -> str:
+        for code in _listed(value.upper()):
+            if not known_country(code):
+                raise ValueError(f"{code} is not the code of a country, such as DE or US")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _number_to_call_from(self) -> Settings:
+        if self.dial_out and not self.twilio_from:
+            raise ValueError("SIDECAR_DIAL_OUT needs TWILIO_FROM, the number that is shown to whoever is called")
+        return self
+
+    @property
+    def dial_out_countries(self) -> frozenset[str]:
+        """The countries one by one."""
+        return frozenset(_listed(self.dial_out))
 
     @property
     def twilio_tokens(self) -> tuple[str, ...]:

@@ -144,6 +144,7 @@ class FakeTelephony:
         self.ended_at: datetime | None = None
         self.failures: list[TelephonyFailed] = []  # raised first, one per call
         self.asked = asyncio.Queue[tuple[str, str, str]]()  # call, stream name, token
+        self.dialled: list[tuple[str, str, str, str]] = []  # conference, from, to, label
         self.announced = asyncio.Queue[str]()  # kind
 
     async def find_conference(self, room: str) -> str | None:
@@ -173,6 +174,12 @@ class FakeTelephony:
         """Write the kind down."""
         self._maybe_fail()
         self.announced.put_nowait(kind)
+
+    async def dial(self, conference_sid: str, *, from_number: str, to_number: str, label: str) -> str:
+        """Write down who was called."""
+        self._maybe_fail()
+        self.dialled.append((conference_sid, from_number, to_number, label))
+        return "CA" + f"{len(self.dialled):032}"
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -23,6 +23,8 @@ from sidecar.domain.notice import Announcement
 from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 
 CALL_TIMEOUT_S = 10.0
+# A dialled telephone rings so long.
+RING_S = 30
 API_HOST = "https://api.twilio.com"
 # twilio.com/docs/api/errors: the resource is gone; the call is not in progress.
 GONE = {20404, 21220}
@@ -112,6 +114,14 @@ class TwilioTelephony:
         participant = self._client().conferences(conference_sid).participants(call_sid)
         url = f"{self._announcements_url}/{kind}"
         await _bounded(participant.update_async(announce_url=url, announce_method="POST"), call_sid)
+
+    async def dial(self, conference_sid: str, *, from_number: str, to_number: str, label: str) -> str:
+        """Participants.create by the conference's SID; twilio.com/docs/voice/api/conference-participant-resource."""
+        participants = self._client().conferences(conference_sid).participants
+        create = participants.create_async(
+            from_=from_number, to=to_number, label=label, beep="false", end_conference_on_exit=False, timeout=RING_S
+        )
+        return str((await _bounded(create, conference_sid)).call_sid)
 
     async def close(self) -> None:
         """Close the client's connections."""

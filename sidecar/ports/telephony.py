@@ -58,6 +58,13 @@ class Telephony(Protocol):
         """
         ...
 
+    async def dial(self, conference_sid: str, *, from_number: str, to_number: str, label: str) -> str:
+        """Call this number into a conference in progress; returns the id of the call, which rings from now on.
+
+        Never retried here: what has failed may have called all the same.
+        """
+        ...
+
     async def close(self) -> None:
         """Close connections."""
         ...

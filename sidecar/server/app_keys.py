@@ -10,6 +10,7 @@ from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.transcripts import Transcripts
+from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -22,6 +23,7 @@ from sidecar.server.twilio.edge import TwilioEdge
 ANSWERS: web.AppKey[Answers] = web.AppKey("answers", Answers)
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts", Accounts)
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
+DIALLER: web.AppKey[Dialler] = web.AppKey("dialler", Dialler)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
 TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.server.api.conferences import get_conference, list_conferences
+from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
@@ -33,6 +34,7 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/v1/conferences/{id}", get_conference)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
+    app.router.add_post("/v1/conferences/{id}/participants", dial_out)
     app.router.add_post("/v1/conferences/{id}/pause", pause)
     app.router.add_post("/v1/conferences/{id}/resume", resume)
     app.router.add_get("/v1/stream", stream)

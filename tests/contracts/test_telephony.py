@@ -172,6 +172,26 @@ async def test_an_announcement_to_somebody_who_left_is_a_failure(twilio: Network
     assert caught.value.gone
 
 
+async def test_somebody_is_called_into_the_conference(network: Network) -> None:
+    """The network answers with the call's id; it rings from now on."""
+    call_sid = await network.telephony.dial(
+        network.conference_sid, from_number="+15550100", to_number="+442071838750", label="expert"
+    )
+    assert call_sid.startswith("CA")
+
+
+async def test_a_call_that_the_network_refuses_is_told_with_its_number_and_without_the_telephone_s(
+    twilio: Network,
+) -> None:
+    """A label that is too long."""
+    with pytest.raises(TelephonyFailed) as caught:
+        await twilio.telephony.dial(
+            twilio.conference_sid, from_number="+15550100", to_number="+442071838750", label="x" * 200
+        )
+    assert caught.value.provider_code is not None
+    assert "442071838750" not in str(caught.value)
+
+
 @pytest.fixture
 async def twilio(tmp_path: Path) -> AsyncIterator[Network]:
     """Only twilio's client, for what the stand-in cannot do."""

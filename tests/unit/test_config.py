@@ -176,3 +176,16 @@ def test_a_certificate_and_its_key_come_together_and_make_it_https(monkeypatch: 
         load()
     monkeypatch.setenv("SIDECAR_TLS_KEY", "a.key")
     assert load().base_url == "https://127.0.0.1:8080"
+
+
+def test_countries_to_call_are_countries_and_need_a_number_to_call_from() -> None:
+    """Whatever their case; all that is wrong is said."""
+    settings = load(dial_out="de, US", twilio_from="+15550100")
+    assert settings.dial_out_countries == {"DE", "US"}
+    assert load().dial_out_countries == frozenset()
+    with pytest.raises(SettingsInvalid, match="GERMANY is not the code of a country"):
+        load(dial_out="DE,Germany", twilio_from="+15550100")
+    with pytest.raises(SettingsInvalid, match="SIDECAR_DIAL_OUT needs TWILIO_FROM"):
+        load(dial_out="DE")
+    with pytest.raises(SettingsInvalid, match="TWILIO_FROM"):
+        load(dial_out="DE", twilio_from="anonymous")

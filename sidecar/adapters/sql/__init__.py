@@ -6,6 +6,7 @@ ports; ``migrate`` makes the tables.
 
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
+from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
@@ -17,6 +18,7 @@ __all__ = [
     "Database",
     "SqlAccounts",
     "SqlAnswers",
+    "SqlDialOuts",
     "SqlDirectory",
     "SqlEventLog",
     "SqlTranscripts",

@@ -177,6 +177,19 @@ answers = Table(
     Column("body", PlainText),
 )
 
+# Calls that we placed: what the caps count. Whom they reached is not kept.
+dial_outs = Table(
+    "dial_outs",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("conference_id", PlainText, ForeignKey(conferences.c.id), nullable=False),
+    Column("caller", PlainText, nullable=False),
+    Column("country", PlainText, nullable=False),
+    Column("label", PlainText, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
 users = Table(
     "users",
     metadata,
