@@ -29,7 +29,7 @@ async def conference(any_database: Database) -> str:
 def one(conference: str, *, minutes: float = 0, tenant: str = "") -> DialOut:
     return DialOut(
         id=f"dlo_{next(_ids)}", tenant=tenant, conference_id=conference, caller="key_1", country="DE",
-        label="expert",         at=NOON + timedelta(minutes=minutes),
+        label="expert", at=NOON + timedelta(minutes=minutes),
     )  # fmt: skip
 
 
