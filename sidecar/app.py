@@ -22,6 +22,7 @@ from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
+from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
 from sidecar.runtime.dial_out import Dialler
@@ -51,8 +52,13 @@ FLUSH_TIMEOUT_S = 2.0
 BODY_MAX_BYTES = 64 * 1024
 
 
-def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Application:
-    """The service as an application; nothing runs before it is started. ``recogniser``: instead of the settings'."""
+def build(
+    settings: Settings, *, recogniser: Recogniser | None = None, fallback: Recogniser | None = None
+) -> web.Application:
+    """The service as an application; nothing runs before it is started.
+
+    ``recogniser`` and ``fallback``: instead of the settings'.
+    """
     app = web.Application(middlewares=[problems, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES)
     app[STRANGERS] = Strangers(trusted=settings.trusted_networks, sockets_most=settings.max_forks)
     app[keys.TWILIO_EDGE] = TwilioEdge(
@@ -64,12 +70,14 @@ def build(settings: Settings, *, recogniser: Recogniser | None = None) -> web.Ap
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
     add_routes(app, styleguide=settings.styleguide)
-    app.cleanup_ctx.append(lambda app: _running(app, settings, recogniser))
+    app.cleanup_ctx.append(lambda app: _running(app, settings, recogniser, fallback))
     app.on_shutdown.append(shut_down)
     return app
 
 
-async def _running(app: web.Application, settings: Settings, recogniser: Recogniser | None) -> AsyncIterator[None]:
+async def _running(
+    app: web.Application, settings: Settings, recogniser: Recogniser | None, fallback: Recogniser | None
+) -> AsyncIterator[None]:
     """Everything that lives as long as the service: what was started last is stopped first."""
     await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
@@ -77,6 +85,9 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         stack.push_async_callback(database.close)
         engine = recogniser if recogniser else await stack.enter_async_context(_recogniser(settings))
         stack.push_async_callback(engine.close)
+        standby = fallback or (_fallback(settings) if recogniser is None else None)
+        if standby is not None:
+            stack.push_async_callback(standby.close)
         telephony = _telephony(settings)
         if telephony is not None:
             stack.push_async_callback(telephony.close)
@@ -89,6 +100,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
             bus=bus,
             clock=clock,
             recogniser=engine,
+            fallback=standby,
             telephony=telephony,
             max_forks=settings.max_forks,
         )
@@ -111,7 +123,7 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard
-        app[keys.READINESS] = Readiness(storage=database, writer=writer, recogniser=engine, switchboard=switchboard)
+        app[keys.READINESS] = Readiness(storage=database, writer=writer, switchboard=switchboard)
         app[keys.METRICS] = Metrics(
             Sources(
                 switchboard=switchboard,
@@ -120,7 +132,6 @@ async def _running(app: web.Application, settings: Settings, recogniser: Recogni
                 bus=bus,
                 stream_hub=app[keys.STREAM_HUB],
                 wallboard=wallboard,
-                recogniser=engine,
                 storage=database,
             )
         )
@@ -171,6 +182,22 @@ async def _recogniser(settings: Settings) -> AsyncIterator[Recogniser]:
         yield start_local_recogniser(
             language=settings.language, model_folder=settings.local_model, workers=settings.local_workers or None
         )
+
+
+def _fallback(settings: Settings) -> Recogniser | None:
+    """Who listens while Deepgram fails; None: nobody, and what is said meanwhile waits or becomes a gap."""
+    if not settings.uses_deepgram or settings.stt_fallback == "none":
+        return None
+    try:
+        return start_local_recogniser(
+            language=settings.language,
+            model_folder=settings.local_model,
+            workers=settings.local_workers or None,
+            at_once=False,
+        )
+    except RecogniserUnavailable as error:
+        log.info("no_fallback", reason=error.code, problem=error.message)
+        return None
 
 
 def _telephony(settings: Settings) -> Telephony | None:

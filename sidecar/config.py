@@ -101,8 +101,12 @@ class Settings(BaseSettings):
     stt: Literal["auto", "deepgram", "local"] = Field(
         "auto", description="Recogniser. auto: Deepgram when DEEPGRAM_API_KEY is set, else the local one."
     )
+    stt_fallback: Literal["auto", "none"] = Field(
+        "auto",
+        description="Who listens while Deepgram fails. auto: the local recogniser, where it is installed; English.",
+    )
     stt_max_sessions: int = Field(
-        0, ge=0, description="Deepgram streams at once, at most; speech beyond that is a gap. 0: no limit of ours."
+        0, ge=0, description="Deepgram streams at once, at most; further ones go to the fallback. 0: no limit of ours."
     )
     language: str = Field(
         "en",

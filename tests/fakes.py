@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed
 from sidecar.domain.notice import Announcement
-from sidecar.ports.recogniser import Figure, FinalResult, Result, Unrecognised
+from sidecar.ports.recogniser import Figure, FinalResult, Result, Traits, Unrecognised
 from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 
 
@@ -95,6 +95,7 @@ class ScriptedRecogniser:
     """Opens one stream per script, then empty ones. ``refuse``: how many times ``open`` fails first, and why."""
 
     engine = "scripted"
+    traits = Traits()
 
     def __init__(
         self,
@@ -105,13 +106,13 @@ class ScriptedRecogniser:
     ) -> None:
         self._scripts = list(scripts)
         self._fail_at_ms = fail_at_ms
-        self._refuse = refuse
+        self.refuse = refuse
         self._gap_reason = gap_reason
         self.streams: list[ScriptedStream] = []
 
     def check(self) -> None:
         """Fails as ``open`` would."""
-        if self._refuse:
+        if self.refuse:
             raise RecogniserUnavailable("The scripted recogniser was told to refuse.")
 
     def figures(self) -> list[Figure]:
@@ -120,8 +121,8 @@ class ScriptedRecogniser:
 
     async def open(self) -> ScriptedStream:
         """The next script. Only the first stream fails as told."""
-        if self._refuse:
-            self._refuse -= 1
+        if self.refuse:
+            self.refuse -= 1
             raise RecogniserUnavailable("The scripted recogniser was told to refuse.", gap_reason=self._gap_reason)
         stream = ScriptedStream(
             self._scripts.pop(0) if self._scripts else (), fail_at_ms=None if self.streams else self._fail_at_ms

@@ -72,16 +72,30 @@ class RecogniserUnavailable(SidecarError):
     """The recogniser cannot be built or opened on this machine or account, or it broke off.
 
     ``gap_reason``: what to call the audio that goes unheard, a key of domain.events.GAP_REASONS.
+    ``permanent``: no second try mends it; somebody has to see to the account or the settings.
     """
 
     code = "recogniser_unavailable"
 
     def __init__(
-        self, message: str, *, next_step: str = "", code: str | None = None, gap_reason: str = "recogniser_failed"
+        self,
+        message: str,
+        *,
+        next_step: str = "",
+        code: str | None = None,
+        gap_reason: str = "recogniser_failed",
+        permanent: bool = False,
     ) -> None:
         super().__init__(message, next_step=next_step, code=code)
         self.gap_reason = gap_reason
+        self.permanent = permanent
 
     def again(self) -> RecogniserUnavailable:
         """The same as a new object, to be raised at another place."""
-        return RecogniserUnavailable(self.message, next_step=self.next_step, code=self.code, gap_reason=self.gap_reason)
+        return RecogniserUnavailable(
+            self.message,
+            next_step=self.next_step,
+            code=self.code,
+            gap_reason=self.gap_reason,
+            permanent=self.permanent,
+        )

@@ -132,7 +132,8 @@ class UtteranceFinal(EventData, frozen=True, kw_only=True):
     """Final text of one participant. ``(fork, session, result_index)`` makes storing it idempotent.
 
     ``lag_ms``: from the end of the speech to the moment the text was ready. ``words`` may be empty (engine gives none).
-    ``coaching``: whispered to one participant, the others on the call did not hear it.
+    ``coaching``: whispered to one participant, the others on the call did not hear it. ``late``: heard again after a
+    recogniser had failed, while later speech was already being told.
     """
 
     type: ClassVar[str] = "utterance.final"
@@ -150,6 +151,7 @@ class UtteranceFinal(EventData, frozen=True, kw_only=True):
     confidence: float | None = None
     words: list[Word] = []
     coaching: bool = False
+    late: bool = False
 
 
 class UtterancePartial(EventData, frozen=True, kw_only=True):
@@ -163,6 +165,21 @@ class UtterancePartial(EventData, frozen=True, kw_only=True):
     text: str
     lag_ms: int
     coaching: bool = False
+
+
+class ForkHealth(EventData, frozen=True, kw_only=True):
+    """How a fork is being transcribed just now, told when that changes and again and again while it is not as usual.
+
+    ``engine``: who listens, None: nobody does, and the audio waits. ``fallback``: not the engine that was chosen.
+    ``behind_ms``: audio that waits to be heard.
+    """
+
+    type: ClassVar[str] = "fork.health"
+    fork: str
+    participant: str
+    engine: str | None
+    fallback: bool
+    behind_ms: int
 
 
 class TranscriptGap(EventData, frozen=True, kw_only=True):

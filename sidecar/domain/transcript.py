@@ -18,18 +18,38 @@ class OpenUtterance(msgspec.Struct, frozen=True):
     shown: bool = False  # some partial of it was published
 
 
+# A session that hears speech again places its start at most so far from where the one before did.
+SAME_START_MS = 1_500
+
+
 class UtteranceDesk:
     """Gives each segment of one recogniser session its utterance id at speech start and keeps it until the final.
 
     All times are conference ms; the caller converts. Nothing here is shared between participants.
     """
 
-    def __init__(self, *, participant: str, fork: str, session: str, engine: str, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        *,
+        participant: str,
+        fork: str,
+        session: str,
+        engine: str,
+        new_id: Callable[[], str],
+        half_said: list[OpenUtterance] | None = None,
+        late: bool = False,
+    ) -> None:
+        """``half_said``: utterances of sessions that broke, taken over (and out) by whoever hears them again.
+
+        ``late``: the session hears old audio while another one hears the present.
+        """
         self._participant = participant
         self._fork = fork
         self._session = session
         self._engine = engine
         self._new_id = new_id
+        self._half_said = half_said if half_said is not None else []
+        self._late = late
         self._open: dict[int, OpenUtterance] = {}
 
     @property
@@ -43,7 +63,21 @@ class UtteranceDesk:
 
     def begin(self, segment: int, start_ms: int) -> OpenUtterance:
         """Speech started, or the first news of a segment whose start was not told."""
-        return self._open.setdefault(segment, OpenUtterance(self._new_id(), start_ms))
+        if segment not in self._open:
+            self._open[segment] = self._taken_over(start_ms) or OpenUtterance(self._new_id(), start_ms)
+        return self._open[segment]
+
+    def hand_over(self) -> None:
+        """The session broke: what is open keeps its id for the session that hears it again."""
+        self._half_said.extend(self._open.values())
+        self._open.clear()
+
+    def _taken_over(self, start_ms: int) -> OpenUtterance | None:
+        for utterance in self._half_said:
+            if abs(utterance.start_ms - start_ms) <= SAME_START_MS:
+                self._half_said.remove(utterance)
+                return utterance
+        return None
 
     def partial(
         self, segment: int, start_ms: int, end_ms: int, text: str, lag_ms: int, *, coaching: bool = False
@@ -87,6 +121,7 @@ class UtteranceDesk:
             confidence=confidence,
             words=list(words),
             coaching=coaching,
+            late=self._late,
         )
 
     def abandon(self, segment: int, end_ms: int) -> UtterancePartial | None:

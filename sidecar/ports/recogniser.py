@@ -20,12 +20,13 @@ class SpeechStarted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartialResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole present text of a segment."""
+    """The whole present text of a segment; ``words``: where the engine tells them."""
 
     segment: int
     start_ms: int
     end_ms: int
     text: str
+    words: Sequence[Word] = ()
 
 
 class FinalResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,18 @@ class Figure(msgspec.Struct, frozen=True):
     kind: Literal["counter", "gauge"]
     meaning: str
     value: float
+
+
+class Traits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one has to know of an engine to let it hear old audio again, and to leave it before it leaves us.
+
+    ``replay_speed``: it takes old audio so many times as fast as it was said; None: all at once. ``word_times``: finals
+    tell their words. ``rotate_after_s``: a session is replaced in a pause of speech after so much audio; None: never.
+    """
+
+    replay_speed: float | None = None
+    word_times: bool = False
+    rotate_after_s: float | None = None
 
 
 class RecogniserStream(Protocol):
@@ -98,6 +111,11 @@ class Recogniser(Protocol):
     @property
     def engine(self) -> str:
         """Short stable name, stored with each utterance: ``local``, ``deepgram``."""
+        ...
+
+    @property
+    def traits(self) -> Traits:
+        """How it behaves."""
         ...
 
     def check(self) -> None:

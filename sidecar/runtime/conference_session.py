@@ -20,8 +20,8 @@ from sidecar.domain.events import Event
 from sidecar.domain.spans import NEVER, Hearing, Spans
 from sidecar.ports.directory import BoundFork, Directory
 from sidecar.ports.event_log import EventLog
-from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
+from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.recorder import Recorder
 from sidecar.runtime.recovery import StreamReopener, find_out
@@ -50,14 +50,14 @@ class ConferenceSession:
         *,
         directory: Directory,
         event_log: EventLog,
-        recogniser: Recogniser,
+        engines: EngineChoice,
         telephony: Telephony | None,
         reopener: StreamReopener | None,
     ) -> None:
         self._recorder = recorder
         self._directory = directory
         self._event_log = event_log
-        self._recogniser = recogniser
+        self._engines = engines
         self._telephony = telephony
         self._reopener = reopener
         self._course: Course | None = None
@@ -111,7 +111,7 @@ class ConferenceSession:
         hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses)
         session = ForkSession(
             fork,
-            recogniser=self._recogniser,
+            engines=self._engines,
             recorder=self._recorder,
             hearing=hearing,
             began_ms=self.conference.clock_ms(came_at),

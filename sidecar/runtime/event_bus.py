@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.events import Event, Ping, UtteranceFinal, UtterancePartial, encode
+from sidecar.domain.events import Event, ForkHealth, Ping, UtteranceFinal, UtterancePartial, encode
 
 # Waiting events per subscriber. Full: a passing event is dropped, a durable one closes the subscription.
 QUEUE_EVENTS = 1_000
@@ -120,6 +120,8 @@ class Subscription:
         match told.event.data:
             case UtterancePartial(id=utterance):
                 self._offer_passing(("partial", utterance), told, superseded=utterance in self._finals)
+            case ForkHealth(fork=fork):
+                self._offer_passing(("health", fork), told, superseded=False)
             case Ping():
                 self._offer_passing(("ping", told.topic), told, superseded=False)
             case data:

@@ -18,7 +18,7 @@ from sidecar.domain.errors import ForkRefused
 from sidecar.domain.events import TranscriptGap
 from sidecar.domain.spans import Hearing
 from sidecar.domain.stream_clock import StreamClock, loses_speech
-from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.recogniser_session import FINISH_TIMEOUT_S, RecogniserSession
 from sidecar.runtime.recorder import Recorder
 
@@ -35,7 +35,7 @@ class ForkSession:
     """``hearing``: whether the participant rests or coaches as the stream begins, at ``began_ms``."""
 
     def __init__(
-        self, fork: Fork, *, recogniser: Recogniser, recorder: Recorder, hearing: Hearing, began_ms: int
+        self, fork: Fork, *, engines: EngineChoice, recorder: Recorder, hearing: Hearing, began_ms: int
     ) -> None:
         self.fork = fork
         self._recorder = recorder
@@ -43,7 +43,7 @@ class ForkSession:
         self._hearing = hearing
         self.timeline = StreamClock(began_ms)
         self._recogniser = RecogniserSession(
-            recogniser=recogniser, fork=fork, timeline=self.timeline, recorder=recorder, hearing=hearing
+            engines=engines, fork=fork, timeline=self.timeline, recorder=recorder, hearing=hearing
         )
         self._batch = bytearray()
         self._covered_ms = fork.covered_ms

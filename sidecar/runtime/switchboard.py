@@ -17,6 +17,7 @@ from sidecar.ports.event_log import EventLog
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
 from sidecar.runtime.conference_session import ConferenceSession
+from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.fork_session import ForkSession
@@ -59,16 +60,19 @@ class Switchboard:
         bus: EventBus,
         clock: Clock,
         recogniser: Recogniser,
+        fallback: Recogniser | None = None,
         telephony: Telephony | None,
         max_forks: int,
     ) -> None:
-        """``max_forks``: media streams at once; calls beyond it go on without being transcribed."""
+        """``fallback``: listens while ``recogniser`` fails. ``max_forks``: media streams at once; calls beyond it go on
+        without being transcribed.
+        """
         self._directory = directory
         self._event_log = event_log
         self._writer = writer
         self._bus = bus
         self._clock = clock
-        self._recogniser = recogniser
+        self.engines = EngineChoice(recogniser, fallback)
         self._telephony = telephony
         self._max_forks = max_forks
         self._reopener = (
@@ -211,7 +215,7 @@ class Switchboard:
             Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock),
             directory=self._directory,
             event_log=self._event_log,
-            recogniser=self._recogniser,
+            engines=self.engines,
             telephony=self._telephony,
             reopener=self._reopener,
         )

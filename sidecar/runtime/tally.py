@@ -37,6 +37,8 @@ class Tally:
         self.gap_ms: Counter[str] = Counter()  # stored gaps, by reason
         self.transcript_delay_s = Distribution(DELAY_BOUNDS_S)
         self.recogniser_errors: Counter[tuple[str, str]] = Counter()  # by engine and code
+        self.recogniser_sessions: Counter[tuple[str, str]] = Counter()  # by engine, and by what for
+        self.words_heard_twice = 0  # by two sessions; told once
         self.streams_ended: Counter[str] = Counter()  # media streams, by reason
         self.streams_asked_for: Counter[str] = Counter()  # to replace a lost one, by outcome
         self.frames = 0

@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 import sidecar
-from sidecar.ports.recogniser import Recogniser
+from sidecar.ports.recogniser import Figure
 from sidecar.ports.storage import Storage
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -35,7 +35,6 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     bus: EventBus
     stream_hub: StreamHub
     wallboard: WallboardState
-    recogniser: Recogniser
     storage: Storage
 
 
@@ -115,14 +114,29 @@ class _Sidecar(Collector):
         yield _counter("sidecar_events", "Durable events stored and told.", tally.events, "type")
 
     def _recogniser(self) -> Iterator[Metric]:
-        recogniser, tally = self._sources.recogniser, self._sources.writer.tally
+        engines, tally = self._sources.switchboard.engines, self._sources.writer.tally
         yield _counter(
             "sidecar_recogniser_errors", "Recogniser sessions that failed.", tally.recogniser_errors, "engine", "code"
         )
-        for figure in recogniser.figures():
+        yield _counter(
+            "sidecar_recogniser_sessions", "Sessions begun, by what for.", tally.recogniser_sessions, "engine", "lane"
+        )
+        yield _gauge(
+            "sidecar_recogniser_given_up",
+            "1 while an engine failed so often that only probes ask it.",
+            {one.engine: int(engines.given_up(one.engine)) for one in engines.engines},
+            "engine",
+        )
+        yield _counter(
+            "sidecar_recogniser_words_told_twice", "Words that two sessions heard; told once.", tally.words_heard_twice
+        )
+        figures: dict[str, tuple[Figure, dict[str, float]]] = {}
+        for engine in engines.engines:
+            for figure in engine.figures():
+                figures.setdefault(figure.name, (figure, {}))[1][engine.engine] = figure.value
+        for figure, values in figures.values():
             family = _counter if figure.kind == "counter" else _gauge
-            name = f"sidecar_recogniser_{figure.name}"
-            yield family(name, figure.meaning, {(recogniser.engine,): figure.value}, "engine")
+            yield family(f"sidecar_recogniser_{figure.name}", figure.meaning, values, "engine")
 
     def _store(self) -> Iterator[Metric]:
         writer, free = self._sources.writer, self._sources.storage.free_bytes()

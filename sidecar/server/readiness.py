@@ -7,7 +7,6 @@ import asyncio
 import msgspec
 
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
-from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.storage import Storage
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -30,12 +29,9 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
 class Readiness:
     """Asks store, recogniser and disk, at most once per REMEMBERED_S; whether the service stops is always fresh."""
 
-    def __init__(
-        self, *, storage: Storage, writer: EventWriter, recogniser: Recogniser, switchboard: Switchboard
-    ) -> None:
+    def __init__(self, *, storage: Storage, writer: EventWriter, switchboard: Switchboard) -> None:
         self._storage = storage
         self._writer = writer
-        self._recogniser = recogniser
         self._switchboard = switchboard
         self._asking = asyncio.Lock()
         self._asked_at = -REMEMBERED_S
@@ -67,7 +63,7 @@ class Readiness:
 
     def _speech(self) -> Check:
         try:
-            self._recogniser.check()
+            self._switchboard.engines.check()
         except RecogniserUnavailable as error:
             return Check(False, error.code)
         return Check(True)

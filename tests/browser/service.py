@@ -23,7 +23,7 @@ from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlAccounts, SqlAnswers, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
 from sidecar.domain.access import NameRefused
 from sidecar.domain.conference import Conference, Role
-from sidecar.domain.events import DURABLE, Draft, Event, EventData, Ping, UtterancePartial
+from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.event_bus import EventBus
@@ -46,6 +46,7 @@ from tests.fakes import FakeClock, ScriptedRecogniser
 
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
+    ForkHealth.type: ForkHealth,
     Ping.type: Ping,
 }
 # So that a test can count streams without waiting for one that was left.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tests.fakes import Script, ScriptedRecogniser
 from tests.service import Service, media_frame, running_service, start_frame
 
 AGENT, CUSTOMER = "CA" + "a" * 32, "CA" + "c" * 32
-SILENCE = base64.b64encode(b"\xff" * 160).decode()
 HELLO: Script = [
     (100, SpeechStarted(segment=0, start_ms=0)),
     (600, FinalResult(segment=0, start_ms=0, end_ms=500, text="hello")),
@@ -47,9 +45,9 @@ async def closed(ws: aiohttp.ClientWebSocketResponse) -> int | None:
 
 
 async def say(ws: aiohttp.ClientWebSocketResponse, frames: range) -> None:
-    """Frames of silence; the scripted engine hears what it likes."""
+    """Frames of sound; the scripted engine hears in it what it likes."""
     for n in frames:
-        await ws.send_str(media_frame(n, SILENCE))
+        await ws.send_str(media_frame(n))
 
 
 async def test_a_signed_call_and_its_stream_become_a_line(service: Service) -> None:

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from sidecar.adapters.recognisers.deepgram_connection import PERMANENT, Connection, DeepgramAccount, Dialler
+from sidecar.adapters.recognisers.deepgram_connection import Connection, DeepgramAccount, Dialler
 from sidecar.adapters.recognisers.deepgram_stream import DeepgramStream, Limits
 from sidecar.domain.errors import RecogniserUnavailable
-from sidecar.ports.recogniser import Figure
+from sidecar.ports.recogniser import Figure, Traits
 from sidecar.speech.g711 import BYTES_PER_MS
 
 # Connections that are being left get this long at the end.
@@ -23,6 +23,10 @@ class DeepgramRecogniser:
     """Opens streams. ``max_sessions``: connections at once, 0 for no limit of ours; Deepgram's plans have one."""
 
     engine = "deepgram"
+    # It takes audio at 1.25 times the speed of speech at most, and names no limit to the length of a connection; ours
+    # is replaced in a pause, before somebody's proxy or maintenance does it amid a word.
+    # https://developers.deepgram.com/docs/recovering-from-connection-errors-and-timeouts-when-live-streaming-audio
+    traits = Traits(replay_speed=1.2, word_times=True, rotate_after_s=3_600)
 
     def __init__(self, dialler: Dialler, tasks: asyncio.TaskGroup, *, max_sessions: int, limits: Limits) -> None:
         self._dialler = dialler
@@ -89,7 +93,7 @@ class DeepgramRecogniser:
         try:
             connection = await self._dialler.dial(self._limits.handshake_s)
         except RecogniserUnavailable as error:
-            if error.code in PERMANENT:
+            if error.permanent:
                 self._refusal = error
                 self._rest_until = asyncio.get_running_loop().time() + self._limits.rest_s
             raise

@@ -239,6 +239,7 @@ def _refused(error: ApiError) -> RecogniserUnavailable:
         code=code,
         next_step=next_step,
         gap_reason="recogniser_overloaded" if status == TOO_MANY else "recogniser_failed",
+        permanent=code in PERMANENT,
     )
 
 

@@ -111,7 +111,10 @@ class Assembler:
         if text != self._shown:
             self._shown = text
             end_ms = self._end_of(pieces)
-            results.append(PartialResult(segment=self._segment, start_ms=self._start_ms, end_ms=end_ms, text=text))
+            words = [word for piece in pieces for word in piece.words]
+            results.append(
+                PartialResult(segment=self._segment, start_ms=self._start_ms, end_ms=end_ms, text=text, words=words)
+            )
 
     def _end(self, pieces: Sequence[Piece], results: list[Result]) -> None:
         words = [word for piece in pieces for word in piece.words]

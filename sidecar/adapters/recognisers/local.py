@@ -15,7 +15,15 @@ from pathlib import Path
 
 from sidecar.adapters.recognisers.local_pool import Job, LocalPool, Model, PoolCounts
 from sidecar.domain.errors import RecogniserUnavailable
-from sidecar.ports.recogniser import Figure, FinalResult, PartialResult, Result, SpeechStarted, Unrecognised
+from sidecar.ports.recogniser import (
+    Figure,
+    FinalResult,
+    PartialResult,
+    Result,
+    SpeechStarted,
+    Traits,
+    Unrecognised,
+)
 from sidecar.speech import moonshine
 from sidecar.speech.g711 import BYTES_PER_MS
 from sidecar.speech.segmenter import PartialDue, SegmentEnded, Segmenter, SpeechBegan, SpeechEvent
@@ -35,6 +43,7 @@ class LocalRecogniser:
     """Moonshine and WebRTC's voice activity detection behind the Recogniser port."""
 
     engine = "local"
+    traits = Traits()
 
     def __init__(self, pool: LocalPool) -> None:
         self._pool = pool
@@ -61,6 +70,7 @@ class LocalRecogniser:
     async def open(self) -> LocalStream:
         """A new session, at once even while models are still loading. Raises RecogniserUnavailable."""
         self._pool.check()
+        self._pool.start()
         return LocalStream(self._pool, asyncio.get_running_loop())
 
     async def close(self) -> None:
@@ -79,16 +89,19 @@ def start_local_recogniser(
     model_folder: Path | None = None,
     workers: int | None = None,
     load: Callable[[], Model] | None = None,
+    at_once: bool = True,
 ) -> LocalRecogniser:
     """Check what can be checked at once, start the threads and return; models load behind.
 
+    ``at_once``: False for one that may never be needed: its threads start, and its models load, with the first session.
     ``workers``: how many segments are recognised at once; None is one per core, at most MAX_WORKERS. ``load``: another
     model than Moonshine. Raises RecogniserUnavailable: another language than English, a missing wheel or model file.
     """
     if load is None:
         moonshine.check_local_speech(language, model_folder)
     pool = LocalPool(workers or min(os.cpu_count() or 1, MAX_WORKERS), load or (lambda: moonshine.load(model_folder)))
-    pool.start()
+    if at_once:
+        pool.start()
     return LocalRecogniser(pool)
 
 

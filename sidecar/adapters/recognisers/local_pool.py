@@ -84,7 +84,7 @@ class LocalPool:
         self._finals: deque[Job] = deque()
         self._partials: dict[object, Job] = {}  # by stream, oldest first: one each, so never more than streams
         self._partial_running: set[object] = set()
-        self._closed = False
+        self._closed = self._started = False
         self._unavailable: RecogniserUnavailable | None = None
         self.counts = PoolCounts()
         self._threads = [
@@ -92,8 +92,11 @@ class LocalPool:
         ]
 
     def start(self) -> None:
-        """Start the threads; each loads its model before its first job."""
-        for thread in self._threads:
+        """Start the threads, if they are not started; each loads its model before its first job."""
+        with self._changed:
+            fresh = [thread for thread in self._threads if not self._started]
+            self._started = True
+        for thread in fresh:
             thread.start()
 
     def check(self) -> None:

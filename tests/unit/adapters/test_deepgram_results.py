@@ -124,7 +124,7 @@ def test_a_long_one_is_cut_at_the_next_pause_between_words() -> None:
     assert (final.end_ms, final.text.split()[-1]) == (15_980, "w31")
     assert results[-2:] == [
         SpeechStarted(segment=1, start_ms=16_200),
-        PartialResult(segment=1, start_ms=16_200, end_ms=17_180, text="w32 w33"),
+        PartialResult(segment=1, start_ms=16_200, end_ms=17_180, text="w32 w33", words=words[32:]),
     ]
 
 

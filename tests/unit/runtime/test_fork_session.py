@@ -15,14 +15,16 @@ from sidecar.domain.conference_facts import EndReason
 from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
 from sidecar.domain.spans import Hearing
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
+from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.fork_session import BATCH_BYTES, ForkSession
 from sidecar.runtime.recorder import Recorder
 from tests.facts import NOON, open_call
-from tests.fakes import FakeClock, Script, ScriptedRecogniser
+from tests.fakes import FakeClock, Script, ScriptedRecogniser, ScriptedStream
+from tests.waiting import eventually
 
-FRAME = b"\x7f" * 160
+FRAME = b"\x10\x90" * 80
 HELLO: Script = [
     (300, SpeechStarted(segment=0, start_ms=200)),
     (900, FinalResult(segment=0, start_ms=200, end_ms=800, text="hello")),
@@ -38,6 +40,16 @@ class Rig:
         self._log = log
         self._conference = conference
 
+    async def speak(self, first: int, last: int) -> None:
+        """Frames of 20 ms, by their place in the stream."""
+        for n in range(first, last):
+            await self.fork.receive(n + 2, n * 20, FRAME)
+
+    async def stream(self) -> ScriptedStream:
+        """The engine's session, once it is opened."""
+        await eventually(lambda: bool(self.engine.streams))
+        return self.engine.streams[0]
+
     async def stored(self) -> list[Event]:
         """What is in the log."""
         return await self._log.read(self._conference)
@@ -52,7 +64,11 @@ async def running(database: Database, script: Script = HELLO, hearing: Hearing |
     writer, engine = EventWriter(log, bus, clock), ScriptedRecogniser(script)
     recorder = Recorder(bound.conference, writer=writer, bus=bus, clock=clock)
     fork = ForkSession(
-        bound.fork, recogniser=engine, recorder=recorder, hearing=hearing or Hearing(), began_ms=recorder.now_ms()
+        bound.fork,
+        engines=EngineChoice(engine),
+        recorder=recorder,
+        hearing=hearing or Hearing(),
+        began_ms=recorder.now_ms(),
     )
     async with asyncio.TaskGroup() as tasks:
         storing = tasks.create_task(writer.run())
@@ -69,8 +85,8 @@ async def test_frames_go_on_in_pieces_of_100_ms_and_nothing_is_left_behind(datab
     async with running(database) as rig:
         for n in range(12):
             await rig.fork.receive(n + 2, n * 20, FRAME)
-        [stream] = rig.engine.streams
-        assert len(stream.audio) == 2 * BATCH_BYTES
+        stream = await rig.stream()
+        await eventually(lambda: len(stream.audio) == 2 * BATCH_BYTES)
     assert bytes(stream.audio) == FRAME * 12
     assert stream.closed
 
@@ -87,19 +103,19 @@ async def test_times_count_from_when_the_stream_began_on_the_conference_clock(da
 async def test_a_hole_is_filled_with_silence_and_declared(database: Database) -> None:
     """Half a second is missing in the middle."""
     async with running(database, ()) as rig:
-        await rig.fork.receive(2, 0, FRAME)
-        await rig.fork.receive(3, 520, FRAME)
-    assert bytes(rig.engine.streams[0].audio) == FRAME + b"\xff" * 4_000 + FRAME
+        await rig.speak(0, 6)
+        await rig.speak(31, 32)
+    assert bytes(rig.engine.streams[0].audio) == FRAME * 6 + b"\xff" * 4_000 + FRAME
     [gap] = [event.data for event in await rig.stored() if isinstance(event.data, TranscriptGap)]
-    assert (gap.from_ms, gap.to_ms, gap.reason) == (5_020, 5_520, "media_missing")
+    assert (gap.from_ms, gap.to_ms, gap.reason) == (5_120, 5_620, "media_missing")
 
 
 async def test_a_short_hole_in_silence_is_filled_without_a_word(database: Database) -> None:
     """100 ms hide no word where nobody speaks."""
     async with running(database, ()) as rig:
-        await rig.fork.receive(2, 0, FRAME)
-        await rig.fork.receive(3, 120, FRAME)
-    assert len(rig.engine.streams[0].audio) == 1_120
+        await rig.speak(0, 6)
+        await rig.speak(11, 12)
+    assert len(rig.engine.streams[0].audio) == 7 * 160 + 800
     assert not [event for event in await rig.stored() if event.type == "transcript.gap"]
 
 
@@ -107,8 +123,17 @@ async def test_a_duplicate_frame_is_heard_once(database: Database) -> None:
     """The network may repeat itself."""
     async with running(database, ()) as rig:
         for _ in range(3):
-            await rig.fork.receive(2, 0, FRAME)
-    assert bytes(rig.engine.streams[0].audio) == FRAME
+            await rig.speak(0, 6)
+    assert bytes(rig.engine.streams[0].audio) == FRAME * 6
+
+
+async def test_a_line_without_any_sound_costs_no_session(database: Database) -> None:
+    """It hangs up before an engine was there: there is nothing to wait for."""
+    async with running(database, ()) as rig:
+        for n in range(20):
+            await rig.fork.receive(n + 2, n * 20, b"\xff" * 160)
+    assert rig.engine.streams == []
+    assert await rig.stored() == []
 
 
 async def test_what_is_said_muted_or_held_never_reaches_the_recogniser_and_the_clock_goes_on(
@@ -126,7 +151,7 @@ async def test_what_is_said_muted_or_held_never_reaches_the_recogniser_and_the_c
             if n in (10, 40):
                 rig.fork.heed(rests=n == 10, coaching=False)
             await rig.fork.receive(n + 2, n * 20, FRAME)
-        [stream] = rig.engine.streams
+        stream = await rig.stream()
     assert bytes(stream.audio) == FRAME * 10 + b"\xff" * (160 * 30) + FRAME * 10
     said = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
     assert [(one.start_ms, one.text) for one in said] == [(5_020, "before"), (5_800, "after")]
@@ -136,11 +161,11 @@ async def test_what_is_said_muted_or_held_never_reaches_the_recogniser_and_the_c
 async def test_of_a_hole_only_what_was_on_the_call_is_a_gap(database: Database) -> None:
     """The stream begins while its participant is held."""
     async with running(database, (), Hearing(rests=True)) as rig:
-        await rig.fork.receive(2, 0, FRAME)
-        await rig.fork.receive(3, 520, FRAME)
+        await rig.speak(0, 1)
+        await rig.speak(26, 27)
         rig.fork.heed(rests=False, coaching=False)
-        await rig.fork.receive(4, 1_040, FRAME)
-    assert set(rig.engine.streams[0].audio[: -len(FRAME)]) == {0xFF}
+        await rig.speak(52, 60)
+    assert set(rig.engine.streams[0].audio[: -8 * len(FRAME)]) == {0xFF}
     gaps = [event.data for event in await rig.stored() if isinstance(event.data, TranscriptGap)]
     assert [(gap.from_ms, gap.to_ms) for gap in gaps] == [(5_540, 6_040)]
 

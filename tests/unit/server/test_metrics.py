@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sidecar.adapters.recognisers.local import LocalRecogniser
 from sidecar.adapters.recognisers.local_pool import LocalPool
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
+from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -32,9 +33,9 @@ def no_model() -> LocalRecogniser:
     return LocalRecogniser(LocalPool(0, load))  # type: ignore[arg-type]
 
 
-def sources(folder: Path) -> Sources:
+def sources(folder: Path, recogniser: Recogniser | None = None) -> Sources:
     """A service at rest."""
-    database, bus, clock, recogniser = Database(f"sqlite:///{folder}/x.sqlite3"), EventBus(), FakeClock(), no_model()
+    database, bus, clock = Database(f"sqlite:///{folder}/x.sqlite3"), EventBus(), FakeClock()
     log, directory = SqlEventLog(database), SqlDirectory(database)
     writer = EventWriter(log, bus, clock)
     return Sources(
@@ -44,7 +45,7 @@ def sources(folder: Path) -> Sources:
             writer=writer,
             bus=bus,
             clock=clock,
-            recogniser=recogniser,
+            recogniser=recogniser or no_model(),
             telephony=None,
             max_forks=1,
         ),
@@ -53,7 +54,6 @@ def sources(folder: Path) -> Sources:
         bus=bus,
         stream_hub=StreamHub(),
         wallboard=WallboardState(directory=directory, event_log=log, bus=bus, clock=clock),
-        recogniser=recogniser,
         storage=database,
     )
 

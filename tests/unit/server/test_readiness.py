@@ -34,13 +34,8 @@ class FakeStorage:
 
 
 def readiness_of(folder: Path, storage: FakeStorage, *, refuse: int = 0) -> Readiness:
-    parts = sources(folder)
-    return Readiness(
-        storage=storage,
-        writer=parts.writer,
-        recogniser=ScriptedRecogniser(refuse=refuse),
-        switchboard=parts.switchboard,
-    )
+    parts = sources(folder, ScriptedRecogniser(refuse=refuse))
+    return Readiness(storage=storage, writer=parts.writer, switchboard=parts.switchboard)
 
 
 async def wrong(ready: Readiness) -> dict[str, str | None]:

@@ -81,7 +81,8 @@ function queuePaint() {
 
 function onEvent(event) {
   if (!store.take(event)) return;
-  if (event.data.lag_ms !== undefined) connection.heard(event.data.lag_ms);
+  if (event.data.lag_ms !== undefined && !event.data.late) connection.heard(event.data.lag_ms);
+  if (event.data.behind_ms) connection.heard(event.data.behind_ms);
   if (event.type === "utterance.final" && !follow.following) unseen += 1;
   if (event.type === "utterance.final") arrived.push(event.data.id);
   else if (event.seq != null) arrived.push(`r-${event.seq}`);

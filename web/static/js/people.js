@@ -44,6 +44,14 @@ export function showPeople(store, room) {
 /** Muted or on hold: not being transcribed, and rightly so. */
 const rests = (one) => one.muted || one.heldMs !== null;
 
+/** What is worth knowing of who transcribes this person, and how far behind. */
+function healthWords({ health, behindMs }) {
+  const behind = behindMs ? `${Math.round(behindMs / 1000)} s behind` : "";
+  if (health === "waiting") return `No recogniser answers${behind && `, ${behind}`}`;
+  if (health === "fallback") return `Transcribed by the fallback${behind && `, ${behind}`}`;
+  return behind && `Transcript ${behind}`;
+}
+
 function fillPerson(element, one, percent) {
   element.dataset.role = one.role;
   element.dataset.state = one.state;
@@ -55,7 +63,7 @@ function fillPerson(element, one, percent) {
   if (one.state === "left") meta = `left ${offset(one.leftMs)} · ${percent} %`;
   if (one.state === "expected") meta = `${one.role} · joining`;
   setText(slot(element, "meta"), meta);
-  const trouble = one.state === "joined" ? TROUBLE[one.fork] ?? "" : "";
+  const trouble = one.state === "joined" ? TROUBLE[one.fork] ?? healthWords(one) : "";
   setText(slot(element, "trouble"), trouble);
   slot(element, "trouble").hidden = !trouble;
 }

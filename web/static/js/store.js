@@ -62,6 +62,11 @@ export class Store {
       case "participant.joined":
       case "participant.updated": type = this.#meet(type, data, at_ms); break;
       case "participant.left": this.#change(data.participant, { state: "left", leftMs: data.at_ms }); break;
+      case "fork.health": {
+        const { engine, fallback, behind_ms: behindMs } = data;
+        this.#change(data.participant, { health: engine === null ? "waiting" : fallback ? "fallback" : "usual", behindMs });
+        break;
+      }
       case "fork.started":
       case "fork.resumed":
       case "fork.interrupted":
@@ -233,7 +238,8 @@ const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coac
   ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, partial, seq: 0, rank: SPEECH });
 
 const person = ({ participant, name = "", label = "", role = "other" }) =>
-  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0, muted: false, heldMs: null, coaching: false });
+  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0, muted: false, heldMs: null, coaching: false,
+    health: "usual", behindMs: 0 });
 
 /** Since when the call is on hold, which is when its customer, or all of several, are; null while it is not. */
 export function onHoldSince(people) {

@@ -4,7 +4,7 @@
 // Durable types and the partial. Types that are not listed never reach a page.
 const TYPES = [
   "conference.started", "conference.ended", "participant.joined", "participant.updated", "participant.left",
-  "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "utterance.final", "utterance.partial",
+  "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "fork.health", "utterance.final", "utterance.partial",
   "transcript.gap", "transcript.paused", "transcript.resumed", "transcript.completed",
 ];
 const SERVICE = ["stream.ready", "stream.gap", "stream.closing", "wallboard", "ping"];

@@ -1,0 +1,76 @@
+"""Two sessions hear the same audio: no word is told twice, and none is taken for another."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.domain.events import Word
+from sidecar.domain.replay import LEAD_IN_MS
+from sidecar.domain.same_words import told_before
+
+WORD_MS = 300
+BREATH_MS = 100
+JITTER_MS = 150
+
+
+def heard(first: int, last: int, jitter: random.Random, wording: str = "w{}") -> list[Word]:
+    """Words as a session tells them: each somewhat beside its place."""
+    words = []
+    for number in range(first, last + 1):
+        start = number * (WORD_MS + BREATH_MS) + jitter.randint(-JITTER_MS, JITTER_MS)
+        words.append(Word(wording.format(number), start, start + WORD_MS))
+    return words
+
+
+@pytest.mark.parametrize("wording", ["w{}", "number {}"], ids=["same_wording", "other_wording"])
+def test_after_a_lead_in_exactly_the_words_told_before_are_found(wording: str) -> None:
+    """The second session begins half a second before the end of the last word; it hears whole words only."""
+    jitter = random.Random(5)
+    for _ in range(2_000):
+        _exactly_those_told_before(jitter, wording)
+
+
+def _exactly_those_told_before(jitter: random.Random, wording: str) -> None:
+    last = jitter.randint(3, 9)
+    told = heard(0, last, jitter)
+    began_ms = told[-1].end_ms - LEAD_IN_MS
+    first = -(-began_ms // (WORD_MS + BREATH_MS))
+    again = heard(first, last + jitter.randint(0, 5), jitter, wording)
+    found = told_before(again, told, began_ms=began_ms, listened_from_ms=-1_000)
+    assert set(found) == set(range(last + 1 - first))  # which of them is which does not matter
+
+
+def test_a_word_that_the_second_session_did_not_hear_again_takes_no_other_with_it() -> None:
+    told = [Word("one", 0, 300), Word("two", 400, 700)]
+    assert told_before([Word("three", 800, 1_100)], told, began_ms=200, listened_from_ms=-1_000) == {}
+
+
+def test_what_is_said_again_is_not_taken_for_an_echo() -> None:
+    """No, no, no: the third is new."""
+    told = [Word("no", 0, 200), Word("no", 300, 500)]
+    again = [Word("no", 310, 500), Word("no", 600, 800)]
+    assert told_before(again, told, began_ms=50, listened_from_ms=-1_000) == {0: 1}
+
+
+def test_words_before_what_the_other_session_listened_to_are_new() -> None:
+    """A gap lane tells what was said before the live lane began."""
+    told = [Word("five", 2_000, 2_300), Word("six", 2_400, 2_700)]
+    again = [Word("three", 1_200, 1_500), Word("four", 1_600, 1_900), Word("five", 2_050, 2_350)]
+    assert told_before(again, told, began_ms=0, listened_from_ms=2_000) == {2: 0}
+
+
+@given(st.integers(0, 2**32))
+def test_a_partial_is_laid_beside_as_far_as_it_goes(seed: int) -> None:
+    """The gap lane has come to the second of five words which the live lane told already."""
+    jitter = random.Random(seed)
+    told = heard(0, 4, jitter)
+    assert told_before(heard(0, 1, jitter), told, began_ms=-1_000, listened_from_ms=-1_000) == {0: 0, 1: 1}
+
+
+def test_nothing_told_nothing_found() -> None:
+    assert told_before([Word("one", 0, 300)], [], began_ms=0, listened_from_ms=-1_000) == {}
+    assert told_before([], [Word("one", 0, 300)], began_ms=0, listened_from_ms=-1_000) == {}
