@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
-from sidecar.ports.recogniser import Figure, FinalResult, PartialResult, Result, SpeechStarted
+from sidecar.ports.recogniser import Figure, FinalResult, PartialResult, Result, SpeechStarted, Traits
 
 
 class BareStream:
@@ -60,6 +60,7 @@ class BareClient:
     """Opens connections to the upstream."""
 
     engine = "bare"
+    traits = Traits(replay_speed=1.2, word_times=True)
 
     def __init__(self, url: str) -> None:
         self._url = url

@@ -106,7 +106,7 @@ class Service:
 
 @asynccontextmanager
 async def running_service(
-    folder: Path, recogniser: Recogniser, *, fallback: Recogniser | None = None, **settings: Any
+    folder: Path, recogniser: Recogniser, fallback: Recogniser | None = None, /, **settings: Any
 ) -> AsyncIterator[Service]:
     """Start it on a free port with a SQLite file in ``folder``; stop it in order."""
     port = free_ports(1)

@@ -68,7 +68,7 @@ async def test_while_deepgram_fails_the_fallback_hears_every_word(tmp_path: Path
         emulator.faults.extend([fault] * 50)
         async with (
             deepgram_recogniser(DeepgramAccount(KEY, url)) as recogniser,
-            running_service(tmp_path, recogniser, fallback=fallback) as service,
+            running_service(tmp_path, recogniser, fallback) as service,
         ):
             events = [(event["type"], event["data"]) for event in await hear(service)]
     finals = [data for type_, data in events if type_ == "utterance.final"]
