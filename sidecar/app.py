@@ -24,7 +24,6 @@ from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.ports.recogniser import Recogniser
-from sidecar.ports.telephony import Telephony
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -88,7 +87,7 @@ async def _running(
         standby = fallback or (_fallback(settings) if recogniser is None else None)
         if standby is not None:
             stack.push_async_callback(standby.close)
-        telephony = _telephony(settings)
+        telephony = build_telephony(settings)
         if telephony is not None:
             stack.push_async_callback(telephony.close)
         event_log, directory, accounts = SqlEventLog(database), SqlDirectory(database), SqlAccounts(database)
@@ -200,7 +199,7 @@ def _fallback(settings: Settings) -> Recogniser | None:
         return None
 
 
-def _telephony(settings: Settings) -> Telephony | None:
+def build_telephony(settings: Settings) -> TwilioTelephony | None:
     """None without an account: then streams that die are not opened again."""
     account, token = settings.twilio_account_sid, (settings.twilio_tokens or ("",))[0]
     key, secret = settings.twilio_api_key, settings.twilio_api_secret.get_secret_value()

@@ -6,6 +6,7 @@ Secrets may also come from files, as containers hand them in: ``TWILIO_AUTH_TOKE
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -332,6 +333,17 @@ def load(**flags: Any) -> Settings:
             for problem in error.errors(include_input=False)
         ]
         raise SettingsInvalid("These settings are wrong:\n" + "\n".join(lines)) from None
+
+
+def unknown() -> dict[str, str]:
+    """Variables that begin with SIDECAR_ and name no setting, each with the setting that may be meant, or ""."""
+    known = {variable(name, field) for name, field in Settings.model_fields.items()}
+    known |= {
+        f"{variable(name, field)}_FILE" for name, field in Settings.model_fields.items() if holds_secret(name, field)
+    }
+    found = {name.upper() for source in (EnvSettingsSource, DotEnvSettingsSource) for name in source(Settings).env_vars}
+    strange = sorted(name for name in found - known if name.startswith("SIDECAR_"))
+    return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in strange}
 
 
 class Shown(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -122,6 +122,10 @@ class TwilioTelephony:
             from_=from_number, to=to_number, label=label, beep="false", end_conference_on_exit=False, timeout=RING_S
         )
         return str((await _bounded(create, conference_sid)).call_sid)
+
+    async def ask(self, question: Callable[[Client], Awaitable[Any]], subject: str) -> Any:
+        """Anything else of Twilio's client, under the same limits. ``subject``: what it is about, for errors."""
+        return await _bounded(question(self._client()), subject)
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -8,11 +8,13 @@ import typer
 
 from sidecar.cli.configuration import config
 from sidecar.cli.demo import demo
+from sidecar.cli.doctor import doctor
 from sidecar.cli.emulate import emulate
 from sidecar.cli.keys import keys
 from sidecar.cli.migrate import migrate
 from sidecar.cli.serve import serve
 from sidecar.cli.transcripts import transcripts
+from sidecar.cli.twilio_setup import twilio
 from sidecar.cli.users import users
 from sidecar.domain.errors import SidecarError
 
@@ -22,10 +24,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, emulate, migrate):
+for command in (demo, serve, doctor, emulate, migrate):
     app.command()(command)
 app.add_typer(transcripts, name="transcripts")
 app.add_typer(config, name="config")
+app.add_typer(twilio, name="twilio")
 app.add_typer(users, name="users")
 app.add_typer(keys, name="keys")
 

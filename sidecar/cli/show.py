@@ -59,7 +59,7 @@ class Show:
         self.line("    Ctrl-C stops.")
         self.line("    next: your own WAV, your Twilio number")
         self.line("      sidecar demo --wav agent=A.wav --wav customer=B.wav")
-        self.line('      README.md, "Beside a real Twilio number"')
+        self.line('      README.md, "Use it with your Twilio account"')
         self.line("")
 
 

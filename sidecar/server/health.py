@@ -5,6 +5,7 @@ Both are open to anybody, so they say stable words and nothing of the set-up: no
 
 from __future__ import annotations
 
+import secrets
 from http import HTTPStatus
 
 import msgspec
@@ -14,11 +15,13 @@ from sidecar.server.app_keys import READINESS
 
 # When to ask again while the service stops: it, or its successor, is up by then.
 RETRY_AFTER_S = 10
+# Which process answers: `sidecar doctor` compares what it gets directly and by the public address.
+INSTANCE = secrets.token_hex(8)
 
 
 async def healthz(_request: web.Request) -> web.Response:
     """Always 200 while the event loop turns."""
-    return web.json_response({"status": "ok"})
+    return web.json_response({"status": "ok", "instance": INSTANCE})
 
 
 async def readyz(request: web.Request) -> web.Response:

@@ -18,7 +18,7 @@ from sidecar.server.pages import add_pages
 from sidecar.server.scrape import metrics
 from sidecar.server.stream import stream
 from sidecar.server.twilio.announcements import announcement
-from sidecar.server.twilio.callbacks import conference_events, stream_events
+from sidecar.server.twilio.callbacks import conference_events, participant_events, stream_events
 from sidecar.server.twilio.media_socket import media_socket
 from sidecar.server.twilio.voice import voice
 
@@ -28,6 +28,7 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post("/twilio/voice", voice)
     app.router.add_post("/twilio/conference-events", conference_events)
     app.router.add_post("/twilio/stream-events", stream_events)
+    app.router.add_post("/twilio/participant-events", participant_events)
     app.router.add_post("/twilio/announcements/{kind}", announcement)
     app.router.add_get("/twilio/media", media_socket)
     app.router.add_get("/v1/conferences", list_conferences)

@@ -107,6 +107,13 @@ def news_of(callback: ConferenceCallback) -> News | None:
     )
 
 
+class CallCallback(msgspec.Struct, frozen=True, kw_only=True):
+    """A call went on. ``status``: Twilio's CallStatus, such as ``completed`` or ``no-answer``."""
+
+    call_sid: str
+    status: str
+
+
 def stream_callback(form: Mapping[str, str]) -> StreamCallback:
     """A stream status callback."""
     return StreamCallback(
@@ -115,6 +122,11 @@ def stream_callback(form: Mapping[str, str]) -> StreamCallback:
         stream_sid=form.get("StreamSid", ""),
         name=form.get("StreamName", ""),
     )
+
+
+def call_callback(form: Mapping[str, str]) -> CallCallback:
+    """A call status callback."""
+    return CallCallback(call_sid=_sid(form, "CallSid", _CALL_SID), status=_text(form, "CallStatus"))
 
 
 def _text(form: Mapping[str, str], field: str) -> str:

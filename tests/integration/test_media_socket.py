@@ -60,7 +60,9 @@ async def test_a_signed_call_and_its_stream_become_a_line(service: Service) -> N
     await ws.close()
 
 
-@pytest.mark.parametrize("path", ["/twilio/voice", "/twilio/conference-events", "/twilio/stream-events"])
+@pytest.mark.parametrize(
+    "path", ["/twilio/voice", "/twilio/conference-events", "/twilio/stream-events", "/twilio/participant-events"]
+)
 @pytest.mark.parametrize("how", ["unsigned", "other token", "changed form", "other url"])
 async def test_a_forged_request_is_refused_and_stores_nothing(service: Service, path: str, how: str) -> None:
     """403 without a word, and counted."""
@@ -193,3 +195,10 @@ async def test_the_words_of_an_announcement_are_for_twilio_only(tmp_path: Path) 
         async with service.http.post(service.base + "/twilio/announcements/notice", data={}) as answer:
             assert answer.status == 403
         assert service.refusals["signature_wrong"] == 1
+
+
+async def test_the_status_of_a_call_is_taken_and_one_of_another_form_is_not(service: Service) -> None:
+    """What a number's status callback sends at the end of each call."""
+    path = "/twilio/participant-events"
+    assert await service.post(path, {"CallSid": AGENT, "CallStatus": "completed"}) == (204, "")
+    assert (await service.post(path, {"CallSid": AGENT}))[0] == 400

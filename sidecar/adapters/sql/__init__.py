@@ -11,7 +11,7 @@ from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.adapters.sql.migrate import migrate
+from sidecar.adapters.sql.migrate import is_migrated, migrate
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "SqlTranscripts",
     "StoreRefused",
     "StoreUnusable",
+    "is_migrated",
     "migrate",
 ]

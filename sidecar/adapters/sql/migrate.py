@@ -9,6 +9,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from sidecar.adapters.sql.engine import Database, serialise, sqlite_file
@@ -39,6 +41,24 @@ async def migrate(url: str) -> None:
         ) from error
     finally:
         await database.close()
+
+
+async def is_migrated(url: str) -> bool:
+    """Whether the database has this version's schema and takes a transaction. Changes nothing.
+
+    Raises StoreUnavailable, StoreRefused.
+    """
+    database = Database(url)
+    try:
+        async with database.write() as connection:
+            return await connection.run_sync(_is_at_head)
+    finally:
+        await database.close()
+
+
+def _is_at_head(connection: Connection) -> bool:
+    newest = ScriptDirectory.from_config(alembic_config()).get_heads()
+    return MigrationContext.configure(connection).get_current_heads() == tuple(newest)
 
 
 def _probe(file: Path) -> None:

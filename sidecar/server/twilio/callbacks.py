@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sidecar.server.app_keys import SWITCHBOARD
 from sidecar.server.twilio.signed import signed_form
-from sidecar.wire.twilio_callbacks import conference_callback, news_of, stream_callback
+from sidecar.wire.twilio_callbacks import call_callback, conference_callback, news_of, stream_callback
 
 log = structlog.get_logger()
 
@@ -32,4 +32,11 @@ async def stream_events(request: web.Request) -> web.Response:
     callback = stream_callback(await signed_form(request))
     level = log.warning if callback.kind == "stream-error" else log.info
     level("stream_event", kind=callback.kind, stream=callback.name, stream_sid=callback.stream_sid)
+    return web.Response(status=204)
+
+
+async def participant_events(request: web.Request) -> web.Response:
+    """``POST /twilio/participant-events``: how a call of one of our numbers goes; logged for operators."""
+    callback = call_callback(await signed_form(request))
+    log.info("call_status", call_sid=callback.call_sid, status=callback.status)
     return web.Response(status=204)
