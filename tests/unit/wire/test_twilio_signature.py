@@ -125,6 +125,7 @@ def test_a_shared_key_signs_with_sha_256_as_twilio_s_own_validator_says(form: li
         ("second", hashlib.sha1, "key=wsk_2,algorithm=HMAC_SHA1"),  # a header must not weaken the algorithm
         ("second", hashlib.sha1, "key=wsk_2"),
         ("token", hashlib.sha256, "algorithm=HMAC_SHA256"),
+        ("token", hashlib.sha1, "key=wsk_3,algorithm=HMAC_SHA1"),
         ("token", hashlib.sha1, "key=wsk_3"),  # a key that nobody configured is no way back to the token
         ("", hashlib.sha256, "key=wsk_3,algorithm=HMAC_SHA256"),
         ("second", hashlib.md5, "key=wsk_2,algorithm=HMAC_MD5"),
