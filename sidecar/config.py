@@ -5,11 +5,9 @@ Secrets may also come from files, as containers hand them in: ``TWILIO_AUTH_TOKE
 
 from __future__ import annotations
 
-import re
-from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import (
     AliasChoices,
@@ -23,9 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
     EnvSettingsSource,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -335,56 +331,6 @@ def load(**flags: Any) -> Settings:
         raise SettingsInvalid("These settings are wrong:\n" + "\n".join(lines)) from None
 
 
-def unknown() -> dict[str, str]:
-    """Variables that begin with SIDECAR_ and name no setting, each with the setting that may be meant, or ""."""
-    known = {variable(name, field) for name, field in Settings.model_fields.items()}
-    known |= {
-        f"{variable(name, field)}_FILE" for name, field in Settings.model_fields.items() if holds_secret(name, field)
-    }
-    found = {name.upper() for source in (EnvSettingsSource, DotEnvSettingsSource) for name in source(Settings).env_vars}
-    strange = sorted(name for name in found - known if name.startswith("SIDECAR_"))
-    return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in strange}
-
-
-class Shown(NamedTuple):
-    """A setting as an operator may see it: its variable, its value (secrets masked), and where that comes from."""
-
-    name: str
-    value: str
-    origin: str
-
-
-def shown(settings: Settings) -> list[Shown]:
-    """Every setting, in the order of the documentation."""
-    sources = Settings.settings_customise_sources(
-        Settings,
-        InitSettingsSource(Settings, {}),
-        EnvSettingsSource(Settings),
-        DotEnvSettingsSource(Settings),
-        InitSettingsSource(Settings, {}),
-    )
-    places = ("flag", "file in environment", "environment", "file in .env", ".env", "sidecar.toml")
-    given = list(zip(places, (source() for source in sources), strict=True))
-    rows = []
-    for name, field in Settings.model_fields.items():
-        keys = {name, variable(name, field), variable(name, field).lower()}
-        origin = next((place for place, values in given if keys & set(values)), "default")
-        rows.append(Shown(variable(name, field), _masked(getattr(settings, name)), origin))
-    return rows
-
-
-def example() -> str:
-    """An .env file with every setting, its meaning and its default, all commented out."""
-    blocks = [
-        "# Copy this to .env beside where `sidecar serve` is started, and fill in what you need.\n"
-        "# For each secret, NAME_FILE may name a file instead. More: docs/settings.md.\n"
-    ]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None or field.annotation is SecretStr else field.default
-        blocks.append(f"# {field.description}\n#{variable(name, field)}={default}\n")
-    return "\n".join(blocks)
-
-
 def variable(name: str, field: FieldInfo) -> str:
     """What a setting is called in the environment."""
     alias = field.validation_alias
@@ -394,14 +340,6 @@ def variable(name: str, field: FieldInfo) -> str:
 def holds_secret(name: str, field: FieldInfo) -> bool:
     """Whether NAME_FILE may give it: secrets, and the database's address, which may hold a password."""
     return field.annotation is SecretStr or name == "database_url"
-
-
-def _masked(value: object) -> str:
-    """Whether a secret is set may be seen, and how long it is; of a database's address, all but the password."""
-    if isinstance(value, SecretStr):
-        secret = value.get_secret_value()
-        return f"******** ({len(secret)} characters)" if secret else ""
-    return "" if value is None else re.sub(r"//([^:@/]*):.*@", r"//\1:********@", str(value))
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sidecar.config import example, load, shown
+from sidecar.cli.settings import example, shown
+from sidecar.config import load
 
 config = typer.Typer(help="Settings.", no_args_is_help=True, rich_markup_mode=None)
 

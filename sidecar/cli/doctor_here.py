@@ -6,7 +6,8 @@ import asyncio
 
 import aiohttp
 
-from sidecar.config import Settings, unknown
+from sidecar.cli.settings import unknown
+from sidecar.config import Settings
 from sidecar.domain.checkup import Check, Result
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.config import SettingsInvalid, load, shown
+from sidecar.cli.settings import shown
+from sidecar.config import SettingsInvalid, load
 
 
 @pytest.fixture(autouse=True)

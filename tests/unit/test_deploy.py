@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sidecar.cli import app
-from sidecar.config import Settings, holds_secret, load, shown, variable
+from sidecar.cli.settings import shown
+from sidecar.config import Settings, holds_secret, load, variable
 
 ROOT = Path(__file__).parents[2]
 OURS = re.compile(r"\b(?:SIDECAR|TWILIO|DEEPGRAM|OPENAI)_[A-Z0-9_]+\b")
