@@ -18,6 +18,7 @@ from sidecar.cli import logs
 from sidecar.domain.conference_machine import HIDES_NOTHING_MS
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.recogniser import FinalResult, PartialResult, SpeechStarted
+from sidecar.wire.twilio_signature import HEADER, SETTINGS_HEADER
 from tests.fakes import Script, ScriptedRecogniser
 from tests.service import TOKEN, media_frame, running_service, start_frame
 
@@ -51,7 +52,8 @@ async def test_a_call_leaves_no_word_number_or_secret_in_logs_and_metrics(
 ) -> None:
     """At the most talkative level, errors included: a wrong signature, a bad frame, an engine that hangs up."""
     recogniser = ScriptedRecogniser(SPEECH, fail_at_ms=600)
-    async with running_service(tmp_path, recogniser, metrics_token="scrape-canary") as service:
+    keys = {"twilio_shared_keys": "wsk_1:shared-canary"}
+    async with running_service(tmp_path, recogniser, metrics_token="scrape-canary", **keys) as service:
         token = await service.call(AGENT, room="room-canary")
         ws = await service.socket()
         await ws.send_str(start_frame(AGENT, token))
@@ -63,7 +65,9 @@ async def test_a_call_leaves_no_word_number_or_secret_in_logs_and_metrics(
         for n in range(25, 60):
             await ws.send_str(media_frame(n, AUDIO))
         form = {"CallSid": CUSTOMER, "From": NUMBER, "To": NUMBER}
-        async with service.http.post(service.base + "/twilio/voice", data=form) as forged:
+        liars = dict.fromkeys((HEADER, SETTINGS_HEADER, "X-Forwarded-For", "Cookie"), "key=header-canary")
+        forged_url = service.base + "/twilio/voice?name=query-canary"
+        async with service.http.post(forged_url, data=form, headers=liars) as forged:
             assert forged.status == 403
         await ws.close()
         await service.until("fork.interrupted", room="room-canary")
@@ -72,7 +76,18 @@ async def test_a_call_leaves_no_word_number_or_secret_in_logs_and_metrics(
     logged = debug_logs.getvalue()
     assert '"stream_ended"' in logged
     assert '"recogniser_failed"' in logged
-    for secret in (CANARY, CANARY[:10], NUMBER, TOKEN, token, "scrape-canary", "room-canary"):
+    for secret in (
+        CANARY,
+        CANARY[:10],
+        NUMBER,
+        TOKEN,
+        token,
+        "scrape-canary",
+        "room-canary",
+        "shared-canary",
+        "header-canary",
+        "query-canary",
+    ):
         assert secret not in logged
         assert secret not in metrics
     assert 'sidecar_events_total{type="utterance.final"} 1.0' in metrics
