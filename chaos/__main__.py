@@ -19,15 +19,18 @@ import secrets
 import shutil
 import sys
 import tempfile
+import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 
 from chaos.report import broken, page, summary
 from chaos.run import Outcome, run
 from chaos.schedule import SUITES, Plan
+from sidecar.domain.errors import SidecarError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "chaos" / "results.json"
@@ -47,7 +50,12 @@ QUICK: dict[str, dict[str, Any]] = {
 async def play(plan: Plan) -> Outcome:
     """One call. The folder with logs and database stays when something was wrong."""
     folder = Path(tempfile.mkdtemp(prefix=f"sidecar-chaos-{plan.suite}-{plan.seed}-"))
-    outcome = await run(plan, folder)
+    try:
+        outcome = await run(plan, folder)
+    except (ExceptionGroup, SidecarError, aiohttp.ClientError, TimeoutError, AssertionError) as error:
+        traceback.print_exception(error)
+        outcome = Outcome(suite=plan.suite, seed=plan.seed, participants=plan.participants, seconds=plan.seconds)
+        outcome.faults.append(f"the call did not come to its end: {type(error).__name__}")
     wrong = [*outcome.faults, *outcome.late]
     told = f"NOT WELL ({folder})" if wrong else "well"
     print(f"{plan.suite} --seed {plan.seed}: {told}", *wrong, sep="\n  ", file=sys.stderr, flush=True)

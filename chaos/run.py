@@ -39,20 +39,20 @@ class Outcome(msgspec.Struct, kw_only=True):
     seed: int
     participants: int
     seconds: float
-    blows: dict[str, int]
-    drops: int
-    kills: int
-    verdict: Verdict
-    reconnects: int
-    committed_lost: int
-    ready_s: list[float]
-    ready_cpu_s: list[float]  # what the new process used of a core until it was ready: the same on a busy machine
-    forks_back_s: list[float]
-    captions_back_ms: list[int]  # after a drop: from the end of the first word after it to its first caption
-    captions_ms: list[int]  # the same for words without a drop near
-    log: dict[str, int]
-    faults: list[str]
-    late: list[str]
+    blows: dict[str, int] = {}
+    drops: int = 0
+    kills: int = 0
+    verdict: Verdict = msgspec.field(default_factory=Verdict)
+    reconnects: int = 0
+    committed_lost: int = 0
+    ready_s: list[float] = []
+    ready_cpu_s: list[float] = []  # what the new process used of a core until it was ready: the same on a busy machine
+    forks_back_s: list[float] = []
+    captions_back_ms: list[int] = []  # after a drop: from the end of the first word after it to its first caption
+    captions_ms: list[int] = []  # the same for words without a drop near
+    log: dict[str, int] = {}
+    faults: list[str] = []
+    late: list[str] = []
 
 
 class Drop(msgspec.Struct, frozen=True):
