@@ -125,7 +125,10 @@ class EmulatedDeepgram:
             return web.json_response({"err_code": problem, "request_id": REQUEST_ID}, status=status, headers=headers)
         socket = web.WebSocketResponse(compress=False, autoclose=not fault.silent, autoping=not fault.silent)
         socket.headers["dg-request-id"] = REQUEST_ID
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionResetError:
+            return socket  # the client died meanwhile
         connection.open = True
         talk = _Talk(self, request, socket, connection, fault)
         self._talks.append(talk)
