@@ -1,6 +1,6 @@
 """Plays seeded calls to which everything happens, judges them, and writes the page about them.
 
-    python -m chaos                        some twenty minutes on two cores: every suite
+    python -m chaos                        some twenty minutes on two quiet cores, forty at most: every suite
     python -m chaos kills --calls 1        only this suite, and so many calls of it
     python -m chaos mixed --seed 7         a call again that went wrong: its suite and seed are in the report
     python -m chaos --quick                one short call of each, in a minute; writes nothing
@@ -19,6 +19,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from chaos.report import broken, page, summary
+from chaos.report import broken, faults_of, page
 from chaos.run import Outcome, run
 from chaos.schedule import SUITES, Plan
 from sidecar.domain.errors import SidecarError
@@ -56,7 +57,7 @@ async def play(plan: Plan) -> Outcome:
         traceback.print_exception(error)
         outcome = Outcome(suite=plan.suite, seed=plan.seed, participants=plan.participants, seconds=plan.seconds)
         outcome.faults.append(f"the call did not come to its end: {type(error).__name__}")
-    wrong = [*outcome.faults, *outcome.late]
+    wrong = faults_of(msgspec.to_builtins(outcome))
     told = f"NOT WELL ({folder})" if wrong else "well"
     print(f"{plan.suite} --seed {plan.seed}: {told}", *wrong, sep="\n  ", file=sys.stderr, flush=True)
     if not wrong:
@@ -64,16 +65,17 @@ async def play(plan: Plan) -> Outcome:
     return outcome
 
 
-async def play_all(plans: dict[str, list[Plan]]) -> list[Outcome]:
-    """The suites of a lane one after the other, the lanes side by side."""
+async def play_all(plans: dict[str, list[Plan]], minutes: float) -> list[Outcome]:
+    """The suites of a lane one after the other, the lanes side by side; after so long no further call begins."""
     outcomes: list[Outcome] = []
+    last = time.monotonic() + minutes * 60
 
     async def lane(suites: tuple[str, ...]) -> None:
         for suite in suites:
             what, enough = ENOUGH[suite]
             happened = 0
             for plan in plans.get(suite, []):
-                if happened < enough:
+                if happened < enough and time.monotonic() < last:
                     outcome = await play(plan)
                     happened += getattr(outcome, what, 1)
                     outcomes.append(outcome)
@@ -101,6 +103,7 @@ def main() -> None:
     parser.add_argument("suites", nargs="*", help=f"only these of {', '.join(SUITES)}")
     parser.add_argument("--seed", type=int, help="of the first call; those behind it count up")
     parser.add_argument("--calls", type=int, help="of each suite")
+    parser.add_argument("--minutes", type=float, default=30.0, help="no further call begins after so long")
     parser.add_argument("--jitter", type=int, default=150, help="of the recogniser's word times, ms")
     parser.add_argument("--quick", action="store_true", help="short calls")
     args = parser.parse_args()
@@ -117,9 +120,9 @@ def main() -> None:
         for suite in args.suites or SUITES
     }
     before = machine()
-    outcomes = asyncio.run(play_all(plans))
+    outcomes = asyncio.run(play_all(plans, args.minutes))
     results = {"machine": before, "seed": seed, "jitter_ms": args.jitter, "calls": msgspec.to_builtins(outcomes)}
-    print(summary(results))
+    print(page(results))
     whole = not (args.suites or args.quick or args.calls or args.seed is not None)
     if whole:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
