@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.event_forwarder import HttpEventForwarder
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
@@ -23,6 +24,7 @@ from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
@@ -49,6 +51,7 @@ FINISH_FORKS_TIMEOUT_S = 6.0
 FLUSH_TIMEOUT_S = 2.0
 # Twilio's forms, and what the API takes, are some kilobytes.
 BODY_MAX_BYTES = 64 * 1024
+FORWARD_TIMEOUT_S = 1.0
 
 
 def build(
@@ -123,8 +126,12 @@ async def _running(
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard
         app[keys.READINESS] = Readiness(storage=database, writer=writer, switchboard=switchboard)
+        forwarder = _event_forwarder(settings)
+        if forwarder is not None:
+            app[keys.EVENT_FORWARDER] = forwarder
         app[keys.METRICS] = Metrics(
             Sources(
+                forwarder=forwarder,
                 switchboard=switchboard,
                 strangers=app[STRANGERS],
                 writer=writer,
@@ -141,6 +148,8 @@ async def _running(
                 tasks.create_task(wallboard.run(), name="wallboard"),
                 tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
             ]
+            if forwarder is not None:
+                running.append(tasks.create_task(forwarder.run(), name="event-forwarder"))
             yield
             for task in running:
                 task.cancel()
@@ -158,6 +167,8 @@ async def shut_down(app: web.Application) -> None:
     except TimeoutError:
         log.warning("forks_not_finished", deadline_s=FINISH_FORKS_TIMEOUT_S)
     await app[keys.EVENT_WRITER].flush(FLUSH_TIMEOUT_S)
+    if keys.EVENT_FORWARDER in app:
+        await app[keys.EVENT_FORWARDER].flush(FORWARD_TIMEOUT_S)
     await app[keys.STREAM_HUB].close_all()
 
 
@@ -197,6 +208,13 @@ def _fallback(settings: Settings) -> Recogniser | None:
     except RecogniserUnavailable as error:
         log.info("no_fallback", reason=error.code, problem=error.message)
         return None
+
+
+def _event_forwarder(settings: Settings) -> EventForwarder | None:
+    """None when nobody else wants the conferences' callbacks, or nothing could sign them."""
+    if not settings.forward_events_to or not settings.twilio_tokens:
+        return None
+    return HttpEventForwarder(settings.forward_events_to, token=settings.twilio_tokens[0])
 
 
 def build_telephony(settings: Settings) -> TwilioTelephony | None:

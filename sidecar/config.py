@@ -131,6 +131,10 @@ class Settings(BaseSettings):
     )
     dial_out_per_hour: int = Field(10, ge=1, description="Calls that a tenant may place within an hour.")
     dial_out_per_day: int = Field(100, ge=1, description="Calls that all tenants together may place within a day.")
+    forward_events_to: str = Field(
+        "",
+        description="Your own URL for conference callbacks, if you had one: what Twilio tells us is passed on to it.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
     metrics_token: SecretStr = Field(
         SecretStr(""), description="What a scraper of /metrics shows. Without it, only this machine may read them."
@@ -209,6 +213,16 @@ class Settings(BaseSettings):
             name, _, secret = pair.partition(":")
             if not name or not secret:
                 raise ValueError("must be ID:SECRET, several separated by commas")
+        return value
+
+    @field_validator("forward_events_to")
+    @classmethod
+    def _somebody_else(cls, value: str, info: ValidationInfo) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// or http://")
+        public_url = info.data.get("public_url")
+        if public_url and value.startswith(public_url):
+            raise ValueError("must not be this service itself")
         return value
 
     @field_validator("deepgram_api_key")

@@ -8,6 +8,7 @@ from sidecar.ports.accounts import Accounts
 from sidecar.ports.answers import Answers
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
+from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.transcripts import Transcripts
 from sidecar.runtime.dial_out import Dialler
@@ -25,6 +26,8 @@ ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts", Accounts)
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIALLER: web.AppKey[Dialler] = web.AppKey("dialler", Dialler)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
+# Absent where nobody wants the provider's callbacks passed on.
+EVENT_FORWARDER: web.AppKey[EventForwarder] = web.AppKey("event_forwarder", EventForwarder)
 TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 import sidecar
+from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Figure
 from sidecar.ports.storage import Storage
 from sidecar.runtime.event_bus import EventBus
@@ -36,6 +37,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     stream_hub: StreamHub
     wallboard: WallboardState
     storage: Storage
+    forwarder: EventForwarder | None = None
 
 
 class Metrics:
@@ -96,6 +98,13 @@ class _Sidecar(Collector):
         yield _counter("sidecar_streams_ended", "Media streams that ended.", tally.streams_ended, "reason")
         yield _counter(
             "sidecar_streams_asked_for", "Streams asked for in place of lost ones.", tally.streams_asked_for, "outcome"
+        )
+        forwarder = self._sources.forwarder
+        yield _counter(
+            "sidecar_callbacks_forwarded",
+            "Conference callbacks passed on to SIDECAR_FORWARD_EVENTS_TO.",
+            forwarder.outcomes if forwarder else {},
+            "outcome",
         )
 
     def _transcript(self) -> Iterator[Metric]:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 from aiohttp import web
 
-from sidecar.server.app_keys import SWITCHBOARD
+from sidecar.server.app_keys import EVENT_FORWARDER, SWITCHBOARD
 from sidecar.server.twilio.signed import signed_form
 from sidecar.wire.twilio_callbacks import call_callback, conference_callback, news_of, stream_callback
 
 log = structlog.get_logger()
 
+# The same when Twilio sends a callback again.
+IDEMPOTENCY_HEADER = "I-Twilio-Idempotency-Token"
+
 
 async def conference_events(request: web.Request) -> web.Response:
     """``POST /twilio/conference-events``: what happened in a conference. One that is not ours is ignored."""
-    callback = conference_callback(await signed_form(request))
+    form = await signed_form(request)
+    _pass_on(request, form)
+    callback = conference_callback(form)
     session = await request.app[SWITCHBOARD].session(conference_sid=callback.conference_sid, room=callback.room)
     if session is None:
         log.info("callback_of_unknown_conference", conference_sid=callback.conference_sid, kind=callback.kind)
@@ -25,6 +32,14 @@ async def conference_events(request: web.Request) -> web.Response:
     else:
         log.info("callback_ignored", conference=session.conference.id, kind=callback.kind)
     return web.Response(status=204)
+
+
+def _pass_on(request: web.Request, form: Mapping[str, str]) -> None:
+    """To whoever had these callbacks before us, if anybody did; whatever we make of them ourselves."""
+    forwarder = request.app.get(EVENT_FORWARDER)
+    if forwarder is not None:
+        token = request.headers.get(IDEMPOTENCY_HEADER, "")
+        forwarder.forward(form, about=form.get("ConferenceSid", ""), idempotency_token=token)
 
 
 async def stream_events(request: web.Request) -> web.Response:
