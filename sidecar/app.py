@@ -105,6 +105,7 @@ async def _running(
             fallback=standby,
             telephony=telephony,
             max_forks=settings.max_forks,
+            notice=settings.notice,
         )
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)

@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     phone_port: int = Field(
         0, ge=0, le=65535, description="Demo: port of the emulator on the same host, for Listen and softphone. 0: none."
     )
+    api_key: SecretStr = Field(
+        SecretStr(""), description="For commands that ask the running service: a key of `sidecar keys create`."
+    )
     notice: str = Field("", max_length=500, description="Spoken to each caller before transcription starts.")
     dial_out: str = Field(
         "", description="Countries whose numbers may be called into conferences, as in DE,US. None: nobody is called."
@@ -304,10 +307,15 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """The public URL, or where this machine itself reaches us."""
+        return self.public_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine itself reaches us."""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
         host = everywhere.get(self.host, self.host)
         host = f"[{host}]" if ":" in host else host
-        return self.public_url or f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{host}:{self.port}"
 
     @classmethod
     def settings_customise_sources(

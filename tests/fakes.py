@@ -146,6 +146,11 @@ class FakeTelephony:
         self.failures: list[TelephonyFailed] = []  # raised first, one per call
         self.asked = asyncio.Queue[tuple[str, str, str]]()  # call, stream name, token
         self.dialled: list[tuple[str, str, str, str]] = []  # conference, from, to, label
+        self.room = "support"
+        self.labels: dict[str, str] = {}
+        self.addresses: dict[str, str] = {}
+        self.stopped: list[str] = []  # names of streams
+        self.stream_failures: list[TelephonyFailed] = []  # raised by the next streams that are asked for
         self.announced = asyncio.Queue[str]()  # kind
 
     async def find_conference(self, room: str) -> str | None:
@@ -156,20 +161,34 @@ class FakeTelephony:
     async def status(self, conference_sid: str) -> ConferenceStatus:
         """In progress until ``over`` is set."""
         self._maybe_fail()
-        return ConferenceStatus(in_progress=not self.over, started=not self.over, ended_at=self.ended_at)
+        return ConferenceStatus(
+            in_progress=not self.over, started=not self.over, ended_at=self.ended_at, room=self.room
+        )
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
         """Who is present."""
         return [
-            LiveParticipant(call_sid=sid, label="", muted=False, hold=sid in self.on_hold, coaching=False)
+            LiveParticipant(
+                call_sid=sid, label=self.labels.get(sid, ""), muted=False, hold=sid in self.on_hold, coaching=False
+            )
             for sid in self.present
         ]
 
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
         """Write the wish down."""
         self._maybe_fail()
+        if self.stream_failures:
+            raise self.stream_failures.pop(0)
         self.asked.put_nowait((call_sid, name, parameters["token"]))
         return "MZ" + "0" * 32
+
+    async def stop_stream(self, call_sid: str, *, name: str) -> None:
+        """Write its name down."""
+        self.stopped.append(name)
+
+    async def address(self, call_sid: str) -> str:
+        """What the test says; else somebody from the telephone network."""
+        return self.addresses.get(call_sid, "+15550100")
 
     async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
         """Write the kind down."""

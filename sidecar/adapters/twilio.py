@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
 import msgspec
 from twilio.base.exceptions import TwilioException, TwilioRestException
-from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.http.response import Response
 from twilio.rest import Client
 
+from sidecar.adapters.twilio_http import API_HOST, PacedHttpClient, TooBusy
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.notice import Announcement
 from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
@@ -25,7 +25,8 @@ from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
 CALL_TIMEOUT_S = 10.0
 # A dialled telephone rings so long.
 RING_S = 30
-API_HOST = "https://api.twilio.com"
+# Of what Twilio says to an error; it is shown to people.
+REASON_CHARS = 200
 # twilio.com/docs/api/errors: the resource is gone; the call is not in progress.
 GONE = {20404, 21220}
 IN_PROGRESS = ("init", "in-progress")
@@ -72,8 +73,9 @@ class TwilioTelephony:
                 return ConferenceStatus(in_progress=False)
             raise
         if fetched.status in IN_PROGRESS:
-            return ConferenceStatus(in_progress=True, started=fetched.status == "in-progress")
-        return ConferenceStatus(in_progress=False, ended_at=fetched.date_updated)
+            started = fetched.status == "in-progress"
+            return ConferenceStatus(in_progress=True, started=started, room=fetched.friendly_name)
+        return ConferenceStatus(in_progress=False, ended_at=fetched.date_updated, room=fetched.friendly_name)
 
     async def participants(self, conference_sid: str) -> Sequence[LiveParticipant]:
         """Active members only; that is all that Twilio lists."""
@@ -109,6 +111,21 @@ class TwilioTelephony:
         )
         return str(made.sid)
 
+    async def stop_stream(self, call_sid: str, *, name: str) -> None:
+        """POST Calls/{CA}/Streams/{Name}, whoever started it; 404: there is none."""
+        stream = self._client().calls(call_sid).streams(name)
+        try:
+            await _bounded(stream.update_async(status="stopped"), call_sid)
+        except TelephonyFailed as error:
+            if not error.gone:
+                raise
+
+    async def address(self, call_sid: str) -> str:
+        """Of a call that came in, who called; of one that we or somebody else placed, who was called."""
+        call = await _bounded(self._client().calls(call_sid).fetch_async(), call_sid)
+        caller = call._from  # noqa: SLF001 - the client's name for "from", which is a word of Python
+        return str((caller if call.direction == "inbound" else call.to) or "")
+
     async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
         """Participant update with AnnounceUrl; twilio.com/docs/voice/api/conference-participant-resource."""
         participant = self._client().conferences(conference_sid).participants(call_sid)
@@ -136,33 +153,9 @@ class TwilioTelephony:
     def _client(self) -> Client:
         if self._built is None:
             account = self._account
-            http = _HttpClient(account.api_base_url or API_HOST)
+            http = PacedHttpClient(account.api_base_url or API_HOST)
             self._built = Client(account.key, account.secret, account.account_sid, http_client=http)
         return self._built
-
-
-class _HttpClient(AsyncTwilioHttpClient):  # type: ignore[misc] # the package has no types
-    """Twilio's client, able to talk to another base URL, and with the way of authenticating that aiohttp keeps."""
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
-        self._base_url = base_url
-
-    async def request(  # noqa: PLR0917 - the base class has them in this order
-        self,
-        method: str,
-        url: str,
-        params: dict[str, object] | None = None,
-        data: dict[str, object] | None = None,
-        headers: dict[str, str] | None = None,
-        auth: tuple[str, str] | None = None,
-        **kwargs: Any,
-    ) -> Response:
-        """As the original, with the host replaced and the key as a header."""
-        if auth is not None:
-            headers = {**(headers or {}), "Authorization": aiohttp.encode_basic_auth(*auth)}
-        url = url.replace(API_HOST, self._base_url, 1)
-        return await super().request(method, url, params=params, data=data, headers=headers, **kwargs)
 
 
 async def _bounded(call: Awaitable[Any], subject: str) -> Any:
@@ -170,28 +163,38 @@ async def _bounded(call: Awaitable[Any], subject: str) -> Any:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             return await call
+    except TooBusy as error:
+        raise TelephonyFailed(
+            f"Twilio takes no request about {subject} for {error.retry_after_s:.0f} s: status {error.status}.",
+            reason=f"Twilio is busy, status {error.status}",
+            refused=error.status == HTTPStatus.TOO_MANY_REQUESTS,
+            retry_after_s=error.retry_after_s,
+        ) from error
     except TwilioException as error:
-        code = _error_code(error)
+        status, code, said = _answer_of(error)
         raise TelephonyFailed(
             f"Twilio refused a request about {subject}: error {code}.",
             gone=code in GONE,
             provider_code=code,
+            reason=f"Twilio error {code}: {said}" if said else f"Twilio error {code}",
+            refused=status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR,
             next_step=f"See twilio.com/docs/api/errors/{code}.",
         ) from error
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise TelephonyFailed(
             f"Twilio did not answer a request about {subject}: {type(error).__name__}.",
+            reason="Twilio did not answer",
             next_step="Check the network and TWILIO_API_BASE_URL.",
         ) from error
 
 
-def _error_code(error: TwilioException) -> int | None:
-    """Twilio's number. Where a list fails, the client leaves it in the response that it could not page through."""
+def _answer_of(error: TwilioException) -> tuple[int | None, int | None, str]:
+    """Status, Twilio's number and its words. Where a list fails, they are in the response that was no page."""
     if isinstance(error, TwilioRestException):
-        code: int = error.code
-        return code
+        return int(error.status), int(error.code), str(error.msg).partition(": ")[2][:REASON_CHARS]
     try:
-        body = json.loads(error.args[1].text)
-        return int(body["code"])
+        response = error.args[1]
+        body = json.loads(response.text)
+        return int(response.status_code), int(body["code"]), str(body["message"])[:REASON_CHARS]
     except (IndexError, AttributeError, KeyError, TypeError, ValueError):
-        return None
+        return None, None, ""

@@ -10,6 +10,7 @@ from sidecar.cli.configuration import config
 from sidecar.cli.demo import demo
 from sidecar.cli.doctor import doctor
 from sidecar.cli.emulate import emulate
+from sidecar.cli.fork import fork
 from sidecar.cli.keys import keys
 from sidecar.cli.migrate import migrate
 from sidecar.cli.serve import serve
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, doctor, emulate, migrate):
+for command in (demo, serve, fork, doctor, emulate, migrate):
     app.command()(command)
 app.add_typer(transcripts, name="transcripts")
 app.add_typer(config, name="config")

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.adapters.twilio import API_HOST
+from sidecar.adapters.twilio_http import API_HOST
 from sidecar.cli.twilio_setup import SetupRefused, account_numbers
 from sidecar.config import Settings
 from sidecar.domain.checkup import Check, Result

@@ -62,6 +62,7 @@ class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="ki
     at_ms: int
     to_ms: int
     reason: str
+    detail: str = ""
 
 
 class SystemRow(msgspec.Struct, frozen=True, kw_only=True, tag="system", tag_field="kind"):
@@ -86,7 +87,8 @@ Row = UtteranceRow | GapRow | SystemRow
 
 
 class Person(msgspec.Struct, kw_only=True):
-    """A participant as the page shows it. ``fork``: the word of its last fork event, or "none" before the first.
+    """A participant as the page shows it. ``fork``: the word of its last fork event, or "none" before the first;
+    ``detail``: what the provider said to it, or "".
 
     ``held_ms``: since when it is on hold, or None. Signs of somebody who left mean nothing any more.
     """
@@ -98,6 +100,7 @@ class Person(msgspec.Struct, kw_only=True):
     state: ParticipantState
     left_ms: int | None = None
     fork: str = "none"
+    detail: str = ""
     talk_ms: int = 0
     muted: bool = False
     held_ms: int | None = None
@@ -211,7 +214,9 @@ class _Reading:
             case ev.TranscriptGap(participant=who, from_ms=start, to_ms=end):
                 self.gaps += 1
                 self.gap_ms += end - start
-                gap = GapRow(key=f"r-{seq}", participant=who, at_ms=start, to_ms=end, reason=data.reason)
+                gap = GapRow(
+                    key=f"r-{seq}", participant=who, at_ms=start, to_ms=end, reason=data.reason, detail=data.detail
+                )
                 self.others.append((start, _LOSS, seq, gap))
             case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
                 told = self._meet(who, data, at_ms)
@@ -219,7 +224,8 @@ class _Reading:
                 person = self._person(who)
                 person.state, person.left_ms = ParticipantState.LEFT, data.at_ms
             case ev.ForkStarted() | ev.ForkResumed() | ev.ForkInterrupted() | ev.ForkStopped():
-                self._person(data.participant).fork = data.type.partition(".")[2]
+                person = self._person(data.participant)
+                person.fork, person.detail = data.type.partition(".")[2], getattr(data, "detail", "")
             case _:
                 self._take_of_call(data, at_ms)
         if told in SYSTEM_WORDS:

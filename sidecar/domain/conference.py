@@ -168,3 +168,12 @@ def unique_label(wanted: str, taken: Collection[str]) -> str:
         n += 1
         label = f"{base}-{n}"
     return label
+
+
+def unique_name(wanted: str, taken: Collection[str]) -> str:
+    """A name that nobody in the room has: the wanted one, or with `` 2``, `` 3`` … behind it."""
+    name, n = wanted, 1
+    while name in taken:
+        n += 1
+        name = f"{wanted} {n}"
+    return name

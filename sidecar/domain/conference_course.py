@@ -7,10 +7,23 @@ from collections.abc import Sequence
 import msgspec
 
 from sidecar.domain.conference import Conference, ConferenceState, Fork, Participant, ParticipantState
-from sidecar.domain.conference_facts import EndReason, Order
+from sidecar.domain.conference_facts import EndReason, Order, Signs
 from sidecar.domain.events import EventData
 from sidecar.domain.pauses import stored_pause
 from sidecar.domain.spans import NEVER, Spans
+
+
+class Stranger(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of which the provider told, and whose rows are still being made. ``here``: it is in the room.
+
+    ``provider_seq``: of the callback that told it, 0 if none did; ``told_at``: the count of news then.
+    """
+
+    label: str
+    signs: Signs
+    here: bool
+    provider_seq: int = 0
+    told_at: int = 0
 
 
 class LostStream(msgspec.Struct, frozen=True):
@@ -21,26 +34,40 @@ class LostStream(msgspec.Struct, frozen=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A participant, when it rested, and the count of news when it was told of last."""
+    """A participant, when it rested, and the count of news when it was told of last.
+
+    ``since_ms``: when it came into the room, or left it.
+    """
 
     participant: Participant
     rests: Spans = Spans()
     told_at: int = 0
+    since_ms: int = 0
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """A fork, and whether a stream of it runs; ``lost`` while another one is wanted."""
+    """A fork, and whether a stream of it runs; ``lost`` while another one is wanted.
+
+    ``due_ms``: while it is pending, when a stream has to be asked for. ``asked``: somebody asks already.
+    ``problem``: why none came so far, in the provider's words. ``stopping``: the provider was told to end its stream.
+    """
 
     fork: Fork
     streaming: bool = False
     lost: LostStream | None = None
+    due_ms: int = 0
+    asked: bool = False
+    problem: str = ""
+    stopping: bool = False
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is known of a conference. ``members`` by call_sid, ``feeds`` by fork id.
+    """Everything that is known of a conference. ``members`` and ``strangers`` by call_sid, ``feeds`` by fork id.
 
     ``news``: how many callbacks said something new. ``quiet_since_ms``: since when no stream runs.
     ``pauses``: during which nobody is transcribed; of those before a restart, the last.
+    ``heard``: the provider's callbacks about participants come to us. ``polled_ms``: when it was last asked who is in.
+    ``recovering``: since a restart the provider has not said yet how it stands.
     """
 
     conference: Conference
@@ -50,6 +77,10 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     quiet_since_ms: int
     news: int = 0
     pauses: Spans = NEVER
+    strangers: dict[str, Stranger] = {}
+    heard: bool = False
+    polled_ms: int = 0
+    recovering: bool = False
 
     @classmethod
     def of_rows(
@@ -60,10 +91,12 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             conference=conference,
             members={p.call_sid: Member(p, Spans(since=0 if p.rests else None)) for p in participants},
-            feeds={fork.id: Feed(fork) for fork in forks},
+            feeds={fork.id: Feed(fork, due_ms=at_ms) for fork in forks},
             ended_ms=ended if conference.state is ConferenceState.ENDED else None,
             quiet_since_ms=at_ms,
             pauses=stored_pause(conference),
+            heard=any(p.provider_seq for p in participants),
+            polled_ms=at_ms,
         )
 
     def bound_to(self, sid: str | None) -> Course:

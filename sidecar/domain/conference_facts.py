@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.conference import Fork, Participant
+from sidecar.domain.conference import Fork, Participant, Role
 
 
 class NewsKind(StrEnum):
@@ -52,7 +52,7 @@ FINAL = frozenset({EndReason.STOPPED, EndReason.CONFERENCE_ENDED, EndReason.LEFT
 class News(msgspec.Struct, frozen=True, kw_only=True):
     """A callback of the provider. ``provider_seq`` orders those of one conference; delivery may shuffle and repeat.
 
-    ``call_sid``: of whom, with joined, changed and left. ``reason``: the provider's word, or "".
+    ``call_sid`` and ``label``: of whom, with joined, changed and left. ``reason``: the provider's word, or "".
     """
 
     kind: NewsKind
@@ -60,12 +60,13 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
     call_sid: str | None = None
     reason: str = ""
     signs: Signs = Signs()
+    label: str = ""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What the provider answered. ``asked_at``: ``Course.news`` of the moment of asking; later news is newer than this.
 
-    ``ended_ms``: when a conference that is over ended, if that is known. ``present``: by call_sid.
+    ``ended_ms``: when a conference that is over ended, if that is known. ``present`` and ``labels``: by call_sid.
     ``after_restart``: the first answer of this process.
     """
 
@@ -74,7 +75,27 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     started: bool = False
     ended_ms: int | None = None
     present: Mapping[str, Signs] = {}
+    labels: Mapping[str, str] = {}
     after_restart: bool = False
+
+
+class Attach(msgspec.Struct, frozen=True):
+    """Somebody wants everybody in the conference to be heard, those too whose fork was stopped."""
+
+
+class Met(msgspec.Struct, frozen=True, kw_only=True):
+    """A stranger has a row now. ``fork`` None: it is never forked."""
+
+    participant: Participant
+    fork: Fork | None
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody knows better who a participant is. None: that stays as it is."""
+
+    call_sid: str
+    name: str | None = None
+    role: Role | None = None
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,10 +137,22 @@ class ForkDone(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int
 
 
-class CallGone(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider says that the fork's call is over: no further stream can be had."""
+class StreamRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream was asked for and did not come. ``problem``: the provider's reason, for people.
+
+    ``for_good``: the provider will not give it; otherwise the next try may bring it.
+    """
 
     fork_id: str
+    problem: str
+    for_good: bool
+
+
+class CallGone(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider says that the fork's call is over: no further stream can be had. ``problem``: in its words."""
+
+    fork_id: str
+    problem: str = ""
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,20 +180,8 @@ class StreamsOver(msgspec.Struct, frozen=True):
     """The conference ended, and all streams that were there are finished."""
 
 
-Fact = (
-    News
-    | Found
-    | Expected
-    | StreamBound
-    | StreamEnded
-    | ForkDone
-    | CallGone
-    | Pause
-    | Resume
-    | Restarted
-    | Tick
-    | StreamsOver
-)
+FactOfFork = Expected | StreamBound | StreamEnded | ForkDone | StreamRefused | CallGone | StreamsOver
+Fact = News | Found | Attach | Met | Corrected | FactOfFork | Pause | Resume | Restarted | Tick
 
 
 # -- orders ----------------------------------------------------------------------------------------------------
@@ -184,14 +205,28 @@ class Reopen(msgspec.Struct, frozen=True, kw_only=True):
     fork: Fork
 
 
+class Meet(msgspec.Struct, frozen=True, kw_only=True):
+    """A call is in the room that has no rows: make them, and tell that it is ``Met``."""
+
+    call_sid: str
+    label: str
+
+
+class StopStream(msgspec.Struct, frozen=True, kw_only=True):
+    """Have the provider end the fork's stream: its participant left, and the call goes on without the conference."""
+
+    fork: Fork
+
+
 class Inquire(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask the provider how it stands, and tell what was ``Found``."""
+    """Ask the provider how it stands, and tell what was ``Found``. ``routine``: it matters only if it can be asked."""
 
     after_restart: bool
+    routine: bool = False
 
 
 class Close(msgspec.Struct, frozen=True):
     """The conference is over: end its streams, then complete the transcript."""
 
 
-Order = Heed | Reopen | Inquire | Close
+Order = Heed | Reopen | Meet | StopStream | Inquire | Close

@@ -9,54 +9,45 @@ from __future__ import annotations
 
 import msgspec
 
-from sidecar.domain.conference import ConferenceState, Fork, ForkState, Participant, ParticipantState
-from sidecar.domain.conference_course import Course, Feed, LostStream, Member, Step
+from sidecar.domain.attachment import POLL_EVERY_MS, is_due, is_overdue
+from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, unique_name
+from sidecar.domain.conference_course import Course, Feed, LostStream, Step, Stranger
 from sidecar.domain.conference_facts import (
-    FINAL,
+    Attach,
     CallGone,
     Close,
+    Corrected,
     EndReason,
     Expected,
     Fact,
+    FactOfFork,
     ForkDone,
     Found,
-    Heed,
     Inquire,
+    Meet,
+    Met,
     News,
     NewsKind,
-    Order,
     Pause,
     Reopen,
     Restarted,
     Resume,
     Signs,
+    StopStream,
     StreamBound,
     StreamEnded,
+    StreamRefused,
     StreamsOver,
     Tick,
 )
-from sidecar.domain.events import (
-    ConferenceEnded,
-    ConferenceStarted,
-    EventData,
-    ForkInterrupted,
-    ForkResumed,
-    ForkStarted,
-    ForkStopped,
-    ParticipantJoined,
-    ParticipantLeft,
-    ParticipantUpdated,
-    TranscriptGap,
-)
+from sidecar.domain.conference_move import Move, in_state, updated
+from sidecar.domain.events import ConferenceEnded, ConferenceStarted, ForkInterrupted
 from sidecar.domain.pauses import after as pauses_after
-from sidecar.domain.spans import Spans
 
 # A conference without any stream for this long is asked about: its end may have been told while nobody listened.
 QUIET_BEFORE_INQUIRY_MS = 60_000
 # When everybody has left, the end is due much sooner.
 EMPTY_BEFORE_INQUIRY_MS = 10_000
-# A socket that closes this shortly before its participant leaves hid no word.
-HIDES_NOTHING_MS = 500
 
 
 def advance(course: Course, fact: Fact, at_ms: int) -> Step:
@@ -66,33 +57,8 @@ def advance(course: Course, fact: Fact, at_ms: int) -> Step:
     return Step(move.course(), move.events, move.orders)
 
 
-class _Move:
-    """One step in the making."""
-
-    def __init__(self, course: Course, at_ms: int) -> None:
-        self._before = course
-        self._conference = course.conference
-        self._members = dict(course.members)
-        self._feeds = dict(course.feeds)
-        self._ended_ms = course.ended_ms
-        self._quiet_since_ms = course.quiet_since_ms
-        self._news = course.news
-        self._pauses = course.pauses
-        self._at_ms = at_ms if course.ended_ms is None else min(at_ms, course.ended_ms)
-        self.events: list[EventData] = []
-        self.orders: list[Order] = []
-
-    def course(self) -> Course:
-        return msgspec.structs.replace(
-            self._before,
-            conference=self._conference,
-            members=self._members,
-            feeds=self._feeds,
-            ended_ms=self._ended_ms,
-            quiet_since_ms=self._quiet_since_ms,
-            news=self._news,
-            pauses=self._pauses,
-        )
+class _Move(Move):
+    """What follows from each fact."""
 
     def take(self, fact: Fact) -> None:
         match fact:
@@ -106,24 +72,35 @@ class _Move:
                 self._restart()
             case Tick():
                 self._watch()
+            case Attach():
+                self._attach()
+            case Met(participant=participant, fork=fork):
+                if participant.call_sid not in self._members:
+                    self._expect(participant, fork)
+            case Corrected():
+                self._correct(fact)
             case _:
                 self._take_of_fork(fact)
+        self._ask_for_streams()
 
-    def _take_of_fork(self, fact: Expected | StreamBound | StreamEnded | ForkDone | CallGone | StreamsOver) -> None:
+    def _take_of_fork(self, fact: FactOfFork) -> None:
         match fact:
             case Expected(participant=participant, fork=fork, unheard=reason):
                 self._expect(participant, fork)
                 if reason is not None and not self._feeds[fork.id].streaming:
-                    self._feeds[fork.id] = Feed(fork, lost=LostStream(fork.covered_ms, reason))
+                    waiting = self._feeds[fork.id]
+                    self._feeds[fork.id] = msgspec.structs.replace(waiting, lost=LostStream(fork.covered_ms, reason))
             case StreamBound():
                 self._bind(fact)
             case StreamEnded():
                 self._end_stream(fact)
             case ForkDone():
                 self._finish_fork(fact)
-            case CallGone(fork_id=fork_id):
+            case StreamRefused():
+                self._refuse(fact)
+            case CallGone(fork_id=fork_id, problem=problem):
                 if self._before.wants_stream(fork_id):
-                    self._give_up(fork_id, EndReason.LEFT)
+                    self._give_up(fork_id, EndReason.LEFT, problem)
             case StreamsOver():
                 for fork_id, feed in self._feeds.items():
                     if feed.fork.state is not ForkState.STOPPED:
@@ -144,14 +121,43 @@ class _Move:
         self._quiet_since_ms = max(self._quiet_since_ms, self._at_ms)
 
     def _take_news_of_member(self, news: News) -> None:
-        member = self._members.get(news.call_sid or "")
-        if member is None or news.provider_seq <= member.participant.provider_seq:
-            return  # a call that is not ours, a repetition, or overtaken by a later callback
+        if news.call_sid is None:
+            return
+        self._heard = True
+        member = self._members.get(news.call_sid)
+        if member is None:
+            self._hear_of_stranger(news.call_sid, news)
+            return
+        if news.provider_seq <= member.participant.provider_seq:
+            return  # a repetition, or overtaken by a later callback
         self._news += 1
         if news.kind is NewsKind.LEFT:
             self._leave(member, news.reason or "left", news.provider_seq)
         else:
             self._stand(member, news.signs, news.provider_seq)
+
+    def _hear_of_stranger(self, call_sid: str, news: News) -> None:
+        """A call without rows: who is in the room gets them; who left before they were made needs none."""
+        known = self._strangers.get(call_sid)
+        if known is not None and news.provider_seq <= known.provider_seq:
+            return
+        self._news += 1
+        self._note_stranger(
+            call_sid,
+            Stranger(
+                label=news.label,
+                signs=news.signs,
+                here=news.kind is not NewsKind.LEFT,
+                provider_seq=news.provider_seq,
+                told_at=self._news,
+            ),
+        )
+
+    def _note_stranger(self, call_sid: str, stranger: Stranger) -> None:
+        known = self._strangers.get(call_sid)
+        self._strangers[call_sid] = stranger
+        if stranger.here and (known is None or not known.here):
+            self.orders.append(Meet(call_sid=call_sid, label=stranger.label))
 
     def _take_found(self, found: Found) -> None:
         if self._ended_ms is not None:
@@ -171,10 +177,27 @@ class _Move:
                 self._stand(member, signs, None)
             elif member.participant.state is ParticipantState.JOINED or found.after_restart:
                 self._leave(member, "left_while_service_was_down" if found.after_restart else "left_unnoticed", None)
+        self._find_strangers(found)
         if found.after_restart:
-            for feed in self._feeds.values():
+            self._recovering = False
+            for fork_id, feed in self._feeds.items():
                 if feed.lost is not None and feed.fork.call_sid in found.present:
+                    self._feeds[fork_id] = msgspec.structs.replace(feed, asked=True)
                     self.orders.append(Reopen(fork=feed.fork))
+
+    def _find_strangers(self, found: Found) -> None:
+        for call_sid in found.present.keys() | self._strangers.keys():
+            known = self._strangers.get(call_sid)
+            if call_sid in self._members or (known is not None and known.told_at > found.asked_at):
+                continue
+            stranger = Stranger(
+                label=found.labels.get(call_sid, ""),
+                signs=found.present.get(call_sid, Signs()),
+                here=call_sid in found.present,
+                provider_seq=known.provider_seq if known else 0,
+                told_at=self._news,
+            )
+            self._note_stranger(call_sid, stranger)
 
     def _start(self) -> None:
         if self._conference.state is ConferenceState.WAITING:
@@ -190,47 +213,6 @@ class _Move:
         self.events.append(ConferenceEnded(reason=reason, at_ms=self._at_ms))
         self.orders.append(Close())
 
-    # -- participants ------------------------------------------------------------------------------------------
-
-    def _expect(self, participant: Participant, fork: Fork) -> None:
-        self._members.setdefault(participant.call_sid, Member(participant))
-        feed = self._feeds.get(fork.id)
-        if feed is None or not feed.streaming:
-            self._feeds[fork.id] = Feed(fork, lost=feed.lost if feed else None)
-        self._quiet_since_ms = max(self._quiet_since_ms, self._at_ms)
-
-    def _stand(self, member: Member, signs: Signs, provider_seq: int | None) -> None:
-        """The participant is in the room, with these signs."""
-        before = member.participant
-        now = msgspec.structs.replace(
-            before,
-            state=ParticipantState.JOINED,
-            muted=before.muted if signs.muted is None else signs.muted,
-            hold=before.hold if signs.hold is None else signs.hold,
-            coaching=before.coaching if signs.coaching is None else signs.coaching,
-            provider_seq=provider_seq or before.provider_seq,
-        )
-        if before.state is not ParticipantState.JOINED:
-            self.events.append(_joined(now, self._at_ms, provider_seq))
-        elif now != before:
-            self.events.append(_updated(now, self._at_ms, provider_seq))
-        else:
-            return
-        if provider_seq is None and before.rests and not now.rests:
-            # Nobody knows when it ended: from where on nobody listened, something may have been said.
-            rests = Spans(member.rests.closed)
-        else:
-            rests = member.rests.switched(now.rests, self._at_ms)
-        self._members[now.call_sid] = Member(now, rests, self._news)
-        self._tell_who_rests(now)
-
-    def _tell_who_rests(self, who: Participant, *, heard_from_ms: int = 0) -> None:
-        rests = who.rests or self._pauses.since is not None
-        for fork_id, feed in self._feeds.items():
-            if feed.streaming and feed.fork.participant_id == who.id:
-                order = Heed(fork_id=fork_id, rests=rests, coaching=who.coaching, heard_from_ms=heard_from_ms)
-                self.orders.append(order)
-
     def _pause(self, wish: Pause | Resume) -> None:
         pauses, event = pauses_after(self._pauses, wish, self._at_ms)
         if event is None or self._ended_ms is not None:
@@ -240,95 +222,47 @@ class _Move:
         for member in self._members.values():
             self._tell_who_rests(member.participant, heard_from_ms=event.at_ms)
 
-    def _leave(self, member: Member, reason: str, provider_seq: int | None) -> None:
-        before = member.participant
-        now = msgspec.structs.replace(
-            before, state=ParticipantState.LEFT, provider_seq=provider_seq or before.provider_seq
-        )
-        if now == before:
-            return
-        self._members[now.call_sid] = Member(now, member.rests, self._news)
-        if before.state is ParticipantState.LEFT:
-            # A later callback says again what is known; stored all the same, so that none before it counts any more.
-            self.events.append(_updated(now, self._at_ms, provider_seq))
+    # -- attaching --------------------------------------------------------------------------------------------
+
+    def _attach(self) -> None:
+        """Everybody who is here gets a stream, and whoever else is here is looked for."""
+        if self._ended_ms is not None:
             return
         for fork_id, feed in self._feeds.items():
-            if feed.fork.participant_id == now.id and feed.fork.state in (ForkState.PENDING, ForkState.INTERRUPTED):
-                self._give_up(fork_id, EndReason.LEFT)
-        self.events.append(
-            ParticipantLeft(participant=now.id, reason=reason, at_ms=self._at_ms, provider_seq=provider_seq)
-        )
+            member = self._members.get(feed.fork.call_sid)
+            here = member is not None and member.participant.state is ParticipantState.JOINED
+            if here and not feed.streaming and feed.fork.state is ForkState.STOPPED:
+                lost = LostStream(self._at_ms, "not_forked")
+                self._feeds[fork_id] = msgspec.structs.replace(self._pending_again(feed), lost=lost, asked=True)
+                self.orders.append(Reopen(fork=feed.fork))
+        self._polled_ms = self._at_ms
+        self.orders.append(Inquire(after_restart=False, routine=True))
 
-    # -- forks and their streams -------------------------------------------------------------------------------
-
-    def _bind(self, bound: StreamBound) -> None:
-        fork = bound.fork
-        self._expect(bound.participant, fork)
-        lost = self._feeds[fork.id].lost
-        if bound.replaces_until_ms is not None:
-            lost = LostStream(bound.replaces_until_ms, "stream_reconnected")
-        stream_sid = fork.stream_sid or ""
-        if lost is None:
-            self.events.append(
-                ForkStarted(fork=fork.id, participant=fork.participant_id, stream_sid=stream_sid, at_ms=self._at_ms)
-            )
-        else:
-            self._note_gap(fork, lost)
-            self.events.append(
-                ForkResumed(
-                    fork=fork.id,
-                    participant=fork.participant_id,
-                    stream_sid=stream_sid,
-                    epoch=fork.epoch,
-                    at_ms=self._at_ms,
-                )
-            )
-        self._feeds[fork.id] = Feed(_in_state(fork, ForkState.LIVE), streaming=True)
-
-    def _end_stream(self, ended: StreamEnded) -> None:
-        fork = self._feeds[ended.fork_id].fork
-        self._quiet_since_ms = self._at_ms
-        if ended.reason is not EndReason.LOST:
-            self._feeds[fork.id] = Feed(fork)
+    def _ask_for_streams(self) -> None:
+        """Whoever waits for a stream that will not come by itself gets one."""
+        if self._ended_ms is not None or self._recovering:
             return
-        fork = _in_state(fork, ForkState.INTERRUPTED)
-        self._feeds[fork.id] = Feed(fork, lost=LostStream(ended.until_ms, "stream_reconnected"))
-        self.events.append(
-            ForkInterrupted(fork=fork.id, participant=fork.participant_id, reason=ended.reason, at_ms=ended.until_ms)
+        for fork_id, feed in self._feeds.items():
+            member = self._members.get(feed.fork.call_sid)
+            if member is not None and is_due(feed, member, self._at_ms):
+                lost = feed.lost or LostStream(max(feed.fork.covered_ms, member.since_ms), "not_forked")
+                self._feeds[fork_id] = msgspec.structs.replace(feed, lost=lost, asked=True)
+                self.orders.append(Reopen(fork=feed.fork))
+
+    def _correct(self, corrected: Corrected) -> None:
+        member = self._members.get(corrected.call_sid)
+        if member is None:
+            return
+        before, name = member.participant, corrected.name
+        others = {other.participant.name for other in self._members.values() if other is not member}
+        now = msgspec.structs.replace(
+            before,
+            name=before.name if name is None else unique_name(name, others),
+            role=corrected.role or before.role,
         )
-        self.orders.append(Reopen(fork=fork))
-
-    def _finish_fork(self, done: ForkDone) -> None:
-        feed = self._feeds[done.fork_id]
-        fork = feed.fork
-        if feed.streaming or fork.epoch != done.epoch or fork.state is ForkState.STOPPED or done.reason not in FINAL:
-            return  # another stream of the fork goes on, or will
-        self._feeds[fork.id] = Feed(_in_state(fork, ForkState.STOPPED))
-        self.events.append(
-            ForkStopped(fork=fork.id, participant=fork.participant_id, reason=done.reason, at_ms=done.until_ms)
-        )
-
-    def _give_up(self, fork_id: str, reason: EndReason) -> None:
-        """A fork that gets no further stream: what nobody heard until now is a gap."""
-        fork, lost = self._feeds[fork_id].fork, self._feeds[fork_id].lost
-        if lost is None and fork.state is ForkState.PENDING:
-            lost = LostStream(fork.covered_ms, "stream_lost")
-        if lost is not None and self._at_ms - lost.from_ms >= HIDES_NOTHING_MS:
-            self._note_gap(fork, lost)
-        self._feeds[fork_id] = Feed(_in_state(fork, ForkState.STOPPED))
-        self.events.append(ForkStopped(fork=fork.id, participant=fork.participant_id, reason=reason, at_ms=self._at_ms))
-
-    def _note_gap(self, fork: Fork, lost: LostStream) -> None:
-        """What nobody heard, without what was muted or held, or what nobody was to hear."""
-        member = self._members.get(fork.call_sid)
-        rests = member.rests if member else Spans()
-        unheard = [left for part in rests.outside(lost.from_ms, self._at_ms) for left in self._pauses.outside(*part)]
-        for start, end in unheard:
-            self.events.append(
-                TranscriptGap(
-                    participant=fork.participant_id, fork=fork.id, from_ms=start, to_ms=end, reason=lost.reason
-                )
-            )
+        if now != before:
+            self._members[now.call_sid] = msgspec.structs.replace(member, participant=now)
+            self.events.append(updated(now, self._at_ms, None))
 
     # -- time and restarts -------------------------------------------------------------------------------------
 
@@ -338,18 +272,25 @@ class _Move:
             if fork.state is ForkState.STOPPED:
                 continue
             if fork.state is ForkState.LIVE:
-                fork = _in_state(fork, ForkState.INTERRUPTED)
+                fork = in_state(fork, ForkState.INTERRUPTED)
                 self.events.append(
                     ForkInterrupted(
                         fork=fork.id, participant=fork.participant_id, reason="service_restarted", at_ms=fork.covered_ms
                     )
                 )
             self._feeds[fork_id] = Feed(fork, lost=LostStream(fork.covered_ms, "service_restarted"))
+        self._recovering = self._ended_ms is None
         self.orders.append(Inquire(after_restart=True) if self._ended_ms is None else Close())
 
     def _watch(self) -> None:
-        """Notice the end of a conference that nobody told us of."""
-        if self._ended_ms is not None or any(feed.streaming for feed in self._feeds.values()):
+        """Notice who comes and goes and the end of a conference, where nobody tells us of it."""
+        if self._ended_ms is not None or self._recovering:
+            return
+        self._stop_overdue_streams()
+        if self._conference.sid is not None and not self._heard and self._at_ms - self._polled_ms >= POLL_EVERY_MS:
+            self._polled_ms = self._at_ms
+            self.orders.append(Inquire(after_restart=False, routine=True))
+        if any(feed.streaming for feed in self._feeds.values()):
             return
         empty = self._members and all(
             member.participant.state is ParticipantState.LEFT for member in self._members.values()
@@ -358,35 +299,8 @@ class _Move:
             self._quiet_since_ms = self._at_ms
             self.orders.append(Inquire(after_restart=False))
 
-
-def _in_state(fork: Fork, state: ForkState) -> Fork:
-    return msgspec.structs.replace(fork, state=state)
-
-
-def _joined(who: Participant, at_ms: int, provider_seq: int | None) -> ParticipantJoined:
-    return ParticipantJoined(
-        participant=who.id,
-        call_sid=who.call_sid,
-        label=who.label,
-        name=who.name,
-        role=who.role,
-        at_ms=at_ms,
-        muted=who.muted,
-        hold=who.hold,
-        coaching=who.coaching,
-        provider_seq=provider_seq,
-    )
-
-
-def _updated(who: Participant, at_ms: int, provider_seq: int | None) -> ParticipantUpdated:
-    return ParticipantUpdated(
-        participant=who.id,
-        label=who.label,
-        name=who.name,
-        role=who.role,
-        at_ms=at_ms,
-        muted=who.muted,
-        hold=who.hold,
-        coaching=who.coaching,
-        provider_seq=provider_seq,
-    )
+    def _stop_overdue_streams(self) -> None:
+        for fork_id, feed in self._feeds.items():
+            if is_overdue(feed, self._members.get(feed.fork.call_sid), self._at_ms):
+                self._feeds[fork_id] = msgspec.structs.replace(feed, stopping=True)
+                self.orders.append(StopStream(fork=feed.fork))

@@ -55,17 +55,30 @@ class TelephonyFailed(SidecarError):
     """The telephony provider refused or did not answer.
 
     ``gone``: the call or conference is over, so there is nothing to try again.
-    ``provider_code``: the provider's own error number, if it gave one.
+    ``provider_code``: the provider's own error number, if it gave one; ``reason``: what it said, for people.
+    ``refused``: it did nothing, and will not do the same if it is asked again. Without it nobody knows what it did.
+    ``retry_after_s``: for so long it wants no more requests.
     """
 
     code = "telephony_failed"
 
     def __init__(
-        self, message: str, *, gone: bool = False, provider_code: int | None = None, next_step: str = ""
+        self,
+        message: str,
+        *,
+        gone: bool = False,
+        provider_code: int | None = None,
+        reason: str = "",
+        refused: bool = False,
+        retry_after_s: float | None = None,
+        next_step: str = "",
     ) -> None:
         super().__init__(message, next_step=next_step)
         self.gone = gone
         self.provider_code = provider_code
+        self.reason = reason or message
+        self.refused = refused or gone
+        self.retry_after_s = retry_after_s
 
 
 class RecogniserUnavailable(SidecarError):

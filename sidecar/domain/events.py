@@ -89,13 +89,17 @@ class ForkStarted(EventData, frozen=True, kw_only=True):
 
 
 class ForkInterrupted(EventData, frozen=True, kw_only=True):
-    """The fork's stream died while its participant is on the call; another stream is being asked for."""
+    """The fork has no stream while its participant is on the call; one is being asked for.
+
+    ``detail``: the provider's reason, for people, or "".
+    """
 
     type: ClassVar[str] = "fork.interrupted"
     fork: str
     participant: str
     reason: str
     at_ms: int
+    detail: str = ""
 
 
 class ForkResumed(EventData, frozen=True, kw_only=True):
@@ -183,7 +187,10 @@ class ForkHealth(EventData, frozen=True, kw_only=True):
 
 
 class TranscriptGap(EventData, frozen=True, kw_only=True):
-    """Audio that was not transcribed: whose, from, to, and why (``reason``: a stable word from ``GAP_REASONS``)."""
+    """Audio that was not transcribed: whose, from, to, and why (``reason``: a stable word from ``GAP_REASONS``).
+
+    ``detail``: what the provider said to it, for people, or "".
+    """
 
     type: ClassVar[str] = "transcript.gap"
     participant: str
@@ -191,6 +198,7 @@ class TranscriptGap(EventData, frozen=True, kw_only=True):
     from_ms: int
     to_ms: int
     reason: str
+    detail: str = ""
 
 
 # Stable words for TranscriptGap.reason, with the sentence that people read.
@@ -198,12 +206,20 @@ GAP_REASONS = {
     "service_restarted": "service restarted",
     "stream_reconnected": "stream reconnected",
     "stream_lost": "stream lost",
+    "not_forked": "audio was still being asked for",
+    "stream_refused": "the telephone network gave no audio",
     "forks_full": "as many participants as allowed were being transcribed",
     "media_missing": "audio missing from the telephone network",
     "recogniser_failed": "recogniser failed",
     "recogniser_overloaded": "recogniser overloaded",
     "store_overloaded": "transcript could not be stored",
 }
+
+
+def gap_sentence(reason: str, detail: str) -> str:
+    """Why audio was not transcribed, as people read it."""
+    sentence = GAP_REASONS.get(reason, reason)
+    return f"{sentence} ({detail})" if detail else sentence
 
 
 class TranscriptPaused(EventData, frozen=True, kw_only=True):

@@ -12,10 +12,11 @@ from sidecar.domain.conference import Conference, Fork, Participant, Role
 
 
 class ForkRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that asks for its TwiML: where it wants to go and who it says it is.
+    """A call that asks for its TwiML, or is found in a conference: where it wants to go and who it says it is.
 
     Ids are minted by the caller and used only where no row exists yet. ``room`` None: a room of its own, named
-    after the conference id. ``token_hash``: SHA-256 hex of the token; the token itself is never stored.
+    after the conference id. ``token_hash``: SHA-256 hex of the token; the token itself is never stored. "": no stream
+    of the call is under way.
     """
 
     conference_id: str
@@ -49,6 +50,24 @@ class Directory(Protocol):
 
         A new participant's label is made unique in its conference. The fork becomes pending with the new token;
         asking again for the same call (Twilio's retry, a redirect) replaces the token and raises the epoch.
+        """
+        ...
+
+    async def find_or_open_conference(
+        self, sid: str, *, room: str, conference_id: str, tenant: str, now: datetime
+    ) -> Conference | None:
+        """The provider's conference, ended or not; made as ``conference_id`` if nothing is known of it.
+
+        A conference of that room without a sid is this one. None: the room's conference that has not ended has another
+        sid; the provider has one per room at a time, so that one is over, only nobody told.
+        """
+        ...
+
+    async def open_participant(self, request: ForkRequest) -> BoundFork:
+        """Find or make the rows of a call in the conference ``conference_id``, which exists.
+
+        A new fork is pending with epoch 0 and no token: nobody has asked for a stream. One that exists is left as it
+        is, with the token that may be under way.
         """
         ...
 

@@ -22,7 +22,7 @@ class LiveParticipant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConferenceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """``in_progress``: it is not over. ``started``: it is past waiting for its second member.
+    """``in_progress``: it is not over. ``started``: it is past waiting for its second member. ``room``: its name.
 
     ``ended_at``: when a conference that is over ended, if the provider knows (UTC).
     """
@@ -30,6 +30,7 @@ class ConferenceStatus(msgspec.Struct, frozen=True, kw_only=True):
     in_progress: bool
     started: bool = False
     ended_at: datetime | None = None
+    room: str = ""
 
 
 class Telephony(Protocol):
@@ -48,7 +49,18 @@ class Telephony(Protocol):
         ...
 
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
-        """Ask for a one-way stream of what the caller says, to our media socket; returns its id. Never retried here."""
+        """Ask for a one-way stream of what the caller says, to our media socket; returns its id. Never retried here.
+
+        TelephonyFailed without ``refused``: perhaps it was opened all the same, and its socket comes.
+        """
+        ...
+
+    async def stop_stream(self, call_sid: str, *, name: str) -> None:
+        """End the stream of that name. One that is over, or never was, is no error."""
+        ...
+
+    async def address(self, call_sid: str) -> str:
+        """Who is at the other end of a call, as the provider names it: E.164, ``client:…``, ``sip:…``."""
         ...
 
     async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:

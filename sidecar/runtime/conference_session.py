@@ -6,25 +6,29 @@ Each fact makes a step: its orders about who is heard take effect at once, its e
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import datetime
+from typing import Any
 
 import structlog
 
 from sidecar.domain import conference_facts as facts
-from sidecar.domain.conference import Conference, Fork
+from sidecar.domain.attachment import Report, report
+from sidecar.domain.conference import Conference, Fork, Role
 from sidecar.domain.conference_course import Course
-from sidecar.domain.conference_facts import EndReason, Fact, Heed, Inquire, News, Order, Reopen
+from sidecar.domain.conference_facts import EndReason, Fact, Heed, Inquire, Meet, News, Order, Reopen, StopStream
 from sidecar.domain.conference_machine import advance
-from sidecar.domain.errors import ConferenceOver, ForkRefused, SidecarError
+from sidecar.domain.errors import ConferenceOver, ForkRefused, SidecarError, TelephonyFailed
 from sidecar.domain.events import Event
 from sidecar.domain.spans import NEVER, Hearing, Spans
 from sidecar.ports.directory import BoundFork, Directory
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.telephony import Telephony
+from sidecar.runtime.attachment import Introduction
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.recorder import Recorder
-from sidecar.runtime.recovery import StreamReopener, find_out
+from sidecar.runtime.recovery import StreamReopener, WantedStream, find_out
 from sidecar.runtime.transcript_reader import read_manifest
 
 log = structlog.get_logger()
@@ -32,7 +36,7 @@ log = structlog.get_logger()
 # After the conference's end the streams still have this long to stop by themselves.
 STREAM_STOP_TIMEOUT_S = 3.0
 # How often the conference is told that time goes by.
-TICK_S = 5.0
+TICK_S = 1.0
 
 
 class SessionGone(SidecarError):
@@ -53,6 +57,7 @@ class ConferenceSession:
         engines: EngineChoice,
         telephony: Telephony | None,
         reopener: StreamReopener | None,
+        introduction: Introduction | None,
     ) -> None:
         self._recorder = recorder
         self._directory = directory
@@ -60,12 +65,15 @@ class ConferenceSession:
         self._engines = engines
         self._telephony = telephony
         self._reopener = reopener
+        self._introduction = introduction
         self._course: Course | None = None
         self._early: list[facts.Expected] = []  # calls that came while the rows were being read
         self._tasks: asyncio.TaskGroup | None = None
         self._live: dict[str, ForkSession] = {}
         self._finishing: set[asyncio.Task[None]] = set()  # streams until their last words are final
-        self._reopening: dict[str, asyncio.Event] = {}  # by fork: set when a stream binds
+        self._reopening: dict[str, WantedStream] = {}  # by fork
+        self._meeting: set[str] = set()  # calls whose rows are being made
+        self._chores: set[asyncio.Task[None]] = set()  # what asks the network for something; the end needs none of it
         self._inquiry: Inquire | None = None
         self._inquiry_due = asyncio.Event()
         self._running = asyncio.Event()
@@ -98,6 +106,25 @@ class ConferenceSession:
         await self._ready()
         await self._take(news)
 
+    async def attach_everybody(self) -> None:
+        """Whoever is in the conference shall be heard, who is not yet known too. Raises SessionGone."""
+        await self._ready()
+        await self._take(facts.Attach())
+
+    async def correct(self, call_sid: str, *, name: str | None, role: Role | None) -> None:
+        """Somebody knows better who that is; None: leave it as it is. Raises SessionGone."""
+        await self._ready()
+        await self._take(facts.Corrected(call_sid=call_sid, name=name, role=role))
+
+    async def report(self) -> Report:
+        """How it stands with everybody. Raises SessionGone."""
+        return report(await self._ready())
+
+    def stream_failed(self, fork_id: str, name: str, error: str) -> None:
+        """The network could not open the stream of that name, in its words ``error``."""
+        if (wanted := self._reopening.get(fork_id)) is not None:
+            wanted.failed(name, error)
+
     async def attach(self, bound: BoundFork, *, came_at: datetime) -> ForkSession:
         """A media stream proved that it belongs to this fork. Feed the returned session, then ``detach`` it.
 
@@ -123,7 +150,7 @@ class ConferenceSession:
         self._take_soon(fact, at_ms=session.timeline.now_ms)
         self._live[fork.id] = session
         if (reopened := self._reopening.pop(fork.id, None)) is not None:
-            reopened.set()
+            reopened.came()
         running = tasks.create_task(self._run_fork(session), name=f"fork:{fork.id}")
         self._finishing.add(running)
         running.add_done_callback(self._finishing.discard)
@@ -202,12 +229,19 @@ class ConferenceSession:
     def _obey(self, order: Order, stored: asyncio.Future[list[Event | None]]) -> None:
         match order:
             case Reopen(fork=fork):
-                if self._reopener is not None and self._tasks is not None and fork.id not in self._reopening:
-                    bound = self._reopening[fork.id] = asyncio.Event()
-                    self._tasks.create_task(self._reopen(fork, self._reopener, bound), name=f"reopen:{fork.id}")
+                if self._reopener is not None and fork.id not in self._reopening:
+                    self._do(self._reopen(fork, self._reopener), name=f"reopen:{fork.id}")
+            case StopStream(fork=fork):
+                if self._reopener is not None:
+                    self._do(self._stop_stream(fork, self._reopener), name=f"stop:{fork.id}")
+            case Meet(call_sid=call_sid, label=label):
+                if self._introduction is not None and call_sid not in self._meeting:
+                    self._meeting.add(call_sid)
+                    self._do(self._meet(self._introduction, call_sid, label), name=f"meet:{call_sid}")
             case Inquire():
-                self._inquiry = order
-                self._inquiry_due.set()
+                if not (order.routine and self._telephony is None) and not (self._inquiry and order.routine):
+                    self._inquiry = order
+                    self._inquiry_due.set()
             case facts.Close():
                 stored.add_done_callback(lambda _: self._closing.set())  # the manifest counts the end too
             case Heed():
@@ -226,7 +260,8 @@ class ConferenceSession:
                 if stored is not None:
                     await stored
                 await self._closing.wait()
-                watch.cancel()
+                for task in (watch, *self._chores):
+                    task.cancel()
                 await self._end_streams()
             await self._complete()
         except Exception:
@@ -304,17 +339,51 @@ class ConferenceSession:
             started=findings.started,
             ended_ms=self.conference.clock_ms(findings.ended_at) if findings.ended_at else None,
             present=findings.present,
+            labels=findings.labels,
             after_restart=inquiry.after_restart,
         )
         await self._take(found)
 
-    async def _reopen(self, fork: Fork, reopener: StreamReopener, bound: asyncio.Event) -> None:
-        def wanted() -> bool:
+    def _do(self, chore: Coroutine[Any, Any, None], *, name: str) -> None:
+        if self._tasks is None or self._closing.is_set():
+            chore.close()
+            return
+        task = self._tasks.create_task(chore, name=name)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _reopen(self, fork: Fork, reopener: StreamReopener) -> None:
+        problem = ""
+
+        def still() -> bool:
             return self._course is not None and self._course.wants_stream(fork.id)
 
+        def tell(reason: str, for_good: bool) -> None:
+            nonlocal problem
+            problem = reason
+            self._take_soon(facts.StreamRefused(fork_id=fork.id, problem=reason, for_good=for_good))
+
+        wanted = WantedStream(fork, conference_sid=self.conference.sid, still=still, tell=tell)
+        self._reopening[fork.id] = wanted
         try:
-            if not await reopener.reopen(fork, bound=bound, wanted=wanted) and wanted():
-                await self._take(facts.CallGone(fork_id=fork.id))
+            if not await reopener.reopen(wanted) and still():
+                await self._take(facts.CallGone(fork_id=fork.id, problem=problem))
         finally:
-            if self._reopening.get(fork.id) is bound:
+            if self._reopening.get(fork.id) is wanted:
                 del self._reopening[fork.id]
+
+    async def _meet(self, introduction: Introduction, call_sid: str, label: str) -> None:
+        try:
+            await self._take(await introduction.make(self.conference, call_sid, label))
+        finally:
+            self._meeting.discard(call_sid)
+
+    async def _stop_stream(self, fork: Fork, reopener: StreamReopener) -> None:
+        """Its participant left; until the network has stopped it, nothing of it is transcribed."""
+        session = self._live.get(fork.id)
+        if session is not None:
+            session.heed(rests=True, coaching=False)
+        try:
+            await reopener.stop(fork)
+        except TelephonyFailed as error:
+            log.warning("stream_not_stopped", fork=fork.id, code=error.code, provider_code=error.provider_code)

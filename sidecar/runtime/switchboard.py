@@ -9,18 +9,22 @@ import msgspec
 import structlog
 
 from sidecar.domain.access import token_hash
+from sidecar.domain.attachment import Report, report
 from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
+from sidecar.domain.conference_course import Course
 from sidecar.domain.errors import ConferenceOver, ForkRefused, NotFound, SidecarError, StoreUnavailable
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
+from sidecar.runtime.attachment import Introduction
 from sidecar.runtime.conference_session import ConferenceSession
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.fork_session import ForkSession
+from sidecar.runtime.notice import NoticeSpeaker
 from sidecar.runtime.recorder import Recorder
 from sidecar.runtime.recovery import TOKEN_LIFE, StreamReopener
 
@@ -28,6 +32,10 @@ log = structlog.get_logger()
 
 # A conference whose session failed is taken up again, from its rows, after this time.
 RESTART_AFTER_S = 2.0
+# Who asks for a conference to be attached waits so long at most for the streams that were asked for.
+SETTLE_TIMEOUT_S = 6.0
+# A room whose earlier conference ended unnoticed is free for the next one after this time at the latest.
+ROOM_TIMEOUT_S = 3.0
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +56,12 @@ class NoRoom(SidecarError):
     code = "forks_full"
 
 
+class NotAttachable(SidecarError):
+    """Nothing can be heard of this conference just now. ``code``: conference_not_begun or no_account."""
+
+    code = "no_account"
+
+
 class Switchboard:
     """``run`` is its one task, and the parent of every conference's task."""
 
@@ -63,9 +77,10 @@ class Switchboard:
         fallback: Recogniser | None = None,
         telephony: Telephony | None,
         max_forks: int,
+        notice: str = "",
     ) -> None:
         """``fallback``: listens while ``recogniser`` fails. ``max_forks``: media streams at once; calls beyond it go on
-        without being transcribed.
+        without being transcribed. ``notice``: spoken to whoever is forked without having asked for TwiML; "" for none.
         """
         self._directory = directory
         self._event_log = event_log
@@ -75,11 +90,18 @@ class Switchboard:
         self.engines = EngineChoice(recogniser, fallback)
         self._telephony = telephony
         self._max_forks = max_forks
-        self._reopener = (
-            StreamReopener(directory=directory, telephony=telephony, clock=clock, tally=writer.tally)
-            if telephony is not None
-            else None
-        )
+        self._reopener: StreamReopener | None = None
+        self._introduction: Introduction | None = None
+        if telephony is not None:
+            self._introduction = Introduction(directory=directory, telephony=telephony, clock=clock)
+            self._reopener = StreamReopener(
+                directory=directory,
+                telephony=telephony,
+                clock=clock,
+                tally=writer.tally,
+                notice=NoticeSpeaker(telephony, notice),
+                has_room=lambda: not self.draining and self.live_forks < self._max_forks,
+            )
         self._sessions: dict[str, ConferenceSession] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
@@ -172,16 +194,17 @@ class Switchboard:
         session = self._session_of(bound.conference)
         return session, await session.attach(bound, came_at=came_at)
 
-    async def session(self, *, conference_sid: str, room: str) -> ConferenceSession | None:
+    async def session(self, *, conference_sid: str, room: str, goes_on: bool = False) -> ConferenceSession | None:
         """The session that a network callback is about: by the network's id, else by the room.
 
-        None: not ours, over already, or left to the next process.
+        ``goes_on``: the callback says so; then a conference that nobody told us of is attached to. None: not ours, over
+        already, or left to the next process.
         """
         conference = await self._directory.conference(conference_sid)
         if conference is None:
             conference = await self._directory.conference_in_room(room)
             if conference is None or conference.sid not in (None, conference_sid):
-                return None
+                return await self._attach(conference_sid, room) if goes_on else None
         if conference.state is ConferenceState.ENDED or (self.draining and conference.id not in self._sessions):
             return None  # the next process asks the network what became of those that nobody looks after any more
         session = self._session_of(conference)
@@ -202,6 +225,82 @@ class Switchboard:
             raise NoRoom("The service is stopping.", code="draining", next_step="Try again in a moment.")
         return self._session_of(conference)
 
+    async def attach(self, id_or_sid: str) -> Report:
+        """Have everybody in a conference heard who is not yet; how it stands with them after a short while.
+
+        Asking again changes nothing for who is heard. Raises NotFound, ConferenceOver, NotAttachable, TelephonyFailed,
+        SessionGone.
+        """
+        if self._telephony is None:
+            raise NotAttachable(
+                "There is no account to ask for streams.",
+                next_step="Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+                code="no_account",
+            )
+        known = await self._directory.conference(id_or_sid)
+        if known is not None and known.state is ConferenceState.ENDED:
+            raise ConferenceOver(f"Conference {known.id} is over.")
+        sid = await self._telephony.find_conference(known.room) if known and not known.sid else id_or_sid
+        sid = known.sid if known is not None and known.sid else sid
+        if sid is None:
+            raise NotAttachable(f"Nobody is in conference {id_or_sid} yet.", code="conference_not_begun")
+        status = await self._telephony.status(sid)
+        if not status.in_progress and not status.room:
+            raise NotFound(f"The account has no conference {sid}.")
+        session = await self._attach(sid, status.room) if status.in_progress else None
+        if session is None:
+            raise ConferenceOver(f"Conference {sid} is over.")
+        return await self._settled(session, {one.call_sid for one in await self._telephony.participants(sid)})
+
+    async def report(self, conference: Conference) -> Report:
+        """How it stands with everybody in a conference, over or not. Raises SessionGone."""
+        session = self._sessions.get(conference.id)
+        if session is not None:
+            return await session.report()
+        people, forks = await self._directory.participants(conference.id), await self._directory.forks(conference.id)
+        return report(Course.of_rows(conference, people, forks, at_ms=0))
+
+    def stream_failed(self, name: str, error: str) -> None:
+        """The network could not open the stream of that name, in its words ``error``."""
+        fork_id = name.rpartition("-")[0]
+        for session in self._sessions.values():
+            session.stream_failed(fork_id, name, error)
+
+    async def _attach(self, sid: str, room: str) -> ConferenceSession | None:
+        """The session of a conference that goes on, and may be new to us; None while we stop."""
+        if self._telephony is None or self.draining:
+            return None
+        for _ in range(round(ROOM_TIMEOUT_S / 0.1)):
+            conference = await self._directory.find_or_open_conference(
+                sid, room=room, conference_id=self._clock.new_id("cnf"), tenant="", now=self._clock.now()
+            )
+            if conference is not None:
+                break
+            # A room has one conference at a time, so its earlier one is over: let that be found out.
+            earlier = await self._directory.conference_in_room(room)
+            if earlier is not None:
+                await self._session_of(earlier).attach_everybody()
+            await asyncio.sleep(0.1)
+        else:
+            log.warning("conference_not_attached", conference_sid=sid, reason="its room is taken")
+            return None
+        if conference.state is ConferenceState.ENDED:
+            return None
+        log.info("conference_attached", conference=conference.id, conference_sid=sid)
+        session = self._session_of(conference)
+        await session.bound_to(sid)
+        await session.attach_everybody()
+        return session
+
+    async def _settled(self, session: ConferenceSession, present: set[str]) -> Report:
+        """As soon as everybody who is present is heard, or cannot be; at the latest after SETTLE_TIMEOUT_S."""
+        for _ in range(round(SETTLE_TIMEOUT_S / 0.1)):
+            now = await session.report()
+            if now.settled and present <= {standing.participant.call_sid for standing in now.standings}:
+                break
+            await asyncio.sleep(0.1)
+        return now
+
     def _session_of(self, conference: Conference, *, recover: bool = False) -> ConferenceSession:
         session = self._sessions.get(conference.id)
         if session is None:
@@ -218,6 +317,7 @@ class Switchboard:
             engines=self.engines,
             telephony=self._telephony,
             reopener=self._reopener,
+            introduction=self._introduction,
         )
 
     async def _hold(self, session: ConferenceSession, *, recover: bool) -> None:

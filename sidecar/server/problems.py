@@ -25,7 +25,7 @@ from sidecar.domain.errors import (
 from sidecar.ports.answers import KeyRefused
 from sidecar.runtime.conference_session import SessionGone
 from sidecar.runtime.event_writer import StoreOverloaded
-from sidecar.runtime.switchboard import NoRoom
+from sidecar.runtime.switchboard import NoRoom, NotAttachable
 
 API_PREFIX = "/v1/"
 RETRY_AFTER_S = 2
@@ -40,6 +40,7 @@ _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (RecogniserUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (TelephonyFailed, HTTPStatus.BAD_GATEWAY),
+    (NotAttachable, HTTPStatus.CONFLICT),
 )
 
 

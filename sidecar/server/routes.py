@@ -9,6 +9,7 @@ from aiohttp import web
 
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
+from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
 from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
@@ -33,6 +34,9 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/twilio/media", media_socket)
     app.router.add_get("/v1/conferences", list_conferences)
     app.router.add_get("/v1/conferences/{id}", get_conference)
+    app.router.add_post("/v1/conferences/{id}/fork", fork_conference)
+    app.router.add_get("/v1/conferences/{id}/participants", list_participants)
+    app.router.add_patch("/v1/conferences/{id}/participants/{participant}", correct_participant)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_post("/v1/conferences/{id}/participants", dial_out)

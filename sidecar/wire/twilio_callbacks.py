@@ -48,8 +48,8 @@ class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
 class ConferenceCallback(msgspec.Struct, frozen=True, kw_only=True):
     """Something happened in a conference. ``kind``: Twilio's StatusCallbackEvent, such as ``participant-join``.
 
-    ``sequence`` orders the events of one conference; delivery may shuffle and repeat them. ``call_sid`` and ``signs``
-    are set with events of a participant. ``reason``: why somebody left or it ended, in Twilio's words, or "".
+    ``sequence`` orders the events of one conference; delivery may shuffle and repeat them. ``call_sid``, ``label`` and
+    ``signs`` are set with events of a participant. ``reason``: why somebody left or it ended, in Twilio's words, or "".
     """
 
     kind: str
@@ -59,15 +59,17 @@ class ConferenceCallback(msgspec.Struct, frozen=True, kw_only=True):
     call_sid: str | None
     reason: str
     signs: Signs
+    label: str = ""
 
 
 class StreamCallback(msgspec.Struct, frozen=True, kw_only=True):
-    """News of a media stream. ``kind``: stream-started, stream-stopped or stream-error."""
+    """News of a media stream. ``kind``: stream-started, stream-stopped or stream-error (``error``: Twilio's reason)."""
 
     kind: str
     call_sid: str
     stream_sid: str
     name: str
+    error: str = ""
 
 
 def voice_request(form: Mapping[str, str]) -> VoiceRequest:
@@ -87,6 +89,7 @@ def conference_callback(form: Mapping[str, str]) -> ConferenceCallback:
         sequence=int(sequence),
         call_sid=_sid(form, "CallSid", _CALL_SID) if form.get("CallSid") else None,
         reason=form.get("ReasonParticipantLeft") or form.get("ReasonConferenceEnded") or "",
+        label=form.get("ParticipantLabel", ""),
         signs=Signs(muted=_flag(form, "Muted"), hold=_flag(form, "Hold"), coaching=_flag(form, "Coaching")),
     )
 
@@ -103,6 +106,7 @@ def news_of(callback: ConferenceCallback) -> News | None:
         provider_seq=callback.sequence,
         call_sid=callback.call_sid,
         reason=callback.reason,
+        label=callback.label,
         signs=msgspec.structs.replace(callback.signs, **named),
     )
 
@@ -121,6 +125,7 @@ def stream_callback(form: Mapping[str, str]) -> StreamCallback:
         call_sid=_sid(form, "CallSid", _CALL_SID),
         stream_sid=form.get("StreamSid", ""),
         name=form.get("StreamName", ""),
+        error=form.get("StreamError", ""),
     )
 
 

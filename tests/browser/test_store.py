@@ -23,14 +23,16 @@ READ = """async ([path, options, events, twice]) => {
     utterance: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, end_ms: r.end_ms,
       revision: r.revision, text: r.text, coaching: r.coaching, opens_block: store.opensBlock(store.rows[n - 1], r),
       ...(r.partial && { partial: true }) },
-    gap: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, to_ms: r.to_ms, reason: r.reason },
+    gap: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, to_ms: r.to_ms, reason: r.reason,
+      detail: r.detail },
     system: { kind: r.kind, key: r.key, type: r.type, at_ms: r.at_ms, participant: r.participant,
       by: r.by, reason: r.reason, utterances: r.utterances, gaps: r.gaps, gap_ms: r.gap_ms },
   })[r.kind];
   return {
     seq: store.seq, rows: store.rows.map(row),
     people: [...store.people.values()]
-      .map(({ leftMs, talkMs, heldMs, ...rest }) => ({ ...rest, left_ms: leftMs, talk_ms: talkMs, held_ms: heldMs })),
+      .map(({ leftMs, talkMs, heldMs, health, behindMs, ...rest }) => ({ ...rest,
+        left_ms: leftMs, talk_ms: talkMs, held_ms: heldMs })),
     started_ms: store.startedMs, ended_ms: store.endedMs, completed: store.completed, paused: store.paused,
     speech_ms: store.speechMs, gaps: store.gaps, gap_ms: store.gapMs, shares: Object.fromEntries(store.shares()),
   };

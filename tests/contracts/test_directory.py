@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
-from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, Role
+from sidecar.domain.conference import Conference, ConferenceState, ForkState, ParticipantState, Role
 from sidecar.domain.errors import ForkRefused, NotFound
 from sidecar.domain.events import ConferenceEnded, ForkStarted, ParticipantJoined
 from sidecar.ports.directory import BoundFork, Directory
@@ -175,6 +175,39 @@ async def test_a_renewed_fork_has_a_fresh_token_and_the_next_epoch(
     assert await refusal(directory, request.token_hash, "CA1") == "fork_token_unknown"
     claimed = await directory.claim_fork(token_hash="fresh", call_sid="CA1", stream_sid="MZ2", now=NOON)
     assert (claimed.fork.stream_sid, claimed.fork.epoch) == ("MZ2", 2)
+
+
+async def test_a_conference_that_began_without_us_is_made_once(directory: Directory) -> None:
+    """However many callbacks of it arrive at once; one that waits in its room is the same."""
+
+    async def find(sid: str, n: int, room: str = "theirs") -> Conference | None:
+        return await directory.find_or_open_conference(
+            sid, room=room, conference_id=f"cnf_new_{n}", tenant="", now=NOON
+        )
+
+    async with asyncio.TaskGroup() as tasks:
+        found = [tasks.create_task(find("CF1", n)) for n in range(5)]
+    made = {conference.id for task in found if (conference := task.result())}
+    assert len(made) == 1
+    assert await find("CF2", 6) is None  # the room's other conference is over, but nobody said so
+    waiting = await open_call(directory, "CA1", room="support")
+    bound = await find("CF3", 7, "support")
+    assert bound is not None
+    assert (bound.id, bound.sid) == (waiting.conference.id, "CF3")
+
+
+async def test_a_call_found_in_a_conference_gets_rows_and_one_that_has_them_keeps_its_token(
+    directory: Directory,
+) -> None:
+    """So a stream that TwiML began is not shut out."""
+    coming = await open_call(directory, "CA1")
+    met = fork_request("CA1", conference_id=coming.conference.id, token_hash="")
+    assert (await directory.open_participant(met)).fork == coming.fork
+    stranger = fork_request("CA2", conference_id=coming.conference.id, token_hash="")
+    made = await directory.open_participant(stranger)
+    assert (made.fork.epoch, made.fork.state) == (0, ForkState.PENDING)
+    assert (made.participant.label, made.participant.name) == ("agent-2", "Ana 2")
+    assert await directory.open_participant(stranger) == made
 
 
 async def test_the_providers_id_is_noted_once_and_finds_the_conference(directory: Directory) -> None:

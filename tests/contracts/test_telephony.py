@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -192,6 +193,21 @@ async def test_a_call_that_the_network_refuses_is_told_with_its_number_and_witho
     assert "442071838750" not in str(caught.value)
 
 
+async def test_a_stream_is_stopped_by_its_name_and_one_that_is_not_there_is_no_error(network: Network) -> None:
+    """So that it can be done in doubt."""
+    call_sid = (await network.telephony.participants(network.conference_sid))[0].call_sid
+    await network.telephony.start_stream(call_sid, name="frk_1-2", parameters={"token": "t"})
+    await network.telephony.stop_stream(call_sid, name="frk_1-2")
+    await network.telephony.stop_stream(call_sid, name="frk_1-9")
+
+
+async def test_who_is_at_the_other_end_of_a_call(network: Network) -> None:
+    """From which a role follows where no label says it."""
+    call_sid = (await network.telephony.participants(network.conference_sid))[0].call_sid
+    assert (await network.telephony.address(call_sid)).startswith(("+", "client:"))
+    assert (await network.telephony.status(network.conference_sid)).room == "support"
+
+
 @pytest.fixture
 async def twilio(tmp_path: Path) -> AsyncIterator[Network]:
     """Only twilio's client, for what the stand-in cannot do."""
@@ -206,6 +222,45 @@ async def test_a_call_that_is_gone_is_told_as_gone(twilio: Network) -> None:
     assert caught.value.gone
     assert caught.value.provider_code == 20404
     assert NOBODY in str(caught.value)
+
+
+async def order(network: Network, **fault: Any) -> None:
+    """Have the emulated Twilio fail."""
+    base = network.telephony._account.api_base_url  # type: ignore[attr-defined]
+    async with aiohttp.ClientSession() as http, http.post(f"{base}/control/faults", json=fault) as answer:
+        assert answer.status == 201
+
+
+async def test_a_refusal_says_that_nothing_was_done_and_why(twilio: Network) -> None:
+    """An error of the server says nothing about what it did."""
+    call_sid = (await twilio.telephony.participants(twilio.conference_sid))[0].call_sid
+    await order(twilio, kind="fail_rest", count=1, status=400, code=31941, path="/Streams")
+    with pytest.raises(TelephonyFailed) as caught:
+        await twilio.telephony.start_stream(call_sid, name="frk_1-5", parameters={"token": "t"})
+    assert (caught.value.refused, caught.value.gone, caught.value.retry_after_s) == (True, False, None)
+    assert caught.value.reason.startswith("Twilio error 31941: ")
+    await order(twilio, kind="fail_rest", count=1, status=500, code=20500, path="/Streams")
+    with pytest.raises(TelephonyFailed) as caught:
+        await twilio.telephony.start_stream(call_sid, name="frk_1-6", parameters={"token": "t"})
+    assert not caught.value.refused
+
+
+async def test_while_twilio_is_too_busy_it_is_left_alone(twilio: Network) -> None:
+    """Its Retry-After counts for all requests of the account; those in between fail at once."""
+    await order(twilio, kind="fail_rest", count=1, status=429, code=20429, retry_after_s=1)
+    for _ in range(3):
+        with pytest.raises(TelephonyFailed) as caught:
+            await twilio.telephony.participants(twilio.conference_sid)
+        assert caught.value.refused
+        assert caught.value.retry_after_s is not None
+        assert 0 < caught.value.retry_after_s <= 1
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                assert len(await twilio.telephony.participants(twilio.conference_sid)) == 2
+                break
+            except TelephonyFailed as error:
+                await asyncio.sleep(error.retry_after_s or 0.1)
 
 
 async def test_an_unknown_conference_is_over(twilio: Network) -> None:

@@ -2,84 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import soundfile
-from aiohttp import web
 
-from sidecar.cli.children import free_ports
-from sidecar.emulator.app import create_app
-from sidecar.emulator.state import Account
-from tests.fakes import ScriptedRecogniser
-from tests.service import TOKEN, Service, running_service
-
-ACCOUNT = Account("AC" + "1" * 32, TOKEN)
-LIMIT_S = 30.0
-
-
-class Line:
-    """The service, and the control API of the Twilio that it talks to."""
-
-    def __init__(self, service: Service, twilio: str, quiet: Path) -> None:
-        self.service, self._twilio, self._quiet = service, twilio, quiet
-
-    async def order(self, kind: str, **fields: Any) -> None:
-        """A fault."""
-        await self._post("/control/faults", {"kind": kind, **fields})
-
-    async def play(self, seconds: float, steps: list[dict[str, Any]] | None = None) -> None:
-        """Two people in the room ``support`` for so long."""
-        people = [{"label": name, "says": [{"wav": str(self._quiet)}]} for name in ("agent", "customer")]
-        voice = f"{self.service.base}/twilio/voice"
-        body = {"room": "support", "voice_url": voice, "participants": people, "hang_up_after": seconds}
-        await self._post("/control/scenarios", body | {"steps": steps or []})
-
-    async def state(self) -> dict[str, Any]:
-        """All that the emulator knows."""
-        async with self.service.http.get(self._twilio + "/control/state") as answer:
-            state: dict[str, Any] = await answer.json()
-        return state
-
-    async def until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The emulator's state as soon as that is so."""
-        async with asyncio.timeout(LIMIT_S):
-            while not true(state := await self.state()):
-                await asyncio.sleep(0.05)
-        return state
-
-    async def ended(self) -> list[dict[str, Any]]:
-        """All events, once the transcript is complete."""
-        async with asyncio.timeout(LIMIT_S):
-            while True:
-                events = await self.service.events()
-                if any(event["type"] == "transcript.completed" for event in events):
-                    return events
-                await asyncio.sleep(0.1)
-
-    async def _post(self, path: str, body: dict[str, Any]) -> None:
-        async with self.service.http.post(self._twilio + path, json=body) as answer:
-            assert answer.status == 201, await answer.text()
+from tests.line import Line, running_line
 
 
 @pytest.fixture
 async def line(tmp_path: Path) -> AsyncIterator[Line]:
     """Both in this process, on real ports."""
-    soundfile.write(tmp_path / "quiet.wav", [0.0] * 800, 8_000)
-    port = free_ports(1)
-    runner = web.AppRunner(create_app(ACCOUNT), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        twilio = f"http://127.0.0.1:{port}"
-        settings = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio}
-        async with running_service(tmp_path, ScriptedRecogniser(), **settings) as service:
-            yield Line(service, twilio, tmp_path / "quiet.wav")
-    finally:
-        await runner.cleanup()
+    async with running_line(tmp_path) as running:
+        yield running
 
 
 def types(events: list[dict[str, Any]]) -> list[str]:

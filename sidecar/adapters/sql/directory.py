@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, or_, select, update
+from sqlalchemy import Insert, Select, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
@@ -21,6 +21,7 @@ from sidecar.domain.conference import (
     Participant,
     ParticipantState,
     unique_label,
+    unique_name,
 )
 from sidecar.domain.errors import ForkRefused, NotFound
 from sidecar.ports.directory import BoundFork, ForkRequest
@@ -46,6 +47,32 @@ class SqlDirectory:
             participant_id = await _participant_for(connection, request, conference_id)
             fork_id = await _fork_for(connection, request, conference_id, participant_id)
             return await _bound(connection, fork_id)
+
+    async def find_or_open_conference(
+        self, sid: str, *, room: str, conference_id: str, tenant: str, now: datetime
+    ) -> Conference | None:
+        """By its sid, else by its room, else a new one."""
+        async with self._database.write() as connection:
+            await serialise(connection, room)
+            known = (await connection.execute(_of_sid(sid))).first()
+            if known is not None:
+                return conference_of(known)
+            in_room = select(conferences).where(conferences.c.room == room, _NOT_ENDED).with_for_update()
+            waiting = (await connection.execute(in_room)).first()
+            if waiting is None:
+                await connection.execute(_new_conference(conference_id, tenant, room, now).values(sid=sid))
+            elif waiting.sid is None:
+                await connection.execute(update(conferences).where(conferences.c.id == waiting.id).values(sid=sid))
+            else:
+                return None
+            return conference_of((await connection.execute(_of_sid(sid))).one())
+
+    async def open_participant(self, request: ForkRequest) -> BoundFork:
+        """The request has no token."""
+        async with self._database.write() as connection:
+            await serialise(connection, request.room or request.call_sid)
+            participant_id = await _participant_for(connection, request, request.conference_id)
+            return await _bound(connection, await _fork_for(connection, request, request.conference_id, participant_id))
 
     async def renew_fork(self, fork_id: str, *, token_hash: str, expires_at: datetime) -> BoundFork:
         """A fresh token and the next epoch; the fork's state is left as it is."""
@@ -143,21 +170,23 @@ async def _conference_for(connection: AsyncConnection, request: ForkRequest) -> 
     found = await connection.scalar(mine.where(_NOT_ENDED).limit(1).with_for_update(key_share=True, of=conferences))
     if found is not None:
         return str(found)
-    await connection.execute(
-        conferences.insert().values(
-            id=request.conference_id,
-            tenant=request.tenant,
-            room=request.room or request.conference_id,
-            state=ConferenceState.WAITING,
-            clock_zero=request.now,
-            seq=0,
-        )
-    )
+    room = request.room or request.conference_id
+    await connection.execute(_new_conference(request.conference_id, request.tenant, room, request.now))
     return request.conference_id
 
 
+def _new_conference(conference_id: str, tenant: str, room: str, now: datetime) -> Insert:
+    return conferences.insert().values(
+        id=conference_id, tenant=tenant, room=room, state=ConferenceState.WAITING, clock_zero=now, seq=0
+    )
+
+
+def _of_sid(sid: str) -> AnySelect:
+    return select(conferences).where(conferences.c.sid == sid).order_by(*_NEWEST_FIRST).limit(1)
+
+
 async def _participant_for(connection: AsyncConnection, request: ForkRequest, conference_id: str) -> str:
-    present = select(participants.c.id, participants.c.call_sid, participants.c.label)
+    present = select(participants.c.id, participants.c.call_sid, participants.c.label, participants.c.name)
     rows = (await connection.execute(present.where(participants.c.conference_id == conference_id))).all()
     for row in rows:
         if row.call_sid == request.call_sid:
@@ -169,7 +198,7 @@ async def _participant_for(connection: AsyncConnection, request: ForkRequest, co
             position=await next_position(connection, conference_id),
             call_sid=request.call_sid,
             label=unique_label(request.label, {row.label for row in rows}),
-            name=request.name,
+            name=unique_name(request.name, {row.name for row in rows}),
             role=request.role,
             state=ParticipantState.EXPECTED,
             created_at=request.now,
@@ -181,6 +210,8 @@ async def _participant_for(connection: AsyncConnection, request: ForkRequest, co
 async def _fork_for(connection: AsyncConnection, request: ForkRequest, conference_id: str, participant_id: str) -> str:
     of_participant = select(forks.c.id).where(forks.c.participant_id == participant_id)
     fork_id = await connection.scalar(of_participant)
+    if fork_id is not None and not request.token_hash:
+        return str(fork_id)
     if fork_id is not None:
         renewed = _new_token(fork_id, request.token_hash, request.token_expires_at)
         await connection.execute(renewed.values(state=ForkState.PENDING))
@@ -196,9 +227,9 @@ async def _fork_for(connection: AsyncConnection, request: ForkRequest, conferenc
             position=len(made.all()) + 1,
             call_sid=request.call_sid,
             state=ForkState.PENDING,
-            epoch=1,
+            epoch=1 if request.token_hash else 0,
             covered_ms=clock.clock_ms(request.now),  # what was said before the call came is not ours to cover
-            token_hash=request.token_hash,
+            token_hash=request.token_hash or None,
             token_expires_at=request.token_expires_at,
         )
     )

@@ -68,7 +68,7 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
         """What is lost and why: "4.0 s not transcribed: stream reconnected"."""
         start, end = self.span
         length = f"{(end - start) / 1000:.1f}" if end - start >= 100 else "under 0.1"
-        reason = ev.GAP_REASONS.get(self.gap.reason, self.gap.reason)
+        reason = ev.gap_sentence(self.gap.reason, self.gap.detail)
         return f"{length} s not transcribed: {one_line(reason)}"
 
 

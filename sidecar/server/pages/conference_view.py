@@ -263,6 +263,9 @@ def _coverage(transcript: Transcript, *, ended: bool) -> tuple[str, bool]:
     return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed", heard + resting == len(here)
 
 
+_TROUBLE = {"none": "Not transcribed yet", "interrupted": "Audio interrupted, asking for it again"}
+
+
 def _listed(person: Person, percent: int) -> ShownPerson:
     meta = f"{person.role} · {percent} %"
     if person.state is ParticipantState.LEFT and person.left_ms is not None:
@@ -271,9 +274,9 @@ def _listed(person: Person, percent: int) -> ShownPerson:
         meta = f"{person.role} · joining"
     trouble = ""
     if person.state is ParticipantState.JOINED:
-        trouble = {"none": "Not transcribed yet", "interrupted": "Audio interrupted, asking for it again"}.get(
-            person.fork, ""
-        )
+        trouble = _TROUBLE.get(person.fork, "")
+        if person.detail:
+            trouble = f"Not transcribed: {person.detail}"
     held = person.held_ms is not None
     signs = sign_words(held, person.muted, person.coaching) if person.state is ParticipantState.JOINED else ""
     return ShownPerson(
@@ -325,7 +328,7 @@ def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown
             moment = conference.clock_zero + timedelta(milliseconds=row.at_ms)
             return ShownUtterance(row=row, person=person, wall=f"{moment:%H:%M:%S} UTC")
         case GapRow():
-            return ShownGap(row=row, person=person, reason=ev.GAP_REASONS.get(row.reason, row.reason))
+            return ShownGap(row=row, person=person, reason=ev.gap_sentence(row.reason, row.detail))
         case SystemRow():
             values: dict[str, str | datetime] = {
                 "name": called(person),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import structlog
 from aiohttp import web
 
+from sidecar.domain.conference_facts import NewsKind
 from sidecar.server.app_keys import EVENT_FORWARDER, SWITCHBOARD
 from sidecar.server.twilio.signed import signed_form
 from sidecar.wire.twilio_callbacks import call_callback, conference_callback, news_of, stream_callback
@@ -18,15 +19,19 @@ IDEMPOTENCY_HEADER = "I-Twilio-Idempotency-Token"
 
 
 async def conference_events(request: web.Request) -> web.Response:
-    """``POST /twilio/conference-events``: what happened in a conference. One that is not ours is ignored."""
+    """``POST /twilio/conference-events``: what happened in a conference. One that we did not start is attached to."""
     form = await signed_form(request)
     _pass_on(request, form)
     callback = conference_callback(form)
-    session = await request.app[SWITCHBOARD].session(conference_sid=callback.conference_sid, room=callback.room)
+    news = news_of(callback)
+    session = await request.app[SWITCHBOARD].session(
+        conference_sid=callback.conference_sid,
+        room=callback.room,
+        goes_on=news is not None and news.kind not in (NewsKind.LEFT, NewsKind.ENDED),
+    )
     if session is None:
         log.info("callback_of_unknown_conference", conference_sid=callback.conference_sid, kind=callback.kind)
         return web.Response(status=204)
-    news = news_of(callback)
     if news is not None:
         await session.tell(news)
     else:
@@ -43,10 +48,12 @@ def _pass_on(request: web.Request, form: Mapping[str, str]) -> None:
 
 
 async def stream_events(request: web.Request) -> web.Response:
-    """``POST /twilio/stream-events``: the only notice of a stream that never opened; logged for operators."""
+    """``POST /twilio/stream-events``: the only notice of a stream that never opened; another one is then asked for."""
     callback = stream_callback(await signed_form(request))
     level = log.warning if callback.kind == "stream-error" else log.info
     level("stream_event", kind=callback.kind, stream=callback.name, stream_sid=callback.stream_sid)
+    if callback.kind == "stream-error":
+        request.app[SWITCHBOARD].stream_failed(callback.name, callback.error)
     return web.Response(status=204)
 
 

@@ -52,6 +52,8 @@ function healthWords({ health, behindMs }) {
   return behind && `Transcript ${behind}`;
 }
 
+const troubleOf = (one) => (one.detail ? `Not transcribed: ${one.detail}` : TROUBLE[one.fork] ?? healthWords(one));
+
 function fillPerson(element, one, percent) {
   element.dataset.role = one.role;
   element.dataset.state = one.state;
@@ -63,7 +65,7 @@ function fillPerson(element, one, percent) {
   if (one.state === "left") meta = `left ${offset(one.leftMs)} · ${percent} %`;
   if (one.state === "expected") meta = `${one.role} · joining`;
   setText(slot(element, "meta"), meta);
-  const trouble = one.state === "joined" ? TROUBLE[one.fork] ?? healthWords(one) : "";
+  const trouble = one.state === "joined" ? troubleOf(one) : "";
   setText(slot(element, "trouble"), trouble);
   slot(element, "trouble").hidden = !trouble;
 }

@@ -76,7 +76,8 @@ export class RowMaker {
     setText(slot(element, "name"), called(person));
     setText(slot(element, "from"), offset(row.at_ms));
     setText(slot(element, "to"), offset(row.to_ms));
-    setText(slot(element, "reason"), this.gapReasons[row.reason] ?? row.reason);
+    const reason = this.gapReasons[row.reason] ?? row.reason;
+    setText(slot(element, "reason"), row.detail ? `${reason} (${row.detail})` : reason);
   }
 
   #fillSystem(element, row, person) {

@@ -71,7 +71,7 @@ export class Store {
       case "fork.resumed":
       case "fork.interrupted":
       case "fork.stopped":
-        this.#change(data.participant, { fork: type.slice("fork.".length) });
+        this.#change(data.participant, { fork: type.slice("fork.".length), detail: data.detail ?? "" });
         // Of a stream that was lost the recogniser still finishes the last words; of a process that died nobody does.
         if (type !== "fork.started" && data.reason !== "stream_lost") this.dropPartials(data.participant);
         break;
@@ -161,11 +161,11 @@ export class Store {
     this.#talk(participant, end_ms - start_ms);
   }
 
-  #gap(seq, { participant, from_ms, to_ms, reason }) {
+  #gap(seq, { participant, from_ms, to_ms, reason, detail = "" }) {
     this.gaps += 1;
     this.gapMs += to_ms - from_ms;
     this.changed.call = true;
-    this.#put({ kind: "gap", key: `r-${seq}`, at_ms: from_ms, to_ms, seq, rank: LOSS, participant, reason });
+    this.#put({ kind: "gap", key: `r-${seq}`, at_ms: from_ms, to_ms, seq, rank: LOSS, participant, reason, detail });
   }
 
   /** Returns what to call it in a row: going on hold and coming back make one, other changes none. */
@@ -238,7 +238,7 @@ const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coac
   ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, partial, seq: 0, rank: SPEECH });
 
 const person = ({ participant, name = "", label = "", role = "other" }) =>
-  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", talkMs: 0, muted: false, heldMs: null, coaching: false,
+  ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", detail: "", talkMs: 0, muted: false, heldMs: null, coaching: false,
     health: "usual", behindMs: 0 });
 
 /** Since when the call is on hold, which is when its customer, or all of several, are; null while it is not. */

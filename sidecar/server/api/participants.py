@@ -1,0 +1,125 @@
+"""Who is in a conference, how it stands with their audio, and what people may change about it."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, Literal
+
+import msgspec
+from aiohttp import web
+
+from sidecar.domain.attachment import Report, Standing
+from sidecar.domain.conference import Conference, Role
+from sidecar.domain.errors import NotFound
+from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD
+from sidecar.server.problems import RequestRefused
+
+# Ours, or Twilio's; nothing else ever becomes a part of an address at Twilio.
+_ID = re.compile(r"cnf_[0-9A-Za-z_]{1,64}|CF[0-9a-f]{32}")
+NAME_MAX_CHARS = 128
+
+
+class Correction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who a participant really is. Left out: as it was. The assistant is nobody's to name so."""
+
+    name: str | None = None
+    role: Literal["agent", "customer", "supervisor", "other"] | None = None
+
+
+async def fork_conference(request: web.Request) -> web.Response:
+    """``POST /v1/conferences/{id}/fork``: have everybody in it heard. 200: they are, or cannot be; 202: not all yet.
+
+    ``{id}`` may be a conference of the account that we never heard of. The same again changes nothing.
+    """
+    id_or_sid = request.match_info["id"]
+    if not _ID.fullmatch(id_or_sid):
+        raise _unknown(id_or_sid)
+    report = await request.app[SWITCHBOARD].attach(id_or_sid)
+    return _answer(report, HTTPStatus.OK if report.settled else HTTPStatus.ACCEPTED)
+
+
+async def list_participants(request: web.Request) -> web.Response:
+    """``GET /v1/conferences/{id}/participants``: in order of arrival."""
+    return _answer(await request.app[SWITCHBOARD].report(await _conference(request)))
+
+
+async def correct_participant(request: web.Request) -> web.Response:
+    """``PATCH /v1/conferences/{id}/participants/{participant}``: another name or role, by ``CA…`` or our id."""
+    conference, wanted = await _conference(request), request.match_info["participant"]
+    people = await request.app[DIRECTORY].participants(conference.id)
+    found = next((one for one in people if wanted in (one.id, one.call_sid)), None)
+    if found is None:
+        raise NotFound(f"Nobody in conference {conference.id} is {wanted[:64]}.")
+    correction = await _correction(request)
+    role = Role(correction.role) if correction.role is not None else None
+    session = await request.app[SWITCHBOARD].going_on(conference.id)
+    await session.correct(found.call_sid, name=_name(correction.name), role=role)
+    report = await request.app[SWITCHBOARD].report(conference)
+    [now] = [_shown(standing) for standing in report.standings if standing.participant.id == found.id]
+    return web.Response(body=msgspec.json.encode(now), content_type="application/json")
+
+
+async def _conference(request: web.Request) -> Conference:
+    id_or_sid = request.match_info["id"]
+    conference = await request.app[DIRECTORY].conference(id_or_sid)
+    if conference is None:
+        raise _unknown(id_or_sid)
+    return conference
+
+
+def _unknown(id_or_sid: str) -> NotFound:
+    return NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+
+
+async def _correction(request: web.Request) -> Correction:
+    try:
+        return msgspec.json.decode(await request.read(), type=Correction)
+    except msgspec.DecodeError as error:
+        raise RequestRefused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "correction_invalid",
+            f"The body is no correction: {error}.",
+            next_step='Send JSON such as {"name": "Maya", "role": "agent"}.',
+        ) from error
+
+
+def _name(wanted: str | None) -> str | None:
+    """Printable text; an empty one is a mistake, not a wish."""
+    if wanted is None:
+        return None
+    name = "".join(c for c in wanted if c.isprintable()).strip()
+    if not 0 < len(name) <= NAME_MAX_CHARS:
+        raise RequestRefused(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "name_invalid", f"A name has 1 to {NAME_MAX_CHARS} printable characters."
+        )
+    return name
+
+
+def _answer(report: Report, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    body = {
+        "conference": report.conference.id,
+        "conference_sid": report.conference.sid,
+        "room": report.conference.room,
+        "state": report.conference.state,
+        "data": [_shown(standing) for standing in report.standings],
+    }
+    return web.Response(body=msgspec.json.encode(body), content_type="application/json", status=status)
+
+
+def _shown(standing: Standing) -> dict[str, Any]:
+    """``fork``: live, pending, interrupted, stopped, or none: this participant is never forked."""
+    one = standing.participant
+    return {
+        "id": one.id,
+        "call_sid": one.call_sid,
+        "label": one.label,
+        "name": one.name,
+        "role": one.role,
+        "state": one.state,
+        "muted": one.muted,
+        "hold": one.hold,
+        "coaching": one.coaching,
+        "fork": standing.fork or "none",
+        "problem": standing.problem or None,
+    }

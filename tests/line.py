@@ -1,0 +1,92 @@
+"""The service beside an emulated Twilio, both in this process on real ports."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import soundfile
+from aiohttp import web
+
+from sidecar.cli.children import free_ports
+from sidecar.emulator.app import create_app
+from sidecar.emulator.state import Account
+from sidecar.ports.recogniser import Recogniser
+from tests.fakes import ScriptedRecogniser
+from tests.service import TOKEN, Service, running_service
+
+ACCOUNT = Account("AC" + "1" * 32, TOKEN)
+LIMIT_S = 30.0
+
+
+class Line:
+    """The service, and the control API of the Twilio that it talks to."""
+
+    def __init__(self, service: Service, twilio: str, quiet: Path) -> None:
+        self.service, self._twilio, self._quiet = service, twilio, quiet
+
+    async def order(self, kind: str, **fields: Any) -> None:
+        """A fault."""
+        await self._post("/control/faults", {"kind": kind, **fields})
+
+    async def play(self, seconds: float, steps: list[dict[str, Any]] | None = None) -> None:
+        """Two people in the room ``support`` for so long."""
+        people = [{"label": name, "says": [{"wav": str(self._quiet)}]} for name in ("agent", "customer")]
+        voice = f"{self.service.base}/twilio/voice"
+        body = {"room": "support", "voice_url": voice, "participants": people, "hang_up_after": seconds}
+        await self._post("/control/scenarios", body | {"steps": steps or []})
+
+    async def call(self, voice_url: str, **order: Any) -> str:
+        """One call to that address; its sid."""
+        return str((await self._post("/control/calls", {"voice_url": voice_url, **order}))["call_sid"])
+
+    async def hang_up(self, call_sid: str) -> None:
+        """The caller puts the phone down."""
+        await self._post(f"/control/calls/{call_sid}/hangup", None)
+
+    async def state(self) -> dict[str, Any]:
+        """All that the emulator knows."""
+        async with self.service.http.get(self._twilio + "/control/state") as answer:
+            state: dict[str, Any] = await answer.json()
+        return state
+
+    async def until(self, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The emulator's state as soon as that is so."""
+        async with asyncio.timeout(LIMIT_S):
+            while not true(state := await self.state()):
+                await asyncio.sleep(0.05)
+        return state
+
+    async def ended(self, room: str = "support") -> list[dict[str, Any]]:
+        """All events, once the transcript is complete."""
+        async with asyncio.timeout(LIMIT_S):
+            while True:
+                events = await self.service.events(room)
+                if any(event["type"] == "transcript.completed" for event in events):
+                    return events
+                await asyncio.sleep(0.1)
+
+    async def _post(self, path: str, body: dict[str, Any] | None) -> Any:
+        async with self.service.http.post(self._twilio + path, json=body) as answer:
+            assert answer.status in (201, 204), await answer.text()
+            return await answer.json() if answer.status == 201 else None
+
+
+@asynccontextmanager
+async def running_line(folder: Path, recogniser: Recogniser | None = None, **settings: Any) -> AsyncIterator[Line]:
+    """Both, until the block ends."""
+    soundfile.write(folder / "quiet.wav", [0.0] * 800, 8_000)
+    port = free_ports(1)
+    runner = web.AppRunner(create_app(ACCOUNT), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        twilio = f"http://127.0.0.1:{port}"
+        known = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio} | settings
+        async with running_service(folder, recogniser or ScriptedRecogniser(), **known) as service:
+            yield Line(service, twilio, folder / "quiet.wav")
+    finally:
+        await runner.cleanup()
