@@ -5,6 +5,7 @@ Never talks to the telephone network or the store; ``ports.directory`` keeps the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -135,14 +136,18 @@ def stream_name(fork: Fork) -> str:
     return f"{fork.id}-{fork.epoch}"
 
 
+# What makes a label unique.
+_NUMBER = re.compile(r"-[0-9]+$")
+
+
 def role_of(*, parameter: str | None, label: str | None, address: str) -> Role:
-    """The role by the rule of precedence: explicit parameter, then label, then the kind of address.
+    """The role by the rule of precedence: explicit parameter, then label (``agent``, ``agent-2``), then address.
 
     ``address`` is the caller as the provider names it: ``client:…`` and ``sip:…`` are agents, the telephone
     network (E.164) is a customer. An unknown parameter value is ignored, not an error: a call must not fail for it.
     """
     for candidate in (parameter, label):
-        word = (candidate or "").strip().lower()
+        word = _NUMBER.sub("", (candidate or "").strip().lower())
         if word in set(Role):
             return Role(word)
     if address.startswith(("client:", "sip:")):

@@ -99,7 +99,11 @@ async def test_somebody_is_called_once_however_often_it_is_asked_and_never_beyon
             for number, code in (("+18765551234", "country_not_allowed"), ("+19005551234", "number_not_ordinary")):
                 status, problem, _ = await dial(service, path, number)
                 assert (status, problem["code"]) == (403, code)
-            await network.control(service, "faults", {"kind": "fail_rest", "count": 1, "status": 400, "code": 21211})
+            await network.control(
+                service,
+                "faults",
+                {"kind": "fail_rest", "count": 1, "status": 400, "code": 21211, "path": "/Participants"},
+            )
             for _ in range(2):  # what failed is not tried again, and its answer is for good too
                 status, problem, _ = await dial(service, path, **{"Idempotency-Key": "k2"})
                 assert (status, problem["code"]) == (502, "telephony_failed")

@@ -19,6 +19,7 @@ from sidecar.domain.conference import LABEL_MAX_CHARS, Conference, ConferenceSta
         ("nonsense", "agent", "+15550100", Role.AGENT),
         (None, "customer", "client:ana", Role.CUSTOMER),
         (None, "Maya", "client:ana", Role.AGENT),
+        (None, "customer-2", "client:ana", Role.CUSTOMER),
         (None, None, "sip:ana@example.com", Role.AGENT),
         (None, None, "+15550100", Role.CUSTOMER),
         (None, None, "", Role.OTHER),
