@@ -57,8 +57,8 @@ class Transcriber:
         return messages
 
     def finalize(self) -> list[Message]:
-        """Everything so far is frozen."""
-        return [self._results(self.audio_ms, is_final=True, from_finalize=True)]
+        """Everything so far is frozen, but for a word that is under way."""
+        return [self._results(self._ear.settled_ms, is_final=True, from_finalize=True)]
 
     def close(self) -> list[Message]:
         """Finals of everything, then Metadata."""
