@@ -78,7 +78,10 @@ async def stream(request: web.Request) -> web.StreamResponse:
         return response
     followed = [*map(conference_topic, start.seqs), *({WALLBOARD} & set(topics))]
     with request.app[EVENT_BUS].subscribe(followed) as subscription:
-        await response.prepare(request)
+        try:
+            await response.prepare(request)
+        except ConnectionResetError:
+            return response  # whoever asked hung up before the store had answered
         _notice_dead_peer(request)
         live = _LiveStream(request, response, subscription, start)
         with request.app[STREAM_HUB].holding(live):

@@ -550,3 +550,19 @@ async def test_head_answers_without_a_stream(service: Service, client: aiohttp.C
     async with client.head(service.url, params=topic(call)) as response:
         assert (response.status, response.content_type) == (200, "text/event-stream")
     assert service.hub.opened == 0
+
+
+async def test_a_client_that_hung_up_before_the_first_byte_is_no_error(
+    service: Service, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many do at once while a busy service comes back: a traceback for each would hide what matters."""
+    bound = await service.call()
+
+    async def gone(*_: Any) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(web.StreamResponse, "prepare", gone)
+    async with aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await http.get(f"{service.url}?topic=conference:{bound.conference.id}")
+    assert (service.hub.open, caplog.records) == (0, [])
