@@ -125,7 +125,7 @@ def main() -> None:
     print(page(results))
     whole = not (args.suites or args.quick or args.calls or args.seed is not None)
     if whole:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        RESULTS.write_text(json.dumps(results, separators=(",", ":")) + "\n")
         PAGE.write_text(page(results))
         print(f"written: {PAGE}", file=sys.stderr)
     if found := broken(results):

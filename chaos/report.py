@@ -18,7 +18,7 @@ off by up to {jitter} ms in the time of each. What happens, and when, follows fr
 connections, and with the export: a word is in the transcript once, at its place and time, or in a gap.
 
 {machine}
-A call again: `python -m chaos SUITE --seed SEED`.
+How long things took says something beside that load only. A call again: `python -m chaos SUITE --seed SEED`.
 """
 WHAT = {
     "drops": "Each participant's recogniser connection is lost every 4 to 10 s: reset, closed with 1011, or silent.",
@@ -99,7 +99,7 @@ def _section(suite: str, calls: Calls) -> str:
     ]
     for name, what in (
         ("captions_back_ms", "From the end of the first word after a drop to its first caption"),
-        ("captions_ms", "The same for words without a drop near"),
+        ("captions_ms", "From the end of a word to its first caption, without a drop near"),
     ):
         if values := [value for call in calls for value in call[name]]:
             lines.append(f"- {what}: p50 {_at(values, 50):.0f} ms, p95 {_at(values, 95):.0f} ms ({len(values):,}).")

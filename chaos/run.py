@@ -29,6 +29,9 @@ CALL_TIMEOUT_S = 60.0
 COMPLETE_TIMEOUT_S = 120.0
 FORKS_BACK_S = 10.0
 POLL_S = 0.1
+# Captions so far from any drop have nothing to do with it: one that nobody notices takes 8 s to be found.
+NEAR_A_DROP_S = 15.0
+CAPTIONS_KEPT = 100  # of each call
 HANG_UPS_S = (None, 4.0, 11.0)  # how long the three readers stay connected, about
 
 
@@ -56,10 +59,11 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """A connection that was lost in a way that is noticed at once."""
+    """A recogniser's connection that was lost. ``noticed``: in a way that is noticed at once."""
 
     who: int
     at: datetime
+    noticed: bool
 
 
 class Captions:
@@ -173,8 +177,8 @@ async def _suffer(rig: Rig, plan: Plan, begun: float, struck: Counter[str], drop
         at = datetime.now(UTC)
         if await BLOWS[blow.kind](rig, blow):
             struck[blow.kind] += 1
-            if blow.kind in NOTICED_AT_ONCE:
-                drops.append(Drop(blow.who, at))
+            if blow.kind in RECOGNISER_DROPS:
+                drops.append(Drop(blow.who, at, blow.kind in NOTICED_AT_ONCE))
 
     async with asyncio.TaskGroup() as tasks:
         for n, blow in enumerate(plan.blows):
@@ -272,16 +276,16 @@ def _caption_times(
             if (number := number_of(word.text)) is not None
         }
         seen = {number: done.captions.seen[number] for number in ends if number in done.captions.seen}
-        mine = [drop.at for drop in done.drops if drop.who == who]
-        for at in mine:
-            after = [(end, number) for number, end in ends.items() if end > at]
-            if after and min(after)[1] in seen:
+        mine = [drop for drop in done.drops if drop.who == who]
+        for drop in mine:
+            after = [(end, number) for number, end in ends.items() if end > drop.at]
+            if drop.noticed and after and min(after)[1] in seen:
                 end, number = min(after)
                 back.append(round((seen[number] - end).total_seconds() * 1000))
         for number, moment in seen.items():
-            if all(abs((ends[number] - at).total_seconds()) > 5 for at in mine):
+            if all(abs((ends[number] - drop.at).total_seconds()) > NEAR_A_DROP_S for drop in mine):
                 plain.append(round((moment - ends[number]).total_seconds() * 1000))
-    return back, plain
+    return back, sorted(plain)[:: max(1, len(plain) // CAPTIONS_KEPT)]
 
 
 def _troubles(log: str) -> dict[str, int]:
