@@ -17,6 +17,7 @@ import os
 import platform
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -67,6 +68,9 @@ async def play(plan: Plan) -> Outcome:
 
 async def play_all(plans: dict[str, list[Plan]], minutes: float) -> list[Outcome]:
     """The suites of a lane one after the other, the lanes side by side; after so long no further call begins."""
+    main_task = asyncio.current_task()
+    assert main_task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)  # no process is left behind
     outcomes: list[Outcome] = []
     last = time.monotonic() + minutes * 60
 
