@@ -36,7 +36,7 @@ class Spans(msgspec.Struct, frozen=True):
 
     def touch(self, from_ms: int, to_ms: int) -> bool:
         """Whether any moment of a stretch lies in one of these."""
-        return any(start < to_ms and end > from_ms for start, end in self._all(to_ms))
+        return from_ms < to_ms and any(start < to_ms and end > from_ms for start, end in self._all(to_ms))
 
     def _all(self, until_ms: int) -> tuple[tuple[int, int], ...]:
         return self.closed if self.since is None else (*self.closed, (self.since, max(self.since, until_ms)))
