@@ -24,11 +24,14 @@ from sidecar.runtime.event_bus import GATHER_S, EventBus, Subscription, conferen
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.recogniser_session import RecogniserSession
 from sidecar.runtime.recorder import Recorder
-from tests.emulated_deepgram.ears import numbered_speech
+from tests.emulated_deepgram.ears import numbered_speech, places
 from tests.facts import open_call
 from tests.fakes import FakeClock, Script, ScriptedRecogniser
 from tests.numbered_recogniser import NumberedRecogniser
 from tests.waiting import eventually
+
+# On the conference clock.
+STREAM_BEGAN_MS = 10_000
 
 SECOND = bytes(8_000)
 HELLO: Script = [
@@ -77,7 +80,7 @@ def rig(database: Database) -> Running:
         recogniser: Recogniser,
         fallback: Recogniser | None = None,
         *,
-        base_ms: int = 10_000,
+        base_ms: int = STREAM_BEGAN_MS,
         hearing: Hearing | None = None,
         now: Callable[[], float] | None = None,
     ) -> AsyncIterator[Rig]:
@@ -254,8 +257,7 @@ async def test_more_than_two_seconds_are_for_a_gap_lane_and_live_text_goes_on(ri
     late = [one for one in finals if one.late]
     assert late
     assert min(one.start_ms for one in late) < 12_000
-    published = [one.late for one in finals]
-    assert published.index(False) < len(published) - 1 - published[::-1].index(True)  # live went on before it
+    assert not all(one.late for one in finals)  # live text went on beside it
 
 
 async def test_an_engine_that_tells_nothing_of_eight_seconds_of_speech_is_left(rig: Running) -> None:
@@ -304,8 +306,9 @@ async def test_however_often_an_engine_drops_no_word_is_lost(rig: Running, seed:
     gaps = facts(stored, TranscriptGap)
     # After hang-up there is a limit to how long anything is heard again; a busy machine may run into it, and says so.
     lost = sorted(set(range(240)) - set(said))
-    assert lost == list(range(240 - len(lost), 240))
-    assert bool(lost) <= bool(gaps)
+    for word in (places(0, 240)[number] for number in lost):
+        start_ms, end_ms = STREAM_BEGAN_MS + word.start_ms, STREAM_BEGAN_MS + word.end_ms
+        assert any(gap.from_ms <= end_ms and start_ms <= gap.to_ms for gap in gaps)
     assert len(said) - len(set(said)) <= 1
     assert len(engine.streams) > 20
 
