@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Any
 
 import aiohttp
+
+from sidecar.cli.feed import frames
 
 RETRY_S = 0.2
 CONNECT_TIMEOUT_S = 5.0
@@ -50,16 +51,7 @@ class Reader:
         params = {"topic": f"conference:{conference_id}"}
         async with self._http.get(self._url, params=params, headers=headers, timeout=timeout) as answer:
             answer.raise_for_status()
-            frame_id = data = ""
-            async for raw in answer.content:
-                line = raw.decode().rstrip("\r\n")
-                if line.startswith("id: "):
-                    frame_id = line[4:]
-                elif line.startswith("data: "):
-                    data += line[6:]
-                elif not line:
-                    # The position moves with the event: who is cut off in between has had neither.
-                    self._last_id = frame_id or self._last_id
-                    if data:
-                        yield json.loads(data)
-                    frame_id = data = ""
+            async for frame_id, event in frames(answer):
+                # The position moves with the event: who is cut off in between has had neither.
+                self._last_id = frame_id or self._last_id
+                yield event

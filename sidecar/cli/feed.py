@@ -34,7 +34,7 @@ async def durable_events(
                 timeout=timeout,
             ) as response:
                 response.raise_for_status()
-                async for frame_id, event in _frames(response):
+                async for frame_id, event in frames(response):
                     last_id = frame_id or last_id
                     if event.get("seq") is not None:
                         yield event
@@ -45,7 +45,7 @@ async def durable_events(
         await asyncio.sleep(RETRY_S)
 
 
-async def _frames(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Envelope]]:
+async def frames(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Envelope]]:
     """The frames of an event stream as (id, data); comments and empty data are left out."""
     frame_id, data = "", ""
     async for raw in response.content:

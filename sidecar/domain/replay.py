@@ -60,10 +60,6 @@ class Replay:
         if to_ms > from_ms:
             self._covered = _united([*self._covered, (max(0, from_ms), to_ms)])
 
-    def covers(self, at_ms: int) -> bool:
-        """Whether this moment is covered."""
-        return any(start <= at_ms < end for start, end in self._covered)
-
     def missing(self, besides: Sequence[Span] = ()) -> list[Span]:
         """Sound in the ring that is not covered and long enough to be a word, without what lies in ``besides``."""
         taken = _united([*self._covered, *besides]) if besides else self._covered

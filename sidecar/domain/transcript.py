@@ -57,10 +57,6 @@ class UtteranceDesk:
         """Whether any utterance is open."""
         return bool(self._open)
 
-    def earliest_open_ms(self) -> int | None:
-        """Start of the oldest open utterance: up to there everything is final."""
-        return min((utterance.start_ms for utterance in self._open.values()), default=None)
-
     def begin(self, segment: int, start_ms: int) -> OpenUtterance:
         """Speech started, or the first news of a segment whose start was not told."""
         if segment not in self._open:
@@ -128,11 +124,6 @@ class UtteranceDesk:
         """There will be no text for a segment: the event that clears its partial, if one was shown."""
         utterance = self._open.pop(segment, None)
         return self._partial(utterance, end_ms, "", 0) if utterance and utterance.shown else None
-
-    def abandon_all(self, end_ms: int) -> list[UtterancePartial]:
-        """As ``abandon``, for everything that is open."""
-        cleared = [self.abandon(segment, end_ms) for segment in list(self._open)]
-        return [partial for partial in cleared if partial]
 
     def _partial(
         self, utterance: OpenUtterance, end_ms: int, text: str, lag_ms: int, *, coaching: bool = False

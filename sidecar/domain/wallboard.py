@@ -160,11 +160,6 @@ class ConferenceFold:
             case _:
                 self._note_person(event)
 
-    def forget_passing(self) -> None:
-        """Back to what the log says: nobody speaks, nothing waits."""
-        self._partials.clear()
-        self._unsaved = 0
-
     def row(self) -> WallboardRow:
         """The row as it stands."""
         people = sorted(self._people.items(), key=lambda item: item[1].state is ParticipantState.LEFT)

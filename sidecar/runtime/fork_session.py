@@ -109,6 +109,8 @@ class ForkSession:
         audio = bytes(self._batch)
         self._batch.clear()
         await self._recogniser.send(audio)
+        if self.timeline.now_ms - self._covered_ms < COVERAGE_EVERY_MS:
+            return  # no more than what came can be covered
         covered = self._recogniser.covered_ms()
         if covered - self._covered_ms >= COVERAGE_EVERY_MS:
             self._covered_ms = covered

@@ -152,7 +152,7 @@ class RecogniserSession:
         if self._live is None:
             self._live = self._open(tasks, "live") if self._replay.head_ms else None
         elif self._live.hearing and not self._finished:
-            self._change_in_a_pause(tasks)
+            self._change_in_a_pause(tasks, self._live)
             self._probe_an_engine(tasks)
         if self._heard_now() and self._old is None and self._replay.missing(self._seen_to()):
             self._old = self._open(tasks, "gap", late=True)
@@ -237,11 +237,10 @@ class RecogniserSession:
 
     # -- in pauses ---------------------------------------------------------------------------------------------
 
-    def _change_in_a_pause(self, tasks: asyncio.TaskGroup) -> None:
+    def _change_in_a_pause(self, tasks: asyncio.TaskGroup, live: Lane) -> None:
         """To a better engine, or to a fresh session before the vendor ends this one: first the new, then the old."""
-        live, now = self._live, asyncio.get_running_loop().time()
-        assert live is not None  # noqa: S101 - for the type checker
         if self._standby is None:
+            now = asyncio.get_running_loop().time()
             better = self._engines.best(self._avoided_at(now)) or live.recogniser
             limit_s = live.recogniser.traits.rotate_after_s
             if better is not live.recogniser or (limit_s is not None and live.age_ms >= limit_s * 1000):
@@ -287,9 +286,10 @@ class RecogniserSession:
         return [(lane.answers_ms, lane.until_ms or FOR_EVER_MS) for lane in self._lanes if lane.hearing]
 
     def _watch_for_silence(self) -> None:
+        missing = self._replay.missing()
         for lane in self._lanes:
-            missing = [start for start, _ in self._replay.missing() if start >= lane.answers_ms]
-            if lane.hearing and lane.silent(missing[0] if missing else None):
+            first_ms = next((start for start, _ in missing if start >= lane.answers_ms), None)
+            if lane.hearing and lane.silent(first_ms):
                 lane.give_up(RecogniserUnavailable("The engine tells nothing of what is said.", code="engine_silent"))
 
     def _declare_lost(self, *, at_once: bool = False) -> None:

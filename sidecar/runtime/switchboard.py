@@ -240,8 +240,9 @@ class Switchboard:
         known = await self._directory.conference(id_or_sid)
         if known is not None and known.state is ConferenceState.ENDED:
             raise ConferenceOver(f"Conference {known.id} is over.")
-        sid = await self._telephony.find_conference(known.room) if known and not known.sid else id_or_sid
-        sid = known.sid if known is not None and known.sid else sid
+        sid: str | None = id_or_sid
+        if known is not None:
+            sid = known.sid or await self._telephony.find_conference(known.room)
         if sid is None:
             raise NotAttachable(f"Nobody is in conference {id_or_sid} yet.", code="conference_not_begun")
         status = await self._telephony.status(sid)

@@ -61,16 +61,18 @@ def test_an_empty_partial_is_no_news_unless_something_was_shown(desk: UtteranceD
     assert cleared.text == ""
 
 
-def test_what_is_open_is_told_from_its_start(desk: UtteranceDesk) -> None:
-    """Speech before the oldest open utterance is final."""
+def test_somebody_speaks_until_each_utterance_is_final_or_abandoned(desk: UtteranceDesk) -> None:
+    """What was shown of an abandoned one is cleared."""
     desk.begin(0, 1_000)
     desk.begin(1, 4_000)
-    assert desk.earliest_open_ms() == 1_000
+    assert desk.speaking
     desk.final(0, 1_000, 3_000, "one", lag_ms=0)
-    assert desk.earliest_open_ms() == 4_000
+    assert desk.speaking
     desk.partial(1, 4_000, 4_500, "two", 0)
-    assert [partial.text for partial in desk.abandon_all(5_000)] == [""]
-    assert desk.earliest_open_ms() is None
+    cleared = desk.abandon(1, 5_000)
+    assert cleared is not None
+    assert cleared.text == ""
+    assert not desk.speaking
 
 
 def events(*facts: EventData) -> list[Event]:

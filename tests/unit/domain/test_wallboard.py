@@ -254,7 +254,8 @@ def test_no_order_of_events_breaks_the_row(told: list[tuple[ev.EventData, int | 
 @given(st.lists(st.one_of(durable, passing), max_size=40))
 def test_a_replay_of_the_log_gives_the_same_row_as_having_listened(told: list[ev.EventData]) -> None:
     listened = fold(*told)
-    listened.forget_passing()
+    listened._partials.clear()  # of what passes, the log knows nothing
+    listened._unsaved = 0
     replayed = fold(*(fact for fact in told if isinstance(fact, ev.DURABLE)))
     assert replayed.row() == listened.row()
 
