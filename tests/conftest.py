@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Generator, Iterable
+from collections.abc import AsyncIterator, Generator
 from typing import TypeVar
 
 import hypothesis
@@ -34,11 +34,13 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Every coroutine test ends with a look at the tasks that are still there."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every coroutine test ends with a look at the tasks that are still there. Whole calls come first, for they last."""
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.fixturenames.insert(0, "no_task_left_behind")
+    items.sort(key=lambda item: "e2e" not in item.path.parts)  # behind the shuffling, which stays within both parts
 
 
 @pytest.fixture
