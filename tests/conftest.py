@@ -36,7 +36,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every coroutine test ends with a look at the tasks that are still there. Whole calls come first, for they last."""
+    """Every coroutine test ends with a look at the tasks that are still there. Whole calls come first: they last."""
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.fixturenames.insert(0, "no_task_left_behind")
