@@ -112,3 +112,39 @@ class RecogniserUnavailable(SidecarError):
             gap_reason=self.gap_reason,
             permanent=self.permanent,
         )
+
+
+class ChatModelFailed(SidecarError):
+    """A chat model gave no answer, or broke off in the middle of one. ``code`` says why (docs/assistant-engines.md).
+
+    ``permanent``: no second try mends it; somebody has to see to the account or the settings.
+    ``retry_after_s``: for so long it wants no more requests.
+    """
+
+    code = "chat_failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        next_step: str = "",
+        code: str | None = None,
+        permanent: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, next_step=next_step, code=code)
+        self.permanent = permanent
+        self.retry_after_s = retry_after_s
+
+
+class VoiceFailed(SidecarError):
+    """A voice could not speak, or broke off in the middle of a sentence. ``code`` says why (docs/assistant-engines.md).
+
+    ``permanent``: no second try mends it; somebody has to see to the account or the settings.
+    """
+
+    code = "voice_failed"
+
+    def __init__(self, message: str, *, next_step: str = "", code: str | None = None, permanent: bool = False) -> None:
+        super().__init__(message, next_step=next_step, code=code)
+        self.permanent = permanent
