@@ -16,7 +16,8 @@ from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import Leaving, Rooms
 from sidecar.emulator.dialling import RING_S, DialOrder, Queue, Source, progress_form
-from sidecar.emulator.line import MAX_CALL_S, Line, voice_form
+from sidecar.emulator.hearing import Heard, Hearing
+from sidecar.emulator.line import MAX_CALL_S, Line, application_line, call_form, phone_line
 from sidecar.emulator.performer import CallFailed, Performer
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.spawn import Spawn
@@ -40,13 +41,14 @@ class Calls:
         state: State,
         *,
         rooms: Rooms,
+        hearing: Hearing,
         performer: Performer,
         streams: Streams,
         callbacks: Callbacks,
         ticker: Ticker,
         spawn: Spawn,
     ) -> None:
-        self._state, self._rooms, self._performer = state, rooms, performer
+        self._state, self._rooms, self._hearing, self._performer = state, rooms, hearing, performer
         self._streams, self._callbacks, self._ticker, self._spawn = streams, callbacks, ticker, spawn
         self._queue = Queue()
         self._lines: dict[str, Line] = {}
@@ -64,8 +66,9 @@ class Calls:
             updated_at=now,
             callback=callback_of(self._state.hook_of(to)),
         )
-        tracks = {"inbound": inbound or AudioTrack(), "outbound": AudioTrack()}
-        self._open(Line(call, tracks, asyncio.Event(), voice_url), Redirect(voice_url))
+        line = phone_line(call, inbound)
+        line.voice_url = voice_url
+        self._open(line, Redirect(voice_url))
         return call
 
     def dial_out(self, order: DialOrder) -> Call:
@@ -84,7 +87,10 @@ class Calls:
             queue_ms=round(wait_s * 1000),
             callback=order.callback,
         )
-        line = Line(call, {"inbound": AudioTrack(), "outbound": AudioTrack()}, asyncio.Event())
+        if order.application is None:
+            line = phone_line(call)
+        else:
+            line = application_line(call, order.application, Heard(self._hearing, call.sid))
         line.answers_after_s, line.limit_s = wait_s, min(order.limit_s or MAX_CALL_S, MAX_CALL_S)
         self._open(line, order.source)
         return call
@@ -100,18 +106,22 @@ class Calls:
         line = self._line(call_sid)
         if line.call.status is not CallStatus.IN_PROGRESS:
             raise CallOver(f"The call {call_sid} is not in progress.")
-        self._leave(line, Leaving.REDIRECTED)
-        line.tracks["outbound"].clear()
+        if line.application is None:
+            self._leave(line, Leaving.REDIRECTED)
+        line.playout.clear()
         left = line.task
         self._perform_from(line, source)
         if left is not None:
             left.cancel()
 
     def put_out(self, call_sids: Iterable[str]) -> None:
-        """These are no longer in their conference; each goes on with the verb after its <Dial>."""
+        """These are no longer in their conference; each goes on with the verb after its <Dial>, an application ends."""
         for call_sid in call_sids:
-            if call_sid in self._lines:
-                self._lines[call_sid].put_out.set()
+            line = self._lines.get(call_sid)
+            if line is not None and line.application is not None:
+                self.hang_up(call_sid)
+            elif line is not None:
+                line.put_out.set()
 
     def play_to(self, call_sid: str, audio: bytes) -> None:
         """Let the call hear it now, instead of its conference; nothing happens to a call that is over."""
@@ -132,7 +142,7 @@ class Calls:
         line = self._line(call_sid)
         if line.call.status is not CallStatus.IN_PROGRESS:
             raise CallOver(f"The call {call_sid} is not in progress.")
-        return self._streams.start(line.call, order, line.tracks)
+        return self._streams.start(line.call, order, line.streamed)
 
     def tracks(self, call_sid: str) -> Mapping[str, AudioTrack] | None:
         """What is said and heard on a call in progress; None when it is over."""
@@ -195,8 +205,9 @@ class Calls:
         line.answers_after_s = None
         await asyncio.sleep(wait_s)
         self._progress(line.call, CallStatus.RINGING, "initiated", "ringing")
-        await asyncio.sleep(RING_S)
-        self._answered(line.call)
+        if line.application is None:  # which answers with its document
+            await asyncio.sleep(RING_S)
+            self._answered(line.call)
 
     def _answered(self, call: Call) -> None:
         self._progress(call, CallStatus.IN_PROGRESS, "answered")
@@ -211,7 +222,7 @@ class Calls:
             call.ended_at = now
         for event in events:
             if call.callback is not None and event in call.callback.events:
-                form = voice_form(self._state.account, call) | progress_form(call, event, now)
+                form = call_form(self._state.account, call) | progress_form(call, event, now)
                 call.callbacks_sent += 1
                 self._callbacks.send(call.sid, call.callback, form)
 

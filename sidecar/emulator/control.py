@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.calls import CallOver
 from sidecar.emulator.exchange import CALLED_NUMBER, Exchange
 from sidecar.emulator.faults import Fault, FaultOrder, StreamFault, TooManyFaults
@@ -18,6 +19,8 @@ from sidecar.emulator.state import Call, Conference, State, Stream
 from sidecar.emulator.urls import request_url
 
 SOURCE = "request body"
+KEYS = frozenset("0123456789*#")
+MAX_DIGITS = 32
 MAX_RUNS = 200  # reports kept; beyond that the oldest finished ones are forgotten
 
 
@@ -42,6 +45,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
     conferences: list[Conference]
     streams: list[Stream]
     faults: list[Fault]
+    assumptions: Assumptions
     ticks: int
     ticks_skipped: int
 
@@ -53,9 +57,11 @@ def routes() -> list[web.RouteDef]:
         web.get("/control/scenarios/{id}", show_scenario),
         web.post("/control/calls", place_call),
         web.post("/control/calls/{sid}/hangup", hang_up),
+        web.post("/control/calls/{sid}/keys", press_keys),
         web.post("/control/streams/{sid}/cut", cut_stream),
         web.post("/control/faults", order_fault),
         web.delete("/control/faults", clear_faults),
+        web.post("/control/assumptions", assume),
         web.get("/control/state", show_state),
         web.get("/control/debugger", show_debugger),
         web.get("/control/health", show_health),
@@ -110,6 +116,16 @@ async def hang_up(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def press_keys(request: web.Request) -> web.Response:
+    """204; the two-way stream of the call tells of them. ``?digits=12#``"""
+    digits = request.query.get("digits", "")
+    if not digits or len(digits) > MAX_DIGITS or set(digits) - KEYS:
+        return _problem(400, f"digits: expected 1 to {MAX_DIGITS} of {''.join(sorted(KEYS))}")
+    if not request.app[EXCHANGE].streams.press(request.match_info["sid"], digits):
+        return _problem(404, "the call has no live two-way stream")
+    return web.Response(status=204)
+
+
 async def cut_stream(request: web.Request) -> web.Response:
     """204; the stream's connection is gone, without a close frame. The call goes on.
 
@@ -150,6 +166,18 @@ async def clear_faults(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def assume(request: web.Request) -> web.Response:
+    """200 with all assumptions; what the body leaves out goes back to its default."""
+    exchange = request.app[EXCHANGE]
+    try:
+        exchange.assumptions.become(msgspec.convert(json_object(await request.read(), SOURCE), Assumptions))
+    except ScenarioInvalid as error:
+        return _problem(400, error.message)
+    except msgspec.ValidationError as error:
+        return _problem(400, invalid(error, SOURCE).message)
+    return _json(exchange.assumptions)
+
+
 async def show_state(request: web.Request) -> web.Response:
     """Calls, conferences, streams and faults."""
     exchange = request.app[EXCHANGE]
@@ -161,6 +189,7 @@ async def show_state(request: web.Request) -> web.Response:
             conferences=list(state.conferences.values()),
             streams=list(state.streams.values()),
             faults=exchange.faults.all,
+            assumptions=exchange.assumptions,
             ticks=exchange.ticker.tick,
             ticks_skipped=exchange.ticker.skipped,
         )

@@ -6,6 +6,7 @@ https://www.twilio.com/docs/voice/api/conference-participant-resource.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -30,12 +31,24 @@ class QueueFull(SidecarError):
     code = "queue_full"
 
 
+class ToApplication(msgspec.Struct, frozen=True):
+    """An application is dialled (``To=app:AP…``): it performs its documents while it is in the conference ``joins``.
+
+    ``parameters``: what stood in the query of ``To``; the application is asked with them.
+    """
+
+    sid: str
+    parameters: Mapping[str, str]
+    joins: DialConference
+
+
 class DialOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to dial, and what to do when it is answered. ``limit_s``: then it is hung up; None: Twilio's limit."""
 
     from_: str
     to: str
     source: Source
+    application: ToApplication | None = None
     callback: StatusCallback | None = None
     limit_s: float | None = None
 
