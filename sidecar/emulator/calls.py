@@ -16,6 +16,10 @@ from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import Leaving, Rooms
 from sidecar.emulator.dialling import RING_S, DialOrder, Queue, Source, progress_form
+from sidecar.emulator.echo import Echoing
+from sidecar.emulator.fault_orders import Echo
+from sidecar.emulator.faults import Faults
+from sidecar.emulator.frames import FRAME_MS
 from sidecar.emulator.hearing import Heard, Hearing
 from sidecar.emulator.line import MAX_CALL_S, Line, application_line, call_form, phone_line
 from sidecar.emulator.performer import CallFailed, Performer
@@ -47,9 +51,11 @@ class Calls:
         callbacks: Callbacks,
         ticker: Ticker,
         spawn: Spawn,
+        faults: Faults,
     ) -> None:
         self._state, self._rooms, self._hearing, self._performer = state, rooms, hearing, performer
         self._streams, self._callbacks, self._ticker, self._spawn = streams, callbacks, ticker, spawn
+        self._faults = faults
         self._queue = Queue()
         self._lines: dict[str, Line] = {}
 
@@ -92,6 +98,7 @@ class Calls:
         else:
             line = application_line(call, order.application, Heard(self._hearing, call.sid))
         line.answers_after_s, line.limit_s = wait_s, min(order.limit_s or MAX_CALL_S, MAX_CALL_S)
+        line.dialled_for = order.joins
         self._open(line, order.source)
         return call
 
@@ -136,6 +143,23 @@ class Calls:
     def say(self, call_sid: str, audio: bytes, at_tick: int) -> int:
         """Let the caller speak a recording from that tick on; returns the tick of its end. Raises CallOver."""
         return self._line(call_sid).tracks["inbound"].put(at_tick, audio)
+
+    def echo(self, order: Echo) -> None:
+        """Let a telephone return what it hears, for a while. Raises CallOver."""
+        track, call_sid = self._line(order.call).tracks["inbound"], order.call
+        echoing = Echoing(order, lambda tick: self._hearing.frame(call_sid, tick))
+        end = self._ticker.tick + round(order.seconds * 1000 / FRAME_MS)
+
+        async def last() -> None:
+            track.under = echoing.under
+            self._ticker.add(echoing.on_tick)
+            try:
+                await self._ticker.reach(end)
+            finally:
+                self._ticker.remove(echoing.on_tick)
+                track.under = None
+
+        self._spawn(last, name=f"emulator-echo-{call_sid}")
 
     def start_stream(self, call_sid: str, order: StreamOrder) -> Stream:
         """A one-way stream on a live call. Raises CallOver, StreamFailed."""
@@ -188,8 +212,8 @@ class Calls:
 
     async def _run(self, line: Line, source: Source) -> None:
         line.outcome = CallStatus.FAILED  # as long as nothing better is known
-        if line.answers_after_s is not None:
-            await self._ring(line, line.answers_after_s)
+        if line.answers_after_s is not None and not await self._ring(line, line.answers_after_s):
+            return
         if line.ends_at is None:
             line.ends_at = asyncio.get_running_loop().time() + line.limit_s
         try:
@@ -200,14 +224,21 @@ class Calls:
         except CallFailed as failure:
             line.call.failure = failure.message
 
-    async def _ring(self, line: Line, wait_s: float) -> None:
-        """From the queue to the answer."""
+    async def _ring(self, line: Line, wait_s: float) -> bool:
+        """From the queue to the answer; False if there is none, because a fault says so."""
         line.answers_after_s = None
         await asyncio.sleep(wait_s)
-        self._progress(line.call, CallStatus.RINGING, "initiated", "ringing")
-        if line.application is None:  # which answers with its document
+        fault = self._faults.for_dial(line.call.to)
+        self._progress(line.call, CallStatus.RINGING, "initiated")
+        if fault is not CallStatus.FAILED:
+            self._progress(line.call, CallStatus.RINGING, "ringing")
+        if line.application is None or fault is CallStatus.NO_ANSWER:
             await asyncio.sleep(RING_S)
+        if fault is not None:
+            line.outcome = fault
+        elif line.application is None:  # which answers with its document
             self._answered(line.call)
+        return fault is None
 
     def _answered(self, call: Call) -> None:
         self._progress(call, CallStatus.IN_PROGRESS, "answered")
@@ -234,6 +265,8 @@ class Calls:
             status = CallStatus.CANCELED
         self._progress(call, status, "completed")
         self._leave(line)
+        if status.unanswered and call.answered_at is None and line.dialled_for is not None:
+            self._callbacks.tell(self._rooms.not_added(call, line.dialled_for, utc_now()))
         self._streams.stop_all(call.sid)
         del self._lines[call.sid]
 

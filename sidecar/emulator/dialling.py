@@ -52,6 +52,13 @@ class DialOrder(msgspec.Struct, frozen=True, kw_only=True):
     callback: StatusCallback | None = None
     limit_s: float | None = None
 
+    @property
+    def joins(self) -> DialConference | None:
+        """The conference that somebody is dialled for, if any."""
+        if self.application is not None:
+            return self.application.joins
+        return self.source if isinstance(self.source, DialConference) else None
+
 
 class Queue:
     """When the next call may be dialled."""

@@ -21,6 +21,7 @@ from sidecar.emulator.desk import Desk
 from sidecar.emulator.faults import Faults
 from sidecar.emulator.hearing import Hearing
 from sidecar.emulator.performer import Performer
+from sidecar.emulator.recorder import Recorder
 from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
@@ -43,7 +44,7 @@ class Exchange:
         self.faults = Faults()
         self.assumptions = Assumptions()
         signer = Signer(account.auth_token, self.faults)
-        webhooks = Webhooks(http, signer)
+        webhooks = Webhooks(http, signer, self.faults)
         self.spawn = spawner(tasks)
         self.state = new_state(account)
         self.debugger = Debugger()
@@ -82,7 +83,9 @@ class Exchange:
             callbacks=self.callbacks,
             ticker=self.ticker,
             spawn=self.spawn,
+            faults=self.faults,
         )
+        self.recorder = Recorder(self.hearing, self.ticker)
         announcer = Announcer(webhooks, self.recordings, self.calls, self.ticker, self.debugger)
         self.desk = Desk(
             self.state, rooms=rooms, calls=self.calls, callbacks=self.callbacks, announcer=announcer, spawn=self.spawn

@@ -67,6 +67,18 @@ class Hearing:
         hearer = LISTENER if self._assumptions.own_voice == "heard" else call_sid
         return self._mix(conference.sid, {hearer}, tick).get(hearer, SILENT_FRAME)
 
+    def room(self, conference_sid: str, tick: int) -> bytes:
+        """All that is said in the room in that tick, as who listens in would be handed it."""
+        return self._mix(conference_sid, {LISTENER}, tick).get(LISTENER, SILENT_FRAME)
+
+    def said(self, call_sid: str, tick: int) -> bytes:
+        """What this call alone says in that tick, as the room could hear it: nothing while muted or on hold."""
+        tracks, conference = self._tracks_of(call_sid), self._state.conference_of(call_sid)
+        person = conference.participants[call_sid] if conference is not None else None
+        if tracks is None or (person is not None and (person.muted or person.hold)):
+            return SILENT_FRAME
+        return tracks["inbound"].frame(tick)
+
     def _open(self, ear: Ear) -> Ear:
         self._ears.append(ear)
         self._ticker.add(self._on_tick)

@@ -12,6 +12,7 @@ from sidecar.emulator.dialling import ToApplication
 from sidecar.emulator.playout import Playout
 from sidecar.emulator.spawn import Running
 from sidecar.emulator.state import Account, Call, CallStatus
+from sidecar.emulator.twiml import DialConference
 
 API_VERSION = "2010-04-01"
 MAX_CALL_S = 4 * 3600.0  # Twilio's own limit
@@ -22,8 +23,9 @@ class Line(msgspec.Struct):
 
     ``playout``: where its documents play: the caller hears it or, when an application was dialled, the conference.
     ``application``, ``hears``: which application, and what of the conference comes to it.
-    ``voice_url``: where it first asked for TwiML, if somebody dialled in. ``answers_after_s``: how long it is to wait
-    in the queue, if REST asked for it. ``ends_at``: in loop time, once it is answered.
+    ``voice_url``: where it first asked for TwiML, if somebody dialled in. If REST asked for it, ``answers_after_s`` is
+    how long it is to wait in the queue, and ``dialled_for`` the conference it is to come into.
+    ``ends_at``: in loop time, once it is answered.
     """
 
     call: Call
@@ -34,6 +36,7 @@ class Line(msgspec.Struct):
     hears: AudioTrack | None = None
     voice_url: str | None = None
     answers_after_s: float | None = None
+    dialled_for: DialConference | None = None
     limit_s: float = MAX_CALL_S
     ends_at: float | None = None
     outcome: CallStatus = CallStatus.COMPLETED

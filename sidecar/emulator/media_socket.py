@@ -18,6 +18,7 @@ from yarl import URL
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.debugger import ErrorNumber
+from sidecar.emulator.fault_orders import MarkFault, UnknownMark
 from sidecar.emulator.frames import FRAME_MS, FrameWriter
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.state import Stream, StreamStatus
@@ -161,6 +162,13 @@ class MediaSocket:
     def double_frames(self, count: int) -> None:
         """Send each of the next frames twice, byte for byte."""
         self._twice = count
+
+    def disturb_marks(self, order: MarkFault) -> None:
+        """Let echoes of marks come late, never, or unasked for."""
+        if isinstance(order, UnknownMark):
+            self._echo([order.name])
+        else:
+            self._listener.suffer(order)
 
     async def run(self) -> None:
         """Until the stream is over. Raises StreamFailed if it could not open or broke; the caller tells about it."""

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sidecar.emulator.debugger import ErrorNumber
+from sidecar.emulator.fault_orders import DelayMarks, LoseMarks
+from sidecar.emulator.late_marks import LateMarks
 from sidecar.emulator.playout import Playout
 from sidecar.emulator.stream_messages import Clear, Mark, Media, MessageMalformed, read_message
 
@@ -24,6 +26,10 @@ class StreamListener(Protocol):
 
     def play(self, tick: int, /) -> Sequence[str]:
         """The clock has come to that tick."""
+        ...
+
+    def suffer(self, order: LoseMarks | DelayMarks, /) -> None:
+        """Let marks come late or never."""
         ...
 
     def end(self) -> None:
@@ -49,6 +55,9 @@ class Nobody:
         """Nothing to play."""
         return ()
 
+    def suffer(self, _: LoseMarks | DelayMarks) -> None:
+        """No marks to hold."""
+
     def end(self) -> None:
         """Nothing to forget."""
 
@@ -59,6 +68,8 @@ class Player:
     def __init__(self, stream_sid: str, playout: Playout, note: Note) -> None:
         self._stream_sid, self._playout, self._note = stream_sid, playout, note
         self._noted: set[ErrorNumber] = set()
+        self._late = LateMarks()
+        self._tick = 0
 
     def hear(self, text: str | None) -> Sequence[str]:
         """Do what the message says; one that cannot be read is ignored."""
@@ -78,12 +89,17 @@ class Player:
                 self._playout.drop()
             case None:
                 self._mistake(ErrorNumber.STREAM_PROTOCOL, "The service sent a message that is not text.")
-        return self._playout.take_due()
+        return self._late.let_through(self._playout.take_due(), self._tick)
 
     def play(self, tick: int) -> Sequence[str]:
         """One tick of audio goes to whoever asks the track for it."""
+        self._tick = tick
         self._playout.frame(tick)
-        return self._playout.take_due()
+        return self._late.let_through(self._playout.take_due(), tick)
+
+    def suffer(self, order: LoseMarks | DelayMarks) -> None:
+        """From now on, and until the stream is over."""
+        self._late.order(order)
 
     def end(self) -> None:
         """What was not played yet, never will be."""

@@ -21,7 +21,18 @@ from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import iso8601, utc_now
 from sidecar.emulator.debugger import Debugger, ErrorNumber
-from sidecar.emulator.faults import DuplicateFrames, Fault, Gap, HalfOpen, SecondSocket, Stall, StreamFault
+from sidecar.emulator.fault_orders import (
+    DelayMarks,
+    DuplicateFrames,
+    Gap,
+    HalfOpen,
+    LoseMarks,
+    SecondSocket,
+    Stall,
+    StreamFault,
+    UnknownMark,
+)
+from sidecar.emulator.faults import Fault
 from sidecar.emulator.frames import FRAME_MS
 from sidecar.emulator.media_socket import Ending, MediaSocket, StreamFailed, stream_url, tracks_of
 from sidecar.emulator.playout import Playout
@@ -112,7 +123,7 @@ class Streams:
     def press(self, call_sid: str, digits: str) -> bool:
         """Tell the call's two-way stream of keys that were pressed. False if it has none that is live."""
         for stream in self._state.streams_of(call_sid):
-            if stream.order.two_way and self.live(stream.sid):
+            if self.live(stream.sid, two_way=True):
                 self._sockets[stream.sid].press(digits)
                 return True
         return False
@@ -131,9 +142,12 @@ class Streams:
         self._away_until[self._state.streams[stream_sid].call_sid] = utc_now() + timedelta(seconds=away_s)
         return True
 
-    def live(self, stream_sid: str) -> bool:
-        """Does it carry audio now?"""
-        return stream_sid in self._sockets and self._state.streams[stream_sid].status is StreamStatus.LIVE
+    def live(self, stream_sid: str, *, two_way: bool = False) -> bool:
+        """Does it carry audio now? ``two_way``: and in both directions?"""
+        stream = self._state.streams.get(stream_sid)
+        if stream is None or stream_sid not in self._sockets or stream.status is not StreamStatus.LIVE:
+            return False
+        return stream.order.two_way or not two_way
 
     def suffer(self, fault: Fault, order: StreamFault) -> None:
         """Let a fault happen to the live stream that the order names."""
@@ -148,6 +162,8 @@ class Streams:
                 media_socket.lose_frames(seconds)
             case DuplicateFrames(count=count):
                 media_socket.double_frames(count)
+            case LoseMarks() | DelayMarks() | UnknownMark():
+                media_socket.disturb_marks(order)
             case SecondSocket(seconds=seconds):
                 self._spawn(
                     lambda: self._run_second(media_socket, seconds, fault), name=f"emulator-second-socket-{fault.id}"

@@ -18,6 +18,7 @@ from sidecar.emulator.rest.calls import dial_out, limit_of, progress_callback
 from sidecar.emulator.rest.conferences import check_not_over, conference_of
 from sidecar.emulator.rest.forms import Form, form_of
 from sidecar.emulator.rest.paging import paged
+from sidecar.emulator.rest.participant_fields import check_fields
 from sidecar.emulator.sids import is_sid
 from sidecar.emulator.state import Conference, Participant
 from sidecar.emulator.twiml import DialConference, Redirect
@@ -49,6 +50,7 @@ async def create_participant(request: web.Request) -> web.Response:
     """Dial somebody, who joins when the call is answered. A room that nobody is in is opened by its name."""
     exchange, form = exchange_of(request), await form_of(request)
     conference = _conference_to_join(request)
+    check_fields(form)
     dial = _dial(conference, request.match_info["conference"], form)
     _check(exchange, conference, dial)
     call = dial_out(exchange, _order(exchange, form, dial))
