@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 from collections import deque
+from collections.abc import Callable
 
 from sidecar.emulator.frames import FRAME_BYTES
 from sidecar.speech.g711 import SILENCE
@@ -21,9 +22,13 @@ def ticks_of(audio: bytes) -> int:
 
 
 class AudioTrack:
-    """Recordings at their places in time. One that is due while another still plays waits for its end."""
+    """Recordings at their places in time. One that is due while another still plays waits for its end.
+
+    ``under``: lays something under what is heard in a tick, as an echo is.
+    """
 
     def __init__(self) -> None:
+        self.under: Callable[[int, bytes], bytes] | None = None
         self._clips: deque[tuple[int, bytes]] = deque()  # bounded by the scenario: one per line it speaks
         self._end = 0
         self._last: tuple[int, bytes] = (-1, SILENT_FRAME)
@@ -47,7 +52,8 @@ class AudioTrack:
         Ask in rising order; asking twice for one tick is free, and gives the same.
         """
         if self._last[0] != tick:
-            self._last = (tick, self._frame(tick))
+            frame = self._frame(tick)
+            self._last = (tick, frame if self.under is None else self.under(tick, frame))
         return self._last[1]
 
     def base64_frame(self, tick: int) -> bytes:

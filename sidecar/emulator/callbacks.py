@@ -15,7 +15,8 @@ import msgspec
 
 from sidecar.emulator.conferences import Notice
 from sidecar.emulator.debugger import Debugger, ErrorNumber
-from sidecar.emulator.faults import DelayCallbacks, DuplicateCallbacks, Faults, ReorderCallbacks
+from sidecar.emulator.fault_orders import DelayCallbacks, DuplicateCallbacks, ReorderCallbacks
+from sidecar.emulator.faults import Faults
 from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import StatusCallback
 from sidecar.emulator.webhooks import WebhookFailed, Webhooks

@@ -16,7 +16,12 @@ from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import Leaving, Rooms
 from sidecar.emulator.dialling import RING_S, DialOrder, Queue, Source, progress_form
-from sidecar.emulator.line import MAX_CALL_S, Line, voice_form
+from sidecar.emulator.echo import Echoing
+from sidecar.emulator.fault_orders import Echo
+from sidecar.emulator.faults import Faults
+from sidecar.emulator.frames import FRAME_MS
+from sidecar.emulator.hearing import Heard, Hearing
+from sidecar.emulator.line import MAX_CALL_S, Line, application_line, call_form, phone_line
 from sidecar.emulator.performer import CallFailed, Performer
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.spawn import Spawn
@@ -40,14 +45,17 @@ class Calls:
         state: State,
         *,
         rooms: Rooms,
+        hearing: Hearing,
         performer: Performer,
         streams: Streams,
         callbacks: Callbacks,
         ticker: Ticker,
         spawn: Spawn,
+        faults: Faults,
     ) -> None:
-        self._state, self._rooms, self._performer = state, rooms, performer
+        self._state, self._rooms, self._hearing, self._performer = state, rooms, hearing, performer
         self._streams, self._callbacks, self._ticker, self._spawn = streams, callbacks, ticker, spawn
+        self._faults = faults
         self._queue = Queue()
         self._lines: dict[str, Line] = {}
 
@@ -64,8 +72,9 @@ class Calls:
             updated_at=now,
             callback=callback_of(self._state.hook_of(to)),
         )
-        tracks = {"inbound": inbound or AudioTrack(), "outbound": AudioTrack()}
-        self._open(Line(call, tracks, asyncio.Event(), voice_url), Redirect(voice_url))
+        line = phone_line(call, inbound)
+        line.voice_url = voice_url
+        self._open(line, Redirect(voice_url))
         return call
 
     def dial_out(self, order: DialOrder) -> Call:
@@ -84,8 +93,12 @@ class Calls:
             queue_ms=round(wait_s * 1000),
             callback=order.callback,
         )
-        line = Line(call, {"inbound": AudioTrack(), "outbound": AudioTrack()}, asyncio.Event())
+        if order.application is None:
+            line = phone_line(call)
+        else:
+            line = application_line(call, order.application, Heard(self._hearing, call.sid))
         line.answers_after_s, line.limit_s = wait_s, min(order.limit_s or MAX_CALL_S, MAX_CALL_S)
+        line.dialled_for = order.joins
         self._open(line, order.source)
         return call
 
@@ -100,18 +113,22 @@ class Calls:
         line = self._line(call_sid)
         if line.call.status is not CallStatus.IN_PROGRESS:
             raise CallOver(f"The call {call_sid} is not in progress.")
-        self._leave(line, Leaving.REDIRECTED)
-        line.tracks["outbound"].clear()
+        if line.application is None:
+            self._leave(line, Leaving.REDIRECTED)
+        line.playout.clear()
         left = line.task
         self._perform_from(line, source)
         if left is not None:
             left.cancel()
 
     def put_out(self, call_sids: Iterable[str]) -> None:
-        """These are no longer in their conference; each goes on with the verb after its <Dial>."""
+        """These are no longer in their conference; each goes on with the verb after its <Dial>, an application ends."""
         for call_sid in call_sids:
-            if call_sid in self._lines:
-                self._lines[call_sid].put_out.set()
+            line = self._lines.get(call_sid)
+            if line is not None and line.application is not None:
+                self.hang_up(call_sid)
+            elif line is not None:
+                line.put_out.set()
 
     def play_to(self, call_sid: str, audio: bytes) -> None:
         """Let the call hear it now, instead of its conference; nothing happens to a call that is over."""
@@ -127,12 +144,29 @@ class Calls:
         """Let the caller speak a recording from that tick on; returns the tick of its end. Raises CallOver."""
         return self._line(call_sid).tracks["inbound"].put(at_tick, audio)
 
+    def echo(self, order: Echo) -> None:
+        """Let a telephone return what it hears, for a while. Raises CallOver."""
+        track, call_sid = self._line(order.call).tracks["inbound"], order.call
+        echoing = Echoing(order, lambda tick: self._hearing.frame(call_sid, tick))
+        end = self._ticker.tick + round(order.seconds * 1000 / FRAME_MS)
+
+        async def last() -> None:
+            track.under = echoing.under
+            self._ticker.add(echoing.on_tick)
+            try:
+                await self._ticker.reach(end)
+            finally:
+                self._ticker.remove(echoing.on_tick)
+                track.under = None
+
+        self._spawn(last, name=f"emulator-echo-{call_sid}")
+
     def start_stream(self, call_sid: str, order: StreamOrder) -> Stream:
         """A one-way stream on a live call. Raises CallOver, StreamFailed."""
         line = self._line(call_sid)
         if line.call.status is not CallStatus.IN_PROGRESS:
             raise CallOver(f"The call {call_sid} is not in progress.")
-        return self._streams.start(line.call, order, line.tracks)
+        return self._streams.start(line.call, order, line.streamed)
 
     def tracks(self, call_sid: str) -> Mapping[str, AudioTrack] | None:
         """What is said and heard on a call in progress; None when it is over."""
@@ -178,8 +212,8 @@ class Calls:
 
     async def _run(self, line: Line, source: Source) -> None:
         line.outcome = CallStatus.FAILED  # as long as nothing better is known
-        if line.answers_after_s is not None:
-            await self._ring(line, line.answers_after_s)
+        if line.answers_after_s is not None and not await self._ring(line, line.answers_after_s):
+            return
         if line.ends_at is None:
             line.ends_at = asyncio.get_running_loop().time() + line.limit_s
         try:
@@ -190,13 +224,21 @@ class Calls:
         except CallFailed as failure:
             line.call.failure = failure.message
 
-    async def _ring(self, line: Line, wait_s: float) -> None:
-        """From the queue to the answer."""
+    async def _ring(self, line: Line, wait_s: float) -> bool:
+        """From the queue to the answer; False if there is none, because a fault says so."""
         line.answers_after_s = None
         await asyncio.sleep(wait_s)
-        self._progress(line.call, CallStatus.RINGING, "initiated", "ringing")
-        await asyncio.sleep(RING_S)
-        self._answered(line.call)
+        fault = self._faults.for_dial(line.call.to)
+        self._progress(line.call, CallStatus.RINGING, "initiated")
+        if fault is not CallStatus.FAILED:
+            self._progress(line.call, CallStatus.RINGING, "ringing")
+        if line.application is None or fault is CallStatus.NO_ANSWER:
+            await asyncio.sleep(RING_S)
+        if fault is not None:
+            line.outcome = fault
+        elif line.application is None:  # which answers with its document
+            self._answered(line.call)
+        return fault is None
 
     def _answered(self, call: Call) -> None:
         self._progress(call, CallStatus.IN_PROGRESS, "answered")
@@ -211,7 +253,7 @@ class Calls:
             call.ended_at = now
         for event in events:
             if call.callback is not None and event in call.callback.events:
-                form = voice_form(self._state.account, call) | progress_form(call, event, now)
+                form = call_form(self._state.account, call) | progress_form(call, event, now)
                 call.callbacks_sent += 1
                 self._callbacks.send(call.sid, call.callback, form)
 
@@ -223,6 +265,8 @@ class Calls:
             status = CallStatus.CANCELED
         self._progress(call, status, "completed")
         self._leave(line)
+        if status.unanswered and call.answered_at is None and line.dialled_for is not None:
+            self._callbacks.tell(self._rooms.not_added(call, line.dialled_for, utc_now()))
         self._streams.stop_all(call.sid)
         del self._lines[call.sid]
 

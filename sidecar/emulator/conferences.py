@@ -137,6 +137,13 @@ class Rooms:
         notices += self._ended(conference, f"{moderator}-{ending}", fields, now)
         return Departure(tuple(notices), put_out)
 
+    def not_added(self, call: Call, dial: DialConference, now: datetime) -> list[Notice]:
+        """Somebody was dialled for the room and did not answer: told as a leave, though there was no join."""
+        conference = self._state.live_conference(dial.room)
+        if conference is None or dial.conference_sid not in {None, conference.sid}:
+            return []
+        return self._left(conference, newcomer(call, dial, now), "participant_add_failed", now)
+
     def end(self, conference: Conference, now: datetime) -> Departure:
         """Over for all, because REST said so; nothing happens to one that is over."""
         if conference.status is ConferenceStatus.COMPLETED:

@@ -8,16 +8,33 @@ from __future__ import annotations
 import msgspec
 from aiohttp import web
 
+from sidecar.emulator import control_recordings
+from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.calls import CallOver
+from sidecar.emulator.control_bodies import SOURCE, body_of, json_answer, problem
 from sidecar.emulator.exchange import CALLED_NUMBER, Exchange
-from sidecar.emulator.faults import Fault, FaultOrder, StreamFault, TooManyFaults
+from sidecar.emulator.fault_orders import (
+    DelayMarks,
+    DuplicateFrames,
+    Echo,
+    FaultOrder,
+    Gap,
+    HalfOpen,
+    LoseMarks,
+    SecondSocket,
+    Stall,
+    StreamFault,
+    UnknownMark,
+)
+from sidecar.emulator.faults import Fault, TooManyFaults
 from sidecar.emulator.keys import EXCHANGE, RUNS
 from sidecar.emulator.player import Run, read_clips, speak_when_ready
-from sidecar.emulator.scenario import Says, ScenarioInvalid, check_absolute, from_json, invalid, json_object
+from sidecar.emulator.scenario import Says, ScenarioInvalid, check_absolute, from_json
 from sidecar.emulator.state import Call, Conference, State, Stream
 from sidecar.emulator.urls import request_url
 
-SOURCE = "request body"
+KEYS = frozenset("0123456789*#")
+MAX_DIGITS = 32
 MAX_RUNS = 200  # reports kept; beyond that the oldest finished ones are forgotten
 
 
@@ -42,6 +59,7 @@ class Snapshot(msgspec.Struct, kw_only=True):
     conferences: list[Conference]
     streams: list[Stream]
     faults: list[Fault]
+    assumptions: Assumptions
     ticks: int
     ticks_skipped: int
 
@@ -53,9 +71,12 @@ def routes() -> list[web.RouteDef]:
         web.get("/control/scenarios/{id}", show_scenario),
         web.post("/control/calls", place_call),
         web.post("/control/calls/{sid}/hangup", hang_up),
+        web.post("/control/calls/{sid}/keys", press_keys),
         web.post("/control/streams/{sid}/cut", cut_stream),
+        *control_recordings.routes(),
         web.post("/control/faults", order_fault),
         web.delete("/control/faults", clear_faults),
+        web.post("/control/assumptions", assume),
         web.get("/control/state", show_state),
         web.get("/control/debugger", show_debugger),
         web.get("/control/health", show_health),
@@ -73,31 +94,31 @@ async def play_scenario(request: web.Request) -> web.Response:
             for i, actor in enumerate(scenario.participants)
         ]
     except ScenarioInvalid as error:
-        return _problem(400, error.message)
+        return problem(400, error.message)
     run = Run(scenario, clips, exchange)
     _remember(request.app[RUNS], run)
     exchange.spawn(run.play, name=f"emulator-scenario-{run.id}")
-    return _json({"id": run.id, "room": run.room, "state": run.state}, 201)
+    return json_answer({"id": run.id, "room": run.room, "state": run.state}, 201)
 
 
 async def show_scenario(request: web.Request) -> web.Response:
     """Where a run stands."""
     run = request.app[RUNS].get(request.match_info["id"])
-    return _problem(404, "no scenario of that id") if run is None else _json(run.report())
+    return problem(404, "no scenario of that id") if run is None else json_answer(run.report())
 
 
 async def place_call(request: web.Request) -> web.Response:
     """201 with the call's id; the call goes on until its TwiML ends, the room ends or it is hung up."""
     exchange = request.app[EXCHANGE]
     try:
-        order = _call_order(await request.read(), exchange.state)
+        order = _checked(await body_of(request, CallOrder), exchange.state)
         clips = await read_clips(order.says, exchange.recordings, SOURCE, "says")
     except ScenarioInvalid as error:
-        return _problem(400, error.message)
+        return problem(400, error.message)
     call = exchange.calls.place(voice_url=order.voice_url, from_=order.from_, to=order.to, label=order.label)
     if clips:
         exchange.spawn(lambda: speak_when_ready(exchange, call, clips), name=f"emulator-caller-{call.sid}")
-    return _json({"call_sid": call.sid, "label": call.label, "status": call.status}, 201)
+    return json_answer({"call_sid": call.sid, "label": call.label, "status": call.status}, 201)
 
 
 async def hang_up(request: web.Request) -> web.Response:
@@ -106,7 +127,17 @@ async def hang_up(request: web.Request) -> web.Response:
     try:
         exchange.calls.hang_up(request.match_info["sid"])
     except CallOver as error:
-        return _problem(404, error.message)
+        return problem(404, error.message)
+    return web.Response(status=204)
+
+
+async def press_keys(request: web.Request) -> web.Response:
+    """204; the two-way stream of the call tells of them. ``?digits=12#``"""
+    digits = request.query.get("digits", "")
+    if not digits or len(digits) > MAX_DIGITS or set(digits) - KEYS:
+        return problem(400, f"digits: expected 1 to {MAX_DIGITS} of {''.join(sorted(KEYS))}")
+    if not request.app[EXCHANGE].streams.press(request.match_info["sid"], digits):
+        return problem(404, "the call has no live two-way stream")
     return web.Response(status=204)
 
 
@@ -118,9 +149,9 @@ async def cut_stream(request: web.Request) -> web.Response:
     try:
         away_s = float(request.query.get("away_s", 0))
     except ValueError:
-        return _problem(400, "away_s: expected a number of seconds")
+        return problem(400, "away_s: expected a number of seconds")
     if not request.app[EXCHANGE].streams.cut(request.match_info["sid"], away_s=away_s):
-        return _problem(404, "no open stream of that id")
+        return problem(404, "no open stream of that id")
     return web.Response(status=204)
 
 
@@ -128,20 +159,21 @@ async def order_fault(request: web.Request) -> web.Response:
     """201 with the fault's id. What concerns a stream happens at once; the rest to what comes next."""
     exchange = request.app[EXCHANGE]
     try:
-        order = msgspec.convert(json_object(await request.read(), SOURCE), FaultOrder)
+        order: FaultOrder = await body_of(request, FaultOrder)
     except ScenarioInvalid as error:
-        return _problem(400, error.message)
-    except msgspec.ValidationError as error:
-        return _problem(400, invalid(error, SOURCE).message)
-    if isinstance(order, StreamFault) and not exchange.streams.live(order.stream):
-        return _problem(404, "no live stream of that id")
+        return problem(400, error.message)
+    missing = _missing(exchange, order)
+    if missing:
+        return problem(404, missing)
     try:
         fault = exchange.faults.add(order)
     except TooManyFaults as error:
-        return _problem(409, error.message)
+        return problem(409, error.message)
     if isinstance(order, StreamFault):
         exchange.streams.suffer(fault, order)
-    return _json(fault, 201)
+    if isinstance(order, Echo):
+        exchange.calls.echo(order)
+    return json_answer(fault, 201)
 
 
 async def clear_faults(request: web.Request) -> web.Response:
@@ -150,17 +182,28 @@ async def clear_faults(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def assume(request: web.Request) -> web.Response:
+    """200 with all assumptions; what the body leaves out goes back to its default."""
+    exchange = request.app[EXCHANGE]
+    try:
+        exchange.assumptions.become(await body_of(request, Assumptions))
+    except ScenarioInvalid as error:
+        return problem(400, error.message)
+    return json_answer(exchange.assumptions)
+
+
 async def show_state(request: web.Request) -> web.Response:
     """Calls, conferences, streams and faults."""
     exchange = request.app[EXCHANGE]
     state = exchange.state
-    return _json(
+    return json_answer(
         Snapshot(
             account_sid=state.account.sid,
             calls=list(state.calls.values()),
             conferences=list(state.conferences.values()),
             streams=list(state.streams.values()),
             faults=exchange.faults.all,
+            assumptions=exchange.assumptions,
             ticks=exchange.ticker.tick,
             ticks_skipped=exchange.ticker.skipped,
         )
@@ -170,21 +213,29 @@ async def show_state(request: web.Request) -> web.Response:
 async def show_debugger(request: web.Request) -> web.Response:
     """What the service did wrong, oldest first."""
     debugger = request.app[EXCHANGE].debugger
-    return _json({"total": debugger.total, "entries": debugger.entries})
+    return json_answer({"total": debugger.total, "entries": debugger.entries})
 
 
 async def show_health(request: web.Request) -> web.Response:
     """200 as soon as calls can be placed."""
     exchange: Exchange = request.app[EXCHANGE]
-    return _json({"status": "ok", "account_sid": exchange.state.account.sid})
+    return json_answer({"status": "ok", "account_sid": exchange.state.account.sid})
 
 
-def _call_order(body: bytes, state: State) -> CallOrder:
-    raw = json_object(body, SOURCE)
-    try:
-        order = msgspec.convert(raw, CallOrder)
-    except msgspec.ValidationError as error:
-        raise invalid(error, SOURCE) from None
+def _missing(exchange: Exchange, order: FaultOrder) -> str:
+    """What an order names that is not there; "" if nothing is missing."""
+    match order:
+        case LoseMarks() | DelayMarks() | UnknownMark():
+            return "" if exchange.streams.live(order.stream, two_way=True) else "no live two-way stream of that id"
+        case Stall() | HalfOpen() | Gap() | DuplicateFrames() | SecondSocket():
+            return "" if exchange.streams.live(order.stream) else "no live stream of that id"
+        case Echo(call=call_sid):
+            return "" if exchange.calls.tracks(call_sid) is not None else "no live call of that id"
+        case _:
+            return ""
+
+
+def _checked(order: CallOrder, state: State) -> CallOrder:
     if not order.voice_url:
         order = msgspec.structs.replace(order, voice_url=state.hook_of(order.to).url)
     _check_voice_url(order.voice_url)
@@ -206,11 +257,3 @@ def _remember(runs: dict[str, Run], run: Run) -> None:
     finished = [known.id for known in runs.values() if known.over]
     for run_id in finished[: max(0, len(runs) - MAX_RUNS)]:
         del runs[run_id]
-
-
-def _json(value: object, status: int = 200) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
-
-
-def _problem(status: int, line: str) -> web.Response:
-    return _json({"error": line}, status)

@@ -43,7 +43,9 @@ class ErrorNumber(IntEnum):
     STREAM_NOT_WSS = 31922
     STREAM_URL_MALFORMED = 31923
     STREAM_PROTOCOL = 31924
+    STREAM_BUFFER_FULL = 31931
     STREAM_BAD_TRACK = 31941
+    STREAM_MESSAGE_MALFORMED = 31951
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

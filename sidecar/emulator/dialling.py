@@ -6,6 +6,7 @@ https://www.twilio.com/docs/voice/api/conference-participant-resource.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -30,14 +31,33 @@ class QueueFull(SidecarError):
     code = "queue_full"
 
 
+class ToApplication(msgspec.Struct, frozen=True):
+    """An application is dialled (``To=app:AP…``): it performs its documents while it is in the conference ``joins``.
+
+    ``parameters``: what stood in the query of ``To``; the application is asked with them.
+    """
+
+    sid: str
+    parameters: Mapping[str, str]
+    joins: DialConference
+
+
 class DialOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to dial, and what to do when it is answered. ``limit_s``: then it is hung up; None: Twilio's limit."""
 
     from_: str
     to: str
     source: Source
+    application: ToApplication | None = None
     callback: StatusCallback | None = None
     limit_s: float | None = None
+
+    @property
+    def joins(self) -> DialConference | None:
+        """The conference that somebody is dialled for, if any."""
+        if self.application is not None:
+            return self.application.joins
+        return self.source if isinstance(self.source, DialConference) else None
 
 
 class Queue:

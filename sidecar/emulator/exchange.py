@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
 
 from sidecar.emulator.announcer import Announcer
+from sidecar.emulator.assumptions import Assumptions
+from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.calls import Calls
 from sidecar.emulator.clock import utc_now
@@ -19,6 +21,7 @@ from sidecar.emulator.desk import Desk
 from sidecar.emulator.faults import Faults
 from sidecar.emulator.hearing import Hearing
 from sidecar.emulator.performer import Performer
+from sidecar.emulator.recorder import Recorder
 from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
@@ -39,8 +42,9 @@ class Exchange:
 
     def __init__(self, account: Account, http: aiohttp.ClientSession, tasks: asyncio.TaskGroup) -> None:
         self.faults = Faults()
+        self.assumptions = Assumptions()
         signer = Signer(account.auth_token, self.faults)
-        webhooks = Webhooks(http, signer)
+        webhooks = Webhooks(http, signer, self.faults)
         self.spawn = spawner(tasks)
         self.state = new_state(account)
         self.debugger = Debugger()
@@ -55,6 +59,7 @@ class Exchange:
             callbacks=self.callbacks,
             debugger=self.debugger,
             spawn=self.spawn,
+            assumptions=self.assumptions,
         )
         rooms = Rooms(self.state)
         performer = Performer(
@@ -66,21 +71,28 @@ class Exchange:
             recordings=self.recordings,
             ticker=self.ticker,
             debugger=self.debugger,
+            assumptions=self.assumptions,
         )
+        self.hearing = Hearing(self.state, self.ticker, self._tracks_of, self.assumptions)
         self.calls = Calls(
             self.state,
             rooms=rooms,
+            hearing=self.hearing,
             performer=performer,
             streams=self.streams,
             callbacks=self.callbacks,
             ticker=self.ticker,
             spawn=self.spawn,
+            faults=self.faults,
         )
-        self.hearing = Hearing(self.state, self.ticker, self.calls.tracks)
+        self.recorder = Recorder(self.hearing, self.ticker)
         announcer = Announcer(webhooks, self.recordings, self.calls, self.ticker, self.debugger)
         self.desk = Desk(
             self.state, rooms=rooms, calls=self.calls, callbacks=self.callbacks, announcer=announcer, spawn=self.spawn
         )
+
+    def _tracks_of(self, call_sid: str) -> Mapping[str, AudioTrack] | None:
+        return self.calls.tracks(call_sid)  # calls need to hear before there are calls
 
     async def say_farewell(self) -> None:
         """Hang up every call and let stop frames and callbacks out, for at most FAREWELL_S."""

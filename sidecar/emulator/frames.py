@@ -1,4 +1,4 @@
-"""The frames of a one-way media stream, written from Twilio's page. Text out, nothing in, no I/O.
+"""The frames of a media stream, written from Twilio's page. Text out, nothing in, no I/O.
 
 Source: https://www.twilio.com/docs/voice/media-streams/websocket-messages. Counters and times are JSON strings.
 """
@@ -55,6 +55,14 @@ class FrameWriter:
         self._chunk += 1
         head = '{"event":"media","sequenceNumber":"%d","media":{"track":"%s","chunk":"%d","timestamp":"%d","payload":"'
         return (head % (self._sequence, track, self._chunk, timestamp_ms)).encode() + payload_base64 + self._media_tail
+
+    def mark(self, name: str) -> bytes:
+        """What the service sent before the mark of that name has been played, or cleared. Two-way streams only."""
+        return self._numbered("mark", {"name": name})
+
+    def dtmf(self, digit: str) -> bytes:
+        """A key was pressed. Two-way streams only; the track is always spelled like this."""
+        return self._numbered("dtmf", {"track": "inbound_track", "digit": digit})
 
     def stop(self) -> bytes:
         """The last frame: the stream was stopped or the call is over. Twilio gives no reason."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.audio import SILENT_FRAME, AudioTrack
 from sidecar.emulator.mixer import LISTENER, mix
 from sidecar.emulator.state import State
@@ -23,11 +24,23 @@ class Ear(msgspec.Struct, frozen=True, eq=False):
     take: Take
 
 
+class Heard(AudioTrack):
+    """What one call hears, as a track: for the application behind it, whose stream it is inbound on."""
+
+    def __init__(self, hearing: Hearing, call_sid: str) -> None:
+        super().__init__()
+        self._hearing, self._call_sid = hearing, call_sid
+
+    def _frame(self, tick: int) -> bytes:
+        return self._hearing.frame(self._call_sid, tick)
+
+
 class Hearing:
     """All ears. ``tracks_of``: the tracks of a call in progress, None when it is over."""
 
-    def __init__(self, state: State, ticker: Ticker, tracks_of: TracksOf) -> None:
+    def __init__(self, state: State, ticker: Ticker, tracks_of: TracksOf, assumptions: Assumptions) -> None:
         self._state, self._ticker, self._tracks_of = state, ticker, tracks_of
+        self._assumptions = assumptions
         self._ears: list[Ear] = []
 
     def listen(self, conference_sid: str, take: Take) -> Ear:
@@ -45,6 +58,27 @@ class Hearing:
         if not self._ears:
             self._ticker.remove(self._on_tick)
 
+    def frame(self, call_sid: str, tick: int) -> bytes:
+        """What this call hears in that tick, as an ear of its would be handed it."""
+        played = self._played(call_sid, tick)
+        conference = self._state.conference_of(call_sid)
+        if played is not None or conference is None:
+            return played or SILENT_FRAME
+        hearer = LISTENER if self._assumptions.own_voice == "heard" else call_sid
+        return self._mix(conference.sid, {hearer}, tick).get(hearer, SILENT_FRAME)
+
+    def room(self, conference_sid: str, tick: int) -> bytes:
+        """All that is said in the room in that tick, as who listens in would be handed it."""
+        return self._mix(conference_sid, {LISTENER}, tick).get(LISTENER, SILENT_FRAME)
+
+    def said(self, call_sid: str, tick: int) -> bytes:
+        """What this call alone says in that tick, as the room could hear it: nothing while muted or on hold."""
+        tracks, conference = self._tracks_of(call_sid), self._state.conference_of(call_sid)
+        person = conference.participants[call_sid] if conference is not None else None
+        if tracks is None or (person is not None and (person.muted or person.hold)):
+            return SILENT_FRAME
+        return tracks["inbound"].frame(tick)
+
     def _open(self, ear: Ear) -> Ear:
         self._ears.append(ear)
         self._ticker.add(self._on_tick)
@@ -57,7 +91,7 @@ class Hearing:
         for conference_sid, ears in rooms.items():
             mixed = self._mix(conference_sid, {ear.call_sid for ear in ears}, tick)
             for ear in ears:
-                ear.take(self._played(ear, tick) or mixed.get(ear.call_sid, SILENT_FRAME))
+                ear.take(self._played(ear.call_sid, tick) or mixed.get(ear.call_sid, SILENT_FRAME))
 
     def _room_of(self, ear: Ear) -> str:
         if ear.call_sid == LISTENER:
@@ -76,8 +110,8 @@ class Hearing:
                 said[call_sid] = tracks["inbound"].frame(tick)
         return mix(conference, said, hearers, tick)
 
-    def _played(self, ear: Ear, tick: int) -> bytes | None:
+    def _played(self, call_sid: str, tick: int) -> bytes | None:
         """What is played to this very call, which is heard instead of the room; None when nothing is."""
-        tracks = self._tracks_of(ear.call_sid)
+        tracks = self._tracks_of(call_sid)
         frame = tracks["outbound"].frame(tick) if tracks is not None else SILENT_FRAME
         return None if frame is SILENT_FRAME else frame

@@ -1,4 +1,4 @@
-"""One one-way media stream over its WebSocket: connects, starts, sends what the ticker brings, stops.
+"""One media stream over its WebSocket: connects, starts, sends what the ticker brings, takes what comes, stops.
 
 Source: https://www.twilio.com/docs/voice/media-streams. A stuck or broken socket delays nobody: the ticker only fills
 this stream's own bounded queue. Never reconnects (Twilio does not) and never touches the call.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 
 import aiohttp
 from aiohttp import WSMsgType
@@ -17,9 +18,11 @@ from yarl import URL
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.debugger import ErrorNumber
+from sidecar.emulator.fault_orders import MarkFault, UnknownMark
 from sidecar.emulator.frames import FRAME_MS, FrameWriter
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.state import Stream, StreamStatus
+from sidecar.emulator.stream_listener import StreamListener
 from sidecar.emulator.ticker import Ticker
 from sidecar.emulator.urls import is_loopback, request_url
 from sidecar.emulator.webhooks import UpgradeRedirected
@@ -36,14 +39,26 @@ _TRACKS = {
 }
 
 
+class Ending(Enum):
+    """How a stream ended that nobody stopped."""
+
+    NEVER_OPENED = "never_opened"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
 class StreamFailed(SidecarError):
-    """The stream ended for a reason that Twilio numbers; ``number`` goes to the debugger and the status callback."""
+    """The stream ended for a reason that Twilio numbers; ``number`` goes to the debugger and the status callback.
+
+    ``how``: never_opened; lost, the connection is gone without a close; closed, by the service and properly.
+    """
 
     code = "stream_failed"
 
-    def __init__(self, number: ErrorNumber, message: str) -> None:
+    def __init__(self, number: ErrorNumber, message: str, how: Ending = Ending.NEVER_OPENED) -> None:
         super().__init__(message)
         self.number = number
+        self.how = how
 
 
 def tracks_of(track: str) -> tuple[str, ...]:
@@ -70,7 +85,7 @@ def stream_url(text: str) -> URL:
 class MediaSocket:
     """Runs one stream; ``run`` is its task. ``tracks`` maps inbound and outbound to what is heard there.
 
-    ``on_start``: the stream is open and ``start`` has left. ``on_unexpected``: the service sent its first message.
+    ``on_start``: the stream is open and ``start`` has left. ``listener`` is told what the service says.
     """
 
     def __init__(
@@ -83,15 +98,14 @@ class MediaSocket:
         signer: Signer,
         ticker: Ticker,
         on_start: Callable[[], None],
-        on_unexpected: Callable[[], None],
+        listener: StreamListener,
     ) -> None:
         self.stream = stream
-        self.unexpected_messages = 0
         self._names = tracks_of(stream.order.track)
         self._url = stream_url(stream.order.url)
         self.tracks = tracks
         self._http, self._signer, self._ticker = http, signer, ticker
-        self._on_start, self._on_unexpected = on_start, on_unexpected
+        self._on_start, self._listener = on_start, listener
         self._writer = FrameWriter(account_sid=account_sid, call_sid=stream.call_sid, stream_sid=stream.sid)
         self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_FRAMES)
         self._first_tick = 0
@@ -126,6 +140,11 @@ class MediaSocket:
             same.shutdown(socket.SHUT_RDWR)
         return True
 
+    def press(self, digits: str) -> None:
+        """Tell of keys that were pressed."""
+        for digit in digits:
+            self._put(self._writer.dtmf(digit))
+
     def stall(self, seconds: float) -> None:
         """Hold back all frames for so long; then they come at once."""
         self._stalled_until = self._tick_in(seconds)
@@ -144,6 +163,13 @@ class MediaSocket:
         """Send each of the next frames twice, byte for byte."""
         self._twice = count
 
+    def disturb_marks(self, order: MarkFault) -> None:
+        """Let echoes of marks come late, never, or unasked for."""
+        if isinstance(order, UnknownMark):
+            self._echo([order.name])
+        else:
+            self._listener.suffer(order)
+
     async def run(self) -> None:
         """Until the stream is over. Raises StreamFailed if it could not open or broke; the caller tells about it."""
         ws = await self._connect()
@@ -156,6 +182,7 @@ class MediaSocket:
         finally:
             self._ticker.remove(self._on_tick)
             self._socket = None
+            self._listener.end()
             await _close(ws)
         if self._lost is not None:
             raise self._lost
@@ -226,16 +253,15 @@ class MediaSocket:
         await ws.send_frame(self._writer.stop(), WSMsgType.TEXT)
 
     async def _read(self, ws: aiohttp.ClientWebSocketResponse) -> None:
-        """Nothing may come but the close; whatever comes is counted, and the end of it is the stream's end."""
+        """Until the close, which is the stream's end."""
         async for message in ws:
             if message.type is WSMsgType.ERROR:
                 self._lose("The service broke the WebSocket protocol.", ErrorNumber.STREAM_PROTOCOL)
                 return
-            self.unexpected_messages += 1
-            if self.unexpected_messages == 1:
-                self._on_unexpected()
+            self._echo(self._listener.hear(message.data if message.type is WSMsgType.TEXT else None))
         if not self._stopping:
-            self._lose(f"The service closed the WebSocket (close code {ws.close_code}).")
+            how = Ending.LOST if ws.close_code in {None, aiohttp.WSCloseCode.ABNORMAL_CLOSURE} else Ending.CLOSED
+            self._lose(f"The service closed the WebSocket (close code {ws.close_code}).", how=how)
 
     def _on_tick(self, tick: int) -> None:
         timestamp_ms = (tick - self._first_tick) * FRAME_MS
@@ -244,17 +270,27 @@ class MediaSocket:
             times = 0 if tick < self._gap_until else 2 if self._twice else 1
             self._twice -= times == 2
             for _ in range(times):
-                try:
-                    self._frames.put_nowait(frame)
-                except asyncio.QueueFull:
-                    self.stream.dropped += 1
+                self._put(frame)
+        self._echo(self._listener.play(tick))
+
+    def _echo(self, marks: Iterable[str]) -> None:
+        for name in marks:
+            self._put(self._writer.mark(name))
+
+    def _put(self, frame: bytes) -> None:
+        try:
+            self._frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.stream.dropped += 1
 
     def _tick_in(self, seconds: float) -> int:
         return self._ticker.tick + 1 + round(seconds * 1000 / FRAME_MS)
 
-    def _lose(self, text: str, number: ErrorNumber = ErrorNumber.STREAM_CLOSED_BY_SERVICE) -> None:
+    def _lose(
+        self, text: str, number: ErrorNumber = ErrorNumber.STREAM_CLOSED_BY_SERVICE, how: Ending = Ending.LOST
+    ) -> None:
         if self._lost is None:
-            self._lost = StreamFailed(number, text)
+            self._lost = StreamFailed(number, text, how)
         self._wake()
 
     def _wake(self) -> None:

@@ -10,6 +10,7 @@ from typing import NoReturn
 import msgspec
 
 from sidecar.domain.errors import SidecarError
+from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.audio import ticks_of
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
@@ -17,18 +18,19 @@ from sidecar.emulator.conferences import JoinRefused, Rooms
 from sidecar.emulator.debugger import Debugger, ErrorNumber
 from sidecar.emulator.dialling import Source
 from sidecar.emulator.line import Line, voice_form
-from sidecar.emulator.media_socket import StreamFailed
+from sidecar.emulator.media_socket import Ending, StreamFailed
 from sidecar.emulator.recordings import RecordingFailed, Recordings
 from sidecar.emulator.state import Account, CallStatus, StatusCallback, StreamOrder
 from sidecar.emulator.streams import Streams
 from sidecar.emulator.ticker import Ticker
 from sidecar.emulator.twiml import (
-    Act,
+    ConnectStream,
     DialConference,
     Document,
     Hangup,
     Pause,
     Play,
+    QuickAct,
     Redirect,
     Say,
     StartStream,
@@ -71,10 +73,12 @@ class Performer:
         recordings: Recordings,
         ticker: Ticker,
         debugger: Debugger,
+        assumptions: Assumptions,
     ) -> None:
         self._account, self._rooms = account, rooms
         self._webhooks, self._streams, self._callbacks = webhooks, streams, callbacks
         self._recordings, self._ticker, self._debugger = recordings, ticker, debugger
+        self._assumptions = assumptions
 
     async def perform_all(self, line: Line, source: Source, on_answered: Callable[[], None]) -> None:
         """From the first document to the end of the last. ``on_answered``: the first is there. Raises CallFailed."""
@@ -94,17 +98,23 @@ class Performer:
         document = self._parse(line, answer)
         if line.call.status is CallStatus.RINGING:
             on_answered()
+            if line.application is not None:
+                self._join_application(line, line.application.joins)
         for verb in document.verbs:
             if isinstance(verb, Redirect):
                 return Redirect(absolute(answer.url, verb.url), verb.method)
             if isinstance(verb, Hangup):
                 return None
-            await self._perform(line, verb, answer.url)
+            if isinstance(verb, ConnectStream):
+                if not await self._connect(line, verb.order, answer.url):
+                    return None
+            else:
+                await self._perform(line, verb, answer.url)
         return None
 
     async def _fetch(self, line: Line, source: Redirect) -> Answer:
         try:
-            return await self._webhooks.ask(source.url, voice_form(self._account, line.call), source.method)
+            return await self._webhooks.ask(source.url, voice_form(self._account, line), source.method)
         except WebhookFailed as failure:
             self._fail(line, failure.number, failure.message)
 
@@ -119,7 +129,7 @@ class Performer:
             self._debugger.note(ErrorNumber.TWIML_SCHEMA_WARNING, line.call.sid, warning)
         return document
 
-    async def _perform(self, line: Line, verb: Act, base: str) -> None:
+    async def _perform(self, line: Line, verb: QuickAct, base: str) -> None:
         match verb:
             case Say(text, loop):
                 await asyncio.sleep(loop * len(text) / SPOKEN_CHARS_PER_S)
@@ -141,14 +151,20 @@ class Performer:
             self._debugger.note(ErrorNumber.HTTP_RETRIEVAL_FAILURE, line.call.sid, failure.message)
             return
         for _ in range(loop):
-            line.tracks["outbound"].put(self._ticker.tick + 1, audio)
+            line.playout.put(self._ticker.tick + 1, audio)
             await self._ticker.reach(self._ticker.tick + ticks_of(audio))
 
     def _start_stream(self, line: Line, order: StreamOrder, base: str) -> None:
-        callback = _absolute_callback(order.callback, base)
-        order = msgspec.structs.replace(order, url=absolute_stream(base, order.url), callback=callback)
         with contextlib.suppress(StreamFailed):  # noted already; the call goes on
-            self._streams.start(line.call, order, line.tracks)
+            self._streams.start(line.call, _absolute_order(order, base), line.streamed)
+
+    async def _connect(self, line: Line, order: StreamOrder, base: str) -> bool:
+        """Stream both ways until that is over; does the call go on with its next verb?"""
+        try:
+            await self._streams.connect(line.call, _absolute_order(order, base), line.streamed)
+        except StreamFailed as failure:  # noted already
+            return failure.how is not Ending.LOST or self._assumptions.connection_lost == "next_verb"
+        return True
 
     def _stop_stream(self, line: Line, name: str) -> None:
         stream = self._streams.find(line.call.sid, name)
@@ -162,17 +178,28 @@ class Performer:
         """In the room until the conference ends; a hang-up cancels the wait."""
         dial = msgspec.structs.replace(dial, callback=_absolute_callback(dial.callback, base))
         try:
-            notices = self._rooms.join(line.call, dial, utc_now())
+            self._callbacks.tell(self._rooms.join(line.call, dial, utc_now()))
         except JoinRefused as refusal:
             self._debugger.note(_JOIN_ERRORS[refusal.code], line.call.sid, refusal.message)
             return
-        self._callbacks.tell(notices)
         line.put_out.clear()
         await line.put_out.wait()
+
+    def _join_application(self, line: Line, dial: DialConference) -> None:
+        """Into the room, where it stays while it performs."""
+        try:
+            self._callbacks.tell(self._rooms.join(line.call, dial, utc_now()))
+        except JoinRefused as refusal:
+            self._fail(line, _JOIN_ERRORS[refusal.code], refusal.message)
 
     def _fail(self, line: Line, number: ErrorNumber, text: str) -> NoReturn:
         self._debugger.note(number, line.call.sid, text)
         raise CallFailed(f"{int(number)} {text}")
+
+
+def _absolute_order(order: StreamOrder, base: str) -> StreamOrder:
+    callback = _absolute_callback(order.callback, base)
+    return msgspec.structs.replace(order, url=absolute_stream(base, order.url), callback=callback)
 
 
 def _absolute_callback(callback: StatusCallback | None, base: str) -> StatusCallback | None:

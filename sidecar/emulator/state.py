@@ -29,8 +29,15 @@ class CallStatus(StrEnum):
     RINGING = "ringing"
     IN_PROGRESS = "in-progress"
     COMPLETED = "completed"
+    BUSY = "busy"
+    NO_ANSWER = "no-answer"
     FAILED = "failed"
     CANCELED = "canceled"
+
+    @property
+    def unanswered(self) -> bool:
+        """Did nobody take the call that was dialled?"""
+        return self in {CallStatus.BUSY, CallStatus.NO_ANSWER, CallStatus.FAILED}
 
 
 class ConferenceStatus(StrEnum):
@@ -95,7 +102,7 @@ class Call(msgspec.Struct, kw_only=True):
     @property
     def over(self) -> bool:
         """Has it ended, well or badly?"""
-        return self.status in {CallStatus.COMPLETED, CallStatus.FAILED, CallStatus.CANCELED}
+        return self.status in {CallStatus.COMPLETED, CallStatus.CANCELED} or self.status.unanswered
 
 
 class Participant(msgspec.Struct, kw_only=True):
@@ -129,11 +136,15 @@ class Conference(msgspec.Struct, kw_only=True):
 
 
 class StreamOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A one-way stream somebody asks for. ``track`` is inbound_track, outbound_track or both_tracks."""
+    """A stream somebody asks for. ``track`` is inbound_track, outbound_track or both_tracks.
+
+    ``two_way``: asked for by <Connect>; what the service sends is played to whom the call is connected with.
+    """
 
     url: str
     name: str | None = None
     track: str = "inbound_track"
+    two_way: bool = False
     parameters: Mapping[str, str] = {}
     callback: StatusCallback | None = None
 

@@ -1,10 +1,14 @@
-"""The streams of all calls: takes orders, runs the sockets, tells about start, stop, error. Calls never notice.
+"""The streams of all calls: takes orders, runs the sockets, tells about start, stop, error.
+
+A call never notices what becomes of its forks, and waits for the end of a two-way stream.
 
 Source for orders: https://www.twilio.com/docs/voice/twiml/stream and https://www.twilio.com/docs/voice/api/stream-resource.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -12,17 +16,31 @@ import aiohttp
 import msgspec
 import structlog
 
+from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import iso8601, utc_now
 from sidecar.emulator.debugger import Debugger, ErrorNumber
-from sidecar.emulator.faults import DuplicateFrames, Fault, Gap, HalfOpen, SecondSocket, Stall, StreamFault
+from sidecar.emulator.fault_orders import (
+    DelayMarks,
+    DuplicateFrames,
+    Gap,
+    HalfOpen,
+    LoseMarks,
+    SecondSocket,
+    Stall,
+    StreamFault,
+    UnknownMark,
+)
+from sidecar.emulator.faults import Fault
 from sidecar.emulator.frames import FRAME_MS
-from sidecar.emulator.media_socket import MediaSocket, StreamFailed, stream_url, tracks_of
+from sidecar.emulator.media_socket import Ending, MediaSocket, StreamFailed, stream_url, tracks_of
+from sidecar.emulator.playout import Playout
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import Call, State, Stream, StreamOrder, StreamStatus
+from sidecar.emulator.stream_listener import Nobody, Note, Player, StreamListener
 from sidecar.emulator.ticker import Ticker
 
 MAX_TRACKS_PER_CALL = 4  # https://www.twilio.com/docs/voice/media-streams
@@ -44,29 +62,50 @@ class Streams:
         callbacks: Callbacks,
         debugger: Debugger,
         spawn: Spawn,
+        assumptions: Assumptions,
     ) -> None:
         self._state = state
         self._http, self._signer, self._ticker = http, signer, ticker
         self._callbacks, self._debugger, self._spawn = callbacks, debugger, spawn
+        self._assumptions = assumptions
         self._sockets: dict[str, MediaSocket] = {}
         self._cut: set[str] = set()
         self._away_until: dict[str, datetime] = {}  # by call: streams asked for by REST before are refused
 
     def start(self, call: Call, order: StreamOrder, tracks: Mapping[str, AudioTrack]) -> Stream:
         """Begin a stream; it connects on its own. Raises StreamFailed, already noted, if the order cannot be kept."""
+        media_socket = self._new(call, order, tracks)
+
+        async def run() -> None:
+            with contextlib.suppress(StreamFailed):
+                await self._run(media_socket)
+
+        self._spawn(run, name=f"emulator-stream-{media_socket.stream.sid}")
+        return media_socket.stream
+
+    async def connect(self, call: Call, order: StreamOrder, tracks: Mapping[str, AudioTrack]) -> None:
+        """Run a two-way stream to its end; its outbound track is a Playout.
+
+        Raises StreamFailed, already noted, if nobody stopped it. A cancel stops it; the last frames still go out.
+        """
+        media_socket = self._new(call, order, tracks)
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        async def run() -> None:
+            try:
+                await self._run(media_socket)
+            except StreamFailed as failure:
+                if not over.done():
+                    over.set_exception(failure)
+            finally:
+                if not over.done():
+                    over.set_result(None)
+
+        self._spawn(run, name=f"emulator-stream-{media_socket.stream.sid}")
         try:
-            self._check(call, order)
-        except StreamFailed as failure:
-            self._debugger.note(failure.number, call.sid, failure.message)
-            raise
-        stream = Stream(
-            sid=new_sid("MZ"), call_sid=call.sid, order=order, status=StreamStatus.CONNECTING, updated_at=utc_now()
-        )
-        self._state.streams[stream.sid] = stream
-        media_socket = self._socket(stream, tracks, lambda: self._tell(stream, "stream-started"))
-        self._sockets[stream.sid] = media_socket
-        self._spawn(lambda: self._run(media_socket), name=f"emulator-stream-{stream.sid}")
-        return stream
+            await over
+        finally:
+            self.stop(media_socket.stream)
 
     def find(self, call_sid: str, name: str) -> Stream | None:
         """The newest stream of the call with that name or id; a live one comes first."""
@@ -80,6 +119,14 @@ class Streams:
         media_socket = self._sockets.get(stream.sid)
         if media_socket is not None:
             media_socket.stop()
+
+    def press(self, call_sid: str, digits: str) -> bool:
+        """Tell the call's two-way stream of keys that were pressed. False if it has none that is live."""
+        for stream in self._state.streams_of(call_sid):
+            if self.live(stream.sid, two_way=True):
+                self._sockets[stream.sid].press(digits)
+                return True
+        return False
 
     def stop_all(self, call_sid: str) -> None:
         """The call is over, and its streams with it."""
@@ -95,9 +142,12 @@ class Streams:
         self._away_until[self._state.streams[stream_sid].call_sid] = utc_now() + timedelta(seconds=away_s)
         return True
 
-    def live(self, stream_sid: str) -> bool:
-        """Does it carry audio now?"""
-        return stream_sid in self._sockets and self._state.streams[stream_sid].status is StreamStatus.LIVE
+    def live(self, stream_sid: str, *, two_way: bool = False) -> bool:
+        """Does it carry audio now? ``two_way``: and in both directions?"""
+        stream = self._state.streams.get(stream_sid)
+        if stream is None or stream_sid not in self._sockets or stream.status is not StreamStatus.LIVE:
+            return False
+        return stream.order.two_way or not two_way
 
     def suffer(self, fault: Fault, order: StreamFault) -> None:
         """Let a fault happen to the live stream that the order names."""
@@ -112,6 +162,8 @@ class Streams:
                 media_socket.lose_frames(seconds)
             case DuplicateFrames(count=count):
                 media_socket.double_frames(count)
+            case LoseMarks() | DelayMarks() | UnknownMark():
+                media_socket.disturb_marks(order)
             case SecondSocket(seconds=seconds):
                 self._spawn(
                     lambda: self._run_second(media_socket, seconds, fault), name=f"emulator-second-socket-{fault.id}"
@@ -127,6 +179,20 @@ class Streams:
         """Has every socket been closed?"""
         return not self._sockets
 
+    def _new(self, call: Call, order: StreamOrder, tracks: Mapping[str, AudioTrack]) -> MediaSocket:
+        try:
+            self._check(call, order)
+        except StreamFailed as failure:
+            self._debugger.note(failure.number, call.sid, failure.message)
+            raise
+        stream = Stream(
+            sid=new_sid("MZ"), call_sid=call.sid, order=order, status=StreamStatus.CONNECTING, updated_at=utc_now()
+        )
+        self._state.streams[stream.sid] = stream
+        media_socket = self._socket(stream, tracks, lambda: self._tell(stream, "stream-started"))
+        self._sockets[stream.sid] = media_socket
+        return media_socket
+
     def _socket(self, stream: Stream, tracks: Mapping[str, AudioTrack], on_start: Callable[[], None]) -> MediaSocket:
         return MediaSocket(
             stream,
@@ -136,15 +202,15 @@ class Streams:
             signer=self._signer,
             ticker=self._ticker,
             on_start=on_start,
-            on_unexpected=lambda: self._debugger.note(
-                ErrorNumber.STREAM_PROTOCOL, stream.sid, "The service sent a message; a one-way stream takes none."
+            listener=_listener(
+                stream, tracks["outbound"], lambda number, text: self._debugger.note(number, stream.sid, text)
             ),
         )
 
     async def _run_second(self, first: MediaSocket, seconds: float, fault: Fault) -> None:
         """Another socket of the same stream, with the same start; the first one and its status go on untouched."""
         copy = msgspec.structs.replace(first.stream, status=StreamStatus.CONNECTING, frames=0, dropped=0)
-        second = self._socket(copy, first.tracks, lambda: None)
+        second = self._socket(copy, {**first.tracks, "outbound": Playout()}, lambda: None)
         end = self._ticker.tick + round(seconds * 1000 / FRAME_MS)
 
         async def stop_in_time() -> None:
@@ -163,6 +229,8 @@ class Streams:
     def _check(self, call: Call, order: StreamOrder) -> None:
         stream_url(order.url)
         wanted = tracks_of(order.track)
+        if order.two_way and wanted != ("inbound",):
+            raise StreamFailed(ErrorNumber.STREAM_BAD_TRACK, "A two-way stream takes inbound_track only.")
         live = [s for s in self._state.streams_of(call.sid) if not s.status.over]
         in_use = sum(len(tracks_of(s.order.track)) for s in live)
         if in_use + len(wanted) > MAX_TRACKS_PER_CALL:
@@ -176,6 +244,7 @@ class Streams:
             self._debugger.note(ErrorNumber.EMULATOR_LIMIT, call.sid, text)
 
     async def _run(self, media_socket: MediaSocket) -> None:
+        """Until it is over, and told about. Raises StreamFailed, already noted, if nobody stopped it."""
         stream = media_socket.stream
         try:
             await media_socket.run()
@@ -183,12 +252,20 @@ class Streams:
             self._finish(stream, StreamStatus.FAILED)
             if stream.sid not in self._cut:  # a cut is the tester's doing, not the service's mistake
                 self._debugger.note(failure.number, stream.sid, failure.message)
-            self._tell(stream, "stream-error", f"{int(failure.number)} {failure.message}")
+            if self._as_stopped(stream, failure):
+                self._tell(stream, "stream-stopped")
+            else:
+                self._tell(stream, "stream-error", f"{int(failure.number)} {failure.message}")
+            raise
         else:
             self._finish(stream, StreamStatus.STOPPED)
             self._tell(stream, "stream-stopped")
         finally:
             self._finish(stream, StreamStatus.STOPPED)
+
+    def _as_stopped(self, stream: Stream, failure: StreamFailed) -> bool:
+        properly = stream.order.two_way and failure.how is Ending.CLOSED
+        return properly and self._assumptions.service_closed == "stream-stopped"
 
     def _finish(self, stream: Stream, status: StreamStatus) -> None:
         if stream.status.over:
@@ -206,6 +283,12 @@ class Streams:
         self._callbacks.send(
             stream.sid, callback, stream_form(self._state.account.sid, stream, event, utc_now(), error)
         )
+
+
+def _listener(stream: Stream, outbound: AudioTrack, note: Note) -> StreamListener:
+    if stream.order.two_way and isinstance(outbound, Playout):
+        return Player(stream.sid, outbound, note)
+    return Nobody(note)
 
 
 def stream_form(

@@ -53,6 +53,12 @@ class StartStream(msgspec.Struct, frozen=True):
     order: StreamOrder
 
 
+class ConnectStream(msgspec.Struct, frozen=True):
+    """Stream both ways; the next verb is performed when the stream is over."""
+
+    order: StreamOrder
+
+
 class StopStream(msgspec.Struct, frozen=True):
     """Stop the live stream of that name."""
 
@@ -86,8 +92,8 @@ class Hangup(msgspec.Struct, frozen=True):
     """End the call."""
 
 
-Act = Say | Play | Pause | StartStream | StopStream | DialConference
-Verb = Act | Redirect | Hangup
+QuickAct = Say | Play | Pause | StartStream | StopStream | DialConference
+Verb = QuickAct | ConnectStream | Redirect | Hangup
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -131,6 +137,7 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "Play": frozenset({"loop", "digits"}),
     "Pause": frozenset({"length"}),
     "Start": frozenset({"action", "method"}),
+    "Connect": frozenset({"action", "method"}),
     "Stop": frozenset(),
     "Stream": frozenset({"url", "name", "track", "statusCallback", "statusCallbackMethod"}),
     "Parameter": frozenset({"name", "value"}),
@@ -149,7 +156,7 @@ class _Reader:
 
     def verbs(self, element: ET.Element) -> list[Verb]:
         """An element directly under <Response>; none if it is unknown here."""
-        if element.tag in {"Start", "Stop", "Dial"}:
+        if element.tag in {"Start", "Connect", "Stop", "Dial"}:
             self._check(element)
             return self._nested(element)
         verb = self._plain(element)
@@ -182,6 +189,8 @@ class _Reader:
             match (parent.tag, child.tag):
                 case ("Start", "Stream"):
                     verbs.append(StartStream(self._stream(child)))
+                case ("Connect", "Stream"):
+                    verbs.append(ConnectStream(msgspec.structs.replace(self._stream(child), two_way=True)))
                 case ("Stop", "Stream"):
                     self._check(child)
                     verbs.append(StopStream(child.get("name", "")))

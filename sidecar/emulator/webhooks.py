@@ -16,6 +16,7 @@ from yarl import URL
 
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.debugger import ErrorNumber
+from sidecar.emulator.faults import Faults
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.urls import request_url
 
@@ -48,9 +49,10 @@ class Answer(msgspec.Struct, frozen=True):
 class Webhooks:
     """Asks the service, as Twilio would."""
 
-    def __init__(self, http: aiohttp.ClientSession, signer: Signer) -> None:
+    def __init__(self, http: aiohttp.ClientSession, signer: Signer, faults: Faults) -> None:
         self._http = http
         self._signer = signer
+        self._faults = faults
 
     async def ask(self, url: str, form: Mapping[str, str], method: str = "POST", token: str = "") -> Answer:
         """One signed request, tried again once if no connection came about. Raises WebhookFailed.
@@ -65,6 +67,8 @@ class Webhooks:
                 target = target.extend_query(form)
         except ValueError as error:
             raise WebhookFailed(ErrorNumber.HTTP_RETRIEVAL_FAILURE, f"The URL cannot be requested: {error}.") from None
+        if self._faults.for_request(target.path):
+            raise WebhookFailed(ErrorNumber.HTTP_RETRIEVAL_FAILURE, f"{target.path} could not be reached: a fault.")
         body = None if method == "GET" else dict(form)
         headers = self._signer.headers(str(target), body)
         headers[IDEMPOTENCY_HEADER] = token or str(uuid.uuid4())

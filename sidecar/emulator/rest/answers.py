@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.emulator.exchange import Exchange
-from sidecar.emulator.faults import HangRest, RestFault
+from sidecar.emulator.fault_orders import HangRest, RestFault, SlowRest
 from sidecar.emulator.keys import EXCHANGE
 
 BAD_PARAMETER = 20001
@@ -25,6 +25,7 @@ NOT_AUTHENTICATED = 20003
 NOT_FOUND = 20404
 TOO_MANY_REQUESTS = 20429
 SERVICE_UNAVAILABLE = 20503
+APPLICATION_INVALID = 21218
 CALL_NOT_IN_PROGRESS = 21220
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -67,7 +68,7 @@ def guarded(handler: Handler) -> Handler:
             _authenticate(request)
             fault = exchange_of(request).faults.for_rest(request.path)
             if fault is not None:
-                await _suffer(fault, handler, request)
+                return await _suffer(fault, handler, request)
             return await handler(request)
         except RestError as error:
             body = {
@@ -84,19 +85,27 @@ def guarded(handler: Handler) -> Handler:
     return guard
 
 
-async def _suffer(fault: RestFault, handler: Handler, request: web.Request) -> None:
-    """Do what was asked for, if the fault says so, and tell nobody. Always raises RestError."""
+async def _suffer(fault: RestFault, handler: Handler, request: web.Request) -> web.Response:
+    """Do what was asked for, if the fault says so, and answer late, with an error, or with both."""
+    if isinstance(fault, SlowRest):
+        response = await handler(request)
+        await _keep_waiting(request, fault.seconds)
+        return response
     if fault.performed:
         await handler(request)
     if isinstance(fault, HangRest):
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(fault.seconds):
-                while request.transport is not None:  # whoever has given up need not be kept waiting
-                    await exchange_of(request).ticker.next()
+        await _keep_waiting(request, fault.seconds)
         raise RestError(503, SERVICE_UNAVAILABLE, "Service unavailable.")
     raise RestError(
         fault.status, fault.code, "A fault was ordered for this request.", retry_after_s=fault.retry_after_s
     )
+
+
+async def _keep_waiting(request: web.Request, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while request.transport is not None:  # whoever has given up need not be kept waiting
+                await exchange_of(request).ticker.next()
 
 
 def _authenticate(request: web.Request) -> None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
+import msgspec
 from aiohttp import web
 
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import Changes, CoachedAbsent, JoinRefused, newcomer
 from sidecar.emulator.debugger import ErrorNumber
-from sidecar.emulator.dialling import DialOrder
+from sidecar.emulator.dialling import DialOrder, ToApplication
 from sidecar.emulator.exchange import Exchange
 from sidecar.emulator.rest import resources
-from sidecar.emulator.rest.answers import RestError, account_of, answer, exchange_of, not_found
+from sidecar.emulator.rest.answers import APPLICATION_INVALID, RestError, account_of, answer, exchange_of, not_found
 from sidecar.emulator.rest.calls import dial_out, limit_of, progress_callback
 from sidecar.emulator.rest.conferences import check_not_over, conference_of
-from sidecar.emulator.rest.forms import Form, bad, form_of
+from sidecar.emulator.rest.forms import Form, form_of
 from sidecar.emulator.rest.paging import paged
+from sidecar.emulator.rest.participant_fields import check_fields
 from sidecar.emulator.sids import is_sid
 from sidecar.emulator.state import Conference, Participant
-from sidecar.emulator.twiml import DialConference
+from sidecar.emulator.twiml import DialConference, Redirect
 
+APPLICATION_PREFIX = "app:"
 _CONFERENCE_EVENTS = frozenset({"start", "end"})  # what REST tells of when nobody says what
 
 
@@ -45,19 +50,10 @@ async def create_participant(request: web.Request) -> web.Response:
     """Dial somebody, who joins when the call is answered. A room that nobody is in is opened by its name."""
     exchange, form = exchange_of(request), await form_of(request)
     conference = _conference_to_join(request)
-    to = form.required("To")
-    if to.startswith("app:"):
-        raise bad("To", "a number, sip: or client: address; this emulator dials no application")
+    check_fields(form)
     dial = _dial(conference, request.match_info["conference"], form)
     _check(exchange, conference, dial)
-    order = DialOrder(
-        from_=form.required("From"),
-        to=to,
-        source=dial,
-        callback=progress_callback(form),
-        limit_s=limit_of(form),
-    )
-    call = dial_out(exchange, order)
+    call = dial_out(exchange, _order(exchange, form, dial))
     queued = resources.participant(
         account_of(request),
         conference.sid if conference is not None else None,
@@ -131,6 +127,25 @@ def _dial(conference: Conference | None, name: str, form: Form) -> DialConferenc
         start_on_enter=form.flag("StartConferenceOnEnter") is not False,
         end_on_exit=bool(form.flag("EndConferenceOnExit")),
         callback=form.callback("ConferenceStatusCallback", _CONFERENCE_EVENTS),
+    )
+
+
+def _order(exchange: Exchange, form: Form, dial: DialConference) -> DialOrder:
+    to = form.required("To")
+    order = DialOrder(
+        from_=form.required("From"), to=to, source=dial, callback=progress_callback(form), limit_s=limit_of(form)
+    )
+    if not to.startswith(APPLICATION_PREFIX):
+        return order
+    bare, _, query = to.partition("?")
+    application = exchange.state.applications.get(bare.removeprefix(APPLICATION_PREFIX))
+    if application is None:
+        raise RestError(400, APPLICATION_INVALID, "To names no application of this account.")
+    return msgspec.structs.replace(
+        order,
+        to=to if exchange.assumptions.application_to == "as_dialled" else bare,
+        source=Redirect(application.hook.url, "GET" if application.hook.method == "GET" else "POST"),
+        application=ToApplication(application.sid, dict(parse_qsl(query, keep_blank_values=True)), dial),
     )
 
 

@@ -24,9 +24,10 @@ ALL_EVENTS = "start end join leave mute hold modify announcement"
 
 
 class Socket:
-    """What one media stream sent."""
+    """What one media stream sent, and what the service says on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ws: web.WebSocketResponse) -> None:
+        self._ws = ws
         self.frames: list[dict[str, Any]] = []
         self.close_code: int | None = None
         self.ended = asyncio.Event()
@@ -34,6 +35,34 @@ class Socket:
     @property
     def media(self) -> list[dict[str, Any]]:
         return [frame for frame in self.frames if frame["event"] == "media"]
+
+    @property
+    def marks(self) -> list[str]:
+        """Names that were echoed."""
+        return [frame["mark"]["name"] for frame in self.frames if frame["event"] == "mark"]
+
+    @property
+    def stream_sid(self) -> str:
+        return str(self.frames[1]["streamSid"])
+
+    async def say(self, audio: bytes, mark: str = "") -> None:
+        """Send audio, and a mark behind it."""
+        payload = base64.b64encode(audio).decode()
+        await self.send({"event": "media", "streamSid": self.stream_sid, "media": {"payload": payload}})
+        if mark:
+            await self.mark(mark)
+
+    async def mark(self, name: str) -> None:
+        await self.send({"event": "mark", "streamSid": self.stream_sid, "mark": {"name": name}})
+
+    async def clear(self) -> None:
+        await self.send({"event": "clear", "streamSid": self.stream_sid})
+
+    async def send(self, message: Any) -> None:
+        await self._ws.send_json(message)
+
+    async def close(self, code: int = 1000) -> None:
+        await self._ws.close(code=code)
 
     def audio(self, track: str = "inbound") -> bytes:
         return b"".join(base64.b64decode(f["media"]["payload"]) for f in self.media if f["media"]["track"] == track)
@@ -113,7 +142,7 @@ class SmallService:
             return web.Response(status=403)
         ws = web.WebSocketResponse()
         await ws.prepare(request)
-        socket = Socket()
+        socket = Socket(ws)
         self.sockets.append(socket)
         if self.on_socket is not None:
             await self.on_socket(ws, socket)

@@ -112,7 +112,7 @@ async def test_who_cannot_be_dialled_is_refused_at_once() -> None:
         assert await refused(people.create_async(**who, label="a/b")) == (400, 16023)
         assert await refused(people.create_async(**who, call_sid_to_coach=nobody)) == (400, 16028)
         assert await refused(people.create_async(**who, coaching=True)) == (400, 16028)
-        assert await refused(people.create_async(from_="+12025550100", to="app:AP" + "0" * 32)) == (400, 20001)
+        assert await refused(people.create_async(from_="+12025550100", to="app:AP" + "0" * 32)) == (400, 21218)
         assert await refused(people.create_async(from_="", to="+12025550177")) == (400, 20001)
         opened = await client.conferences("another").participants.create_async(**who)
         assert (opened.conference_sid, opened.uri) == (None, None)

@@ -226,6 +226,22 @@ def test_who_was_never_in_leaves_without_a_word() -> None:
     assert rooms.leave(state.calls["CA1"], NOW).notices == ()
 
 
+def test_who_was_dialled_and_did_not_answer_leaves_a_conference_that_goes_on() -> None:
+    """Under the name it was to have; a conference that is over hears of nothing."""
+    state, rooms = hall("CA1", "CA2", "CA3")
+    rooms.join(state.calls["CA1"], dial(), NOW)
+    state.calls["CA3"].status = CallStatus.BUSY
+    (conference,) = state.conferences.values()
+    expert = DialConference(room="garage-17", conference_sid=conference.sid, label="expert")
+    (notice,) = rooms.not_added(state.calls["CA3"], expert, NOW)
+    told = ("StatusCallbackEvent", "CallSid", "ParticipantLabel", "ParticipantCallStatus", "ReasonParticipantLeft")
+    assert [notice.form[name] for name in told] == [
+        *("participant-leave", "CA3", "expert", "busy", "participant_add_failed")
+    ]
+    rooms.end(conference, NOW)
+    assert rooms.not_added(state.calls["CA3"], expert, NOW) == []
+
+
 def test_the_room_is_free_again_after_the_end() -> None:
     """The same name makes another conference; the old one stays to be looked up."""
     state, rooms = hall("CA1", "CA2")

@@ -7,16 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.emulator import faults as faults_module
-from sidecar.emulator.faults import (
+from sidecar.emulator.fault_orders import (
     DelayCallbacks,
     DuplicateCallbacks,
     DuplicateFrames,
+    FailDial,
+    FailRequests,
     FailRest,
-    Faults,
     ReorderCallbacks,
-    TooManyFaults,
     WrongSignature,
 )
+from sidecar.emulator.faults import Faults, TooManyFaults
+from sidecar.emulator.state import CallStatus
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.sampled_from(["", "/Calls", "/Participants"])), max_size=10))
@@ -59,6 +61,23 @@ def test_requests_and_sockets_are_signed_wrongly_apart_from_each_other() -> None
     assert not faults.for_signature(socket=False)
     assert faults.for_signature(socket=True)
     assert not faults.for_signature(socket=True)
+
+
+def test_requests_and_dialled_calls_fail_where_it_was_ordered() -> None:
+    """By a part of the path and of the number; each as often as was said."""
+    faults = Faults()
+    faults.add(FailRequests(count=1, path="/assistant"))
+    faults.add(FailDial(count=1, status="no-answer", to="app:"))
+    assert [faults.for_request(path) for path in ("/voice", "/twilio/assistant", "/twilio/assistant")] == [
+        False,
+        True,
+        False,
+    ]
+    assert [faults.for_dial(to) for to in ("+12025550177", "app:AP1?a=b", "app:AP1")] == [
+        None,
+        CallStatus.NO_ANSWER,
+        None,
+    ]
 
 
 def test_what_is_cleared_never_happens_and_stays_to_be_seen() -> None:

@@ -37,6 +37,15 @@ def test_a_stream_spells_the_golden_frames() -> None:
     assert json.loads(frames.stop()) == golden("stop")
 
 
+def test_a_two_way_stream_spells_marks_and_keys() -> None:
+    """The golden frames, numbered with the rest."""
+    frames = writer()
+    for _ in range(60):
+        frames.media("inbound", 0, b"")
+    assert json.loads(frames.dtmf("7")) == golden("dtmf")
+    assert json.loads(frames.mark("g2.m5")) == golden("mark")
+
+
 def test_both_tracks_share_one_chunk_counter() -> None:
     """As in Twilio's own sample of a stream with two tracks."""
     frames = writer()

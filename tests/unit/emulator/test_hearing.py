@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.audio import SILENT_FRAME, AudioTrack
 from sidecar.emulator.frames import FRAME_BYTES
 from sidecar.emulator.hearing import Hearing
@@ -53,7 +54,7 @@ class Room:
         self.state.conferences["CF1"] = self.conference
         self.tracks = {sid: {"inbound": AudioTrack(), "outbound": AudioTrack()} for sid in people}
         self.tracks["ann"]["inbound"].put(1, SPOKEN * 10)
-        self.hearing = Hearing(self.state, self.ticker, self.tracks.get)
+        self.hearing = Hearing(self.state, self.ticker, self.tracks.get, Assumptions())
 
 
 def test_a_listener_and_a_caller_hear_who_speaks_until_they_close() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sidecar.emulator.state import StatusCallback, StreamOrder
 from sidecar.emulator.twiml import (
     MAX_LOOPS,
+    ConnectStream,
     DialConference,
     Hangup,
     Pause,
@@ -64,6 +65,12 @@ def test_the_document_of_a_fork_is_read_whole() -> None:
     )
 
 
+def test_a_two_way_stream_is_read_with_its_parameters() -> None:
+    """As a fork is, only both ways."""
+    (connect,) = verbs("<Connect><Stream url='/m' name='a'><Parameter name='token' value='t'/></Stream></Connect>")
+    assert connect == ConnectStream(StreamOrder(url="/m", name="a", parameters={"token": "t"}, two_way=True))
+
+
 def test_the_other_verbs_are_read_in_order() -> None:
     """With their defaults."""
     assert verbs(
@@ -91,7 +98,7 @@ def test_an_empty_document_has_no_verbs() -> None:
         ("<Stream url='wss://h.example/'/>", "<Stream>"),
         ("<Gather/>", "<Gather>"),
         ("<Start><Siprec/></Start>", "<Siprec>"),
-        ("<Connect><Stream url='wss://h.example/'/></Connect>", "<Connect>"),
+        ("<Connect><Room>r</Room></Connect>", "<Room>"),
         ("<Start><Stream url='wss://h.example/' bidirectional='true'/></Start>", '"bidirectional"'),
         ("<Pause length='soon'/>", '"length"'),
         ("<Pause length='99999999999999999999'/>", '"length"'),
