@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
 
 import structlog
 from aiohttp import web
@@ -14,6 +15,7 @@ from sidecar.adapters.event_forwarder import HttpEventForwarder
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
+from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
@@ -21,11 +23,13 @@ from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
+from sidecar.adapters.voices.local import start_local_voice
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
-from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.domain.errors import RecogniserUnavailable, SidecarError
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -55,11 +59,15 @@ FORWARD_TIMEOUT_S = 1.0
 
 
 def build(
-    settings: Settings, *, recogniser: Recogniser | None = None, fallback: Recogniser | None = None
+    settings: Settings,
+    *,
+    recogniser: Recogniser | None = None,
+    fallback: Recogniser | None = None,
+    engines: Engines | None = None,
 ) -> web.Application:
     """The service as an application; nothing runs before it is started.
 
-    ``recogniser`` and ``fallback``: instead of the settings'.
+    ``recogniser``, ``fallback``, ``engines`` (the assistant's): instead of the settings'.
     """
     app = web.Application(middlewares=[problems, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES)
     app[STRANGERS] = Strangers(trusted=settings.trusted_networks, sockets_most=settings.max_forks)
@@ -67,27 +75,34 @@ def build(
         public_url=settings.base_url,
         secrets=Secrets(tokens=settings.twilio_tokens, shared_keys=settings.twilio_shared_key_secrets),
         notice=settings.notice,
+        assistant_name=settings.assistant_name,
     )
     app[keys.STREAM_HUB] = StreamHub()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
     add_routes(app, styleguide=settings.styleguide)
-    app.cleanup_ctx.append(lambda app: _running(app, settings, recogniser, fallback))
+    app.cleanup_ctx.append(lambda app: _running(app, settings, Given(recogniser, fallback, engines)))
     app.on_shutdown.append(shut_down)
     return app
 
 
-async def _running(
-    app: web.Application, settings: Settings, recogniser: Recogniser | None, fallback: Recogniser | None
-) -> AsyncIterator[None]:
+class Given(NamedTuple):
+    """Engines that whoever builds the service hands in, instead of those that the settings name."""
+
+    recogniser: Recogniser | None
+    fallback: Recogniser | None
+    engines: Engines | None
+
+
+async def _running(app: web.Application, settings: Settings, given: Given) -> AsyncIterator[None]:
     """Everything that lives as long as the service: what was started last is stopped first."""
     await migrate(settings.database_url)
     async with AsyncExitStack() as stack:
         database, clock, bus = Database(settings.database_url), SystemClock(), EventBus()
         stack.push_async_callback(database.close)
-        engine = recogniser if recogniser else await stack.enter_async_context(_recogniser(settings))
+        engine = given.recogniser if given.recogniser else await stack.enter_async_context(_recogniser(settings))
         stack.push_async_callback(engine.close)
-        standby = fallback or (_fallback(settings) if recogniser is None else None)
+        standby = given.fallback or (_fallback(settings) if given.recogniser is None else None)
         if standby is not None:
             stack.push_async_callback(standby.close)
         telephony = build_telephony(settings)
@@ -95,6 +110,27 @@ async def _running(
             stack.push_async_callback(telephony.close)
         event_log, directory, accounts = SqlEventLog(database), SqlDirectory(database), SqlAccounts(database)
         writer = EventWriter(event_log, bus, clock)
+        assistants = SqlAssistants(database)
+        engines = given.engines or _engines(settings)
+        if engines is not None:
+            stack.push_async_callback(engines.voice.close)
+        desk = AssistantDesk(
+            AssistantPolicy(
+                name=settings.assistant_name,
+                application_sid=settings.twilio_twiml_app_sid,
+                from_number=settings.twilio_from,
+                minutes=settings.assistant_minutes,
+                per_hour=settings.assistant_per_hour,
+            ),
+            rows=assistants,
+            directory=directory,
+            event_log=event_log,
+            writer=writer,
+            bus=bus,
+            clock=clock,
+            telephony=telephony,
+            engines=engines,
+        )
         switchboard = Switchboard(
             directory=directory,
             event_log=event_log,
@@ -106,7 +142,11 @@ async def _running(
             telephony=telephony,
             max_forks=settings.max_forks,
             notice=settings.notice,
+            assistants=assistants,
+            before_completion=desk.conference_over,
+            ears=desk.ears,
         )
+        app[keys.ASSISTANTS] = desk
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[keys.ACCOUNTS] = accounts
@@ -146,6 +186,7 @@ async def _running(
             running = [
                 tasks.create_task(writer.run(), name="event-writer"),
                 tasks.create_task(switchboard.run(), name="switchboard"),
+                tasks.create_task(desk.run(), name="assistants"),
                 tasks.create_task(wallboard.run(), name="wallboard"),
                 tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
             ]
@@ -164,6 +205,7 @@ async def shut_down(app: web.Application) -> None:
     """
     try:
         async with asyncio.timeout(FINISH_FORKS_TIMEOUT_S):
+            await app[keys.ASSISTANTS].shut_down()
             await app[keys.SWITCHBOARD].shut_down()
     except TimeoutError:
         log.warning("forks_not_finished", deadline_s=FINISH_FORKS_TIMEOUT_S)
@@ -211,6 +253,17 @@ def _fallback(settings: Settings) -> Recogniser | None:
         return None
 
 
+def _engines(settings: Settings) -> Engines | None:
+    """The assistant's; None where nobody can invite it, or nothing here can speak."""
+    if settings.assistant == "off" or not settings.twilio_twiml_app_sid:
+        return None
+    try:
+        return Engines(start_local_voice())
+    except SidecarError as error:
+        log.warning("no_voice", reason=error.code, problem=error.message)
+        return None
+
+
 def _event_forwarder(settings: Settings) -> EventForwarder | None:
     """None when nobody else wants the conferences' callbacks, or nothing could sign them."""
     if not settings.forward_events_to or not settings.twilio_tokens:
@@ -235,4 +288,5 @@ def build_telephony(settings: Settings) -> TwilioTelephony | None:
         media_url=edge.socket_url("/twilio/media"),
         stream_events_url=edge.url("/twilio/stream-events"),
         announcements_url=edge.url("/twilio/announcements"),
+        participant_events_url=edge.url("/twilio/participant-events"),
     )

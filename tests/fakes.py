@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed
+from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed, VoiceFailed
 from sidecar.domain.notice import Announcement
 from sidecar.ports.recogniser import Figure, FinalResult, Result, Traits, Unrecognised
-from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
+from sidecar.ports.telephony import AssistantLeg, ConferenceStatus, LiveParticipant
 
 
 class FakeClock:
@@ -134,6 +134,34 @@ class ScriptedRecogniser:
         """Nothing to free."""
 
 
+class ToneVoice:
+    """Says everything as a tone of 60 ms a character, in pieces of 200 ms, at once. It fails at texts with ``fail``."""
+
+    engine = "tone"
+
+    def __init__(self, fail: str = "") -> None:
+        self.spoken: list[str] = []
+        self.closed = 0  # generators that were closed before they had said all
+        self._fail = fail
+
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """As long as its text."""
+        self.spoken.append(text)
+        if self._fail and self._fail in text:
+            raise VoiceFailed("The tone voice was told to fail.", code="voice_unreachable")
+        left = len(text) * 480
+        try:
+            while left:
+                size = min(left, 1_600)
+                left -= size
+                yield b"\x10\x90" * (size // 2)
+        finally:
+            self.closed += left > 0
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
 class FakeTelephony:
     """A network with one conference, whose members the test sets; asked-for streams are written down."""
 
@@ -152,6 +180,9 @@ class FakeTelephony:
         self.stopped: list[str] = []  # names of streams
         self.stream_failures: list[TelephonyFailed] = []  # raised by the next streams that are asked for
         self.announced = asyncio.Queue[str]()  # kind
+        self.legs = asyncio.Queue[AssistantLeg]()
+        self.removed: list[str] = []
+        self.coached: list[str | None] = []
 
     async def find_conference(self, room: str) -> str | None:
         """The one conference, whatever the room."""
@@ -190,7 +221,7 @@ class FakeTelephony:
         """What the test says; else somebody from the telephone network."""
         return self.addresses.get(call_sid, "+15550100")
 
-    async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
+    async def announce(self, conference_sid: str, call_sid: str | None, *, kind: Announcement) -> None:
         """Write the kind down."""
         self._maybe_fail()
         self.announced.put_nowait(kind)
@@ -200,6 +231,22 @@ class FakeTelephony:
         self._maybe_fail()
         self.dialled.append((conference_sid, from_number, to_number, label))
         return "CA" + f"{len(self.dialled):032}"
+
+    async def join_assistant(self, conference_sid: str, leg: AssistantLeg) -> str:
+        """Write the leg down."""
+        self._maybe_fail()
+        self.legs.put_nowait(leg)
+        return "CA" + "a" * 32
+
+    async def remove(self, conference_sid: str, call_sid: str) -> None:
+        """Write down who was put out."""
+        self._maybe_fail()
+        self.removed.append(call_sid)
+
+    async def set_audience(self, conference_sid: str, call_sid: str, *, coached: str | None) -> None:
+        """Write down who hears it."""
+        self._maybe_fail()
+        self.coached.append(coached)
 
     async def close(self) -> None:
         """Nothing to close."""

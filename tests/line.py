@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import soundfile
 from aiohttp import web
 
@@ -15,6 +16,7 @@ from sidecar.cli.children import free_ports
 from sidecar.emulator.app import create_app
 from sidecar.emulator.state import Account
 from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.assistant_desk import Engines
 from tests.fakes import ScriptedRecogniser
 from tests.service import TOKEN, Service, running_service
 
@@ -75,9 +77,33 @@ class Line:
             return await answer.json() if answer.status == 201 else None
 
 
+class TwimlApp:
+    """A TwiML application at the emulator, for a service that begins later than it."""
+
+    def __init__(self, twilio: str) -> None:
+        self._url = f"{twilio}/2010-04-01/Accounts/{ACCOUNT.sid}/Applications"
+        self.sid = ""
+
+    async def create(self) -> None:
+        """It leads nowhere yet."""
+        self.sid = (await self._post(f"{self._url}.json", {"FriendlyName": "assistant"}))["sid"]
+
+    async def lead_to(self, base: str) -> None:
+        """Its calls ask the service."""
+        await self._post(f"{self._url}/{self.sid}.json", {"VoiceUrl": f"{base}/twilio/assistant"})
+
+    async def _post(self, url: str, form: dict[str, str]) -> Any:
+        auth = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT.sid, TOKEN)}
+        async with aiohttp.ClientSession(headers=auth) as http, http.post(url, data=form) as answer:
+            assert answer.status in (200, 201), await answer.text()
+            return await answer.json()
+
+
 @asynccontextmanager
-async def running_line(folder: Path, recogniser: Recogniser | None = None, **settings: Any) -> AsyncIterator[Line]:
-    """Both, until the block ends."""
+async def running_line(
+    folder: Path, recogniser: Recogniser | None = None, engines: Engines | None = None, **settings: Any
+) -> AsyncIterator[Line]:
+    """Both, until the block ends. ``engines``: of the assistant; with these, it can be invited."""
     soundfile.write(folder / "quiet.wav", [0.0] * 800, 8_000)
     port = free_ports(1)
     runner = web.AppRunner(create_app(ACCOUNT), access_log=None, shutdown_timeout=1.0)
@@ -85,8 +111,14 @@ async def running_line(folder: Path, recogniser: Recogniser | None = None, **set
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
         twilio = f"http://127.0.0.1:{port}"
-        known = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio} | settings
-        async with running_service(folder, recogniser or ScriptedRecogniser(), **known) as service:
+        known: dict[str, Any] = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio} | settings
+        application = TwimlApp(twilio)
+        if engines is not None:
+            await application.create()
+            known |= {"twilio_twiml_app_sid": application.sid, "twilio_from": "+12025550100"}
+        async with running_service(folder, recogniser or ScriptedRecogniser(), engines=engines, **known) as service:
+            if engines is not None:
+                await application.lead_to(service.base)
             yield Line(service, twilio, folder / "quiet.wav")
     finally:
         await runner.cleanup()

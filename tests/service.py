@@ -20,6 +20,7 @@ from sidecar.cli.children import free_ports
 from sidecar.config import load
 from sidecar.domain.access import NameRefused
 from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.assistant_desk import Engines
 from sidecar.server.app_keys import ACCOUNTS, SWITCHBOARD
 from sidecar.server.connections import GuardedSite
 from sidecar.server.strangers import STRANGERS
@@ -106,16 +107,22 @@ class Service:
 
 @asynccontextmanager
 async def running_service(
-    folder: Path, recogniser: Recogniser, fallback: Recogniser | None = None, /, **settings: Any
+    folder: Path,
+    recogniser: Recogniser,
+    fallback: Recogniser | None = None,
+    /,
+    *,
+    engines: Engines | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Service]:
-    """Start it on a free port with a SQLite file in ``folder``; stop it in order."""
+    """Start it on a free port with a SQLite file in ``folder``; stop it in order. ``engines``: of the assistant."""
     port = free_ports(1)
     values = {
         "port": port,
         "database_url": f"sqlite:///{folder}/sidecar.sqlite3",
         "twilio_auth_token": TOKEN,
     }
-    app = build(load(**(values | settings)), recogniser=recogniser, fallback=fallback)
+    app = build(load(**(values | settings)), recogniser=recogniser, fallback=fallback, engines=engines)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, lingering_time=LINGER_S)
     await runner.setup()
     try:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -20,7 +21,7 @@ from twilio.rest import Client
 from sidecar.adapters.twilio_http import API_HOST, PacedHttpClient, TooBusy
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.notice import Announcement
-from sidecar.ports.telephony import ConferenceStatus, LiveParticipant
+from sidecar.ports.telephony import AssistantLeg, ConferenceStatus, LiveParticipant
 
 CALL_TIMEOUT_S = 10.0
 # A dialled telephone rings so long.
@@ -51,12 +52,19 @@ class TwilioTelephony:
     """
 
     def __init__(
-        self, account: TwilioAccount, *, media_url: str, stream_events_url: str, announcements_url: str
+        self,
+        account: TwilioAccount,
+        *,
+        media_url: str,
+        stream_events_url: str,
+        announcements_url: str,
+        participant_events_url: str,
     ) -> None:
         self._account = account
         self._media_url = media_url
         self._stream_events_url = stream_events_url
         self._announcements_url = announcements_url
+        self._participant_events_url = participant_events_url
         self._built: Client | None = None
 
     async def find_conference(self, room: str) -> str | None:
@@ -126,11 +134,13 @@ class TwilioTelephony:
         caller = call._from  # noqa: SLF001 - the client's name for "from", which is a word of Python
         return str((caller if call.direction == "inbound" else call.to) or "")
 
-    async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
-        """Participant update with AnnounceUrl; twilio.com/docs/voice/api/conference-participant-resource."""
-        participant = self._client().conferences(conference_sid).participants(call_sid)
+    async def announce(self, conference_sid: str, call_sid: str | None, *, kind: Announcement) -> None:
+        """Participant or conference update with AnnounceUrl; twilio.com/docs/voice/api/conference-participant-resource,
+        twilio.com/docs/voice/api/conference-resource."""
+        conference = self._client().conferences(conference_sid)
+        hearer = conference if call_sid is None else conference.participants(call_sid)
         url = f"{self._announcements_url}/{kind}"
-        await _bounded(participant.update_async(announce_url=url, announce_method="POST"), call_sid)
+        await _bounded(hearer.update_async(announce_url=url, announce_method="POST"), call_sid or conference_sid)
 
     async def dial(self, conference_sid: str, *, from_number: str, to_number: str, label: str) -> str:
         """Participants.create by the conference's SID; twilio.com/docs/voice/api/conference-participant-resource."""
@@ -139,6 +149,52 @@ class TwilioTelephony:
             from_=from_number, to=to_number, label=label, beep="false", end_conference_on_exit=False, timeout=RING_S
         )
         return str((await _bounded(create, conference_sid)).call_sid)
+
+    async def join_assistant(self, conference_sid: str, leg: AssistantLeg) -> str:
+        """Participants.create by the conference's SID: by its name, Twilio would open a room if it were over.
+
+        ``To=app:``: twilio.com/docs/voice/api/conference-participant-resource. What follows the question mark comes
+        back with the request for TwiML.
+        """
+        coaching = {} if leg.coached is None else {"coaching": True, "call_sid_to_coach": leg.coached}
+        create: Any = self._client().conferences(conference_sid).participants.create_async
+        made = await _bounded(
+            create(
+                from_=leg.from_number,
+                to=f"app:{leg.application_sid}?{urlencode({'invite': leg.invite})}",
+                label=leg.label,
+                start_conference_on_enter=False,
+                end_conference_on_exit=False,
+                beep="false",
+                early_media=False,
+                time_limit=leg.time_limit_s,
+                jitter_buffer_size="small",
+                status_callback=f"{self._participant_events_url}?{urlencode({'invite': leg.invite})}",
+                status_callback_event=["initiated", "ringing", "answered", "completed"],
+                **coaching,
+            ),
+            conference_sid,
+        )
+        return str(made.call_sid)
+
+    async def remove(self, conference_sid: str, call_sid: str) -> None:
+        """DELETE of the participant, then the end of the call: while it is not in the room yet, there is only that."""
+        client = self._client()
+        for end in (
+            client.conferences(conference_sid).participants(call_sid).delete_async,
+            lambda: client.calls(call_sid).update_async(status="completed"),
+        ):
+            try:
+                await _bounded(end(), call_sid)
+            except TelephonyFailed as error:
+                if not error.gone:
+                    raise
+
+    async def set_audience(self, conference_sid: str, call_sid: str, *, coached: str | None) -> None:
+        """Participant update with Coaching."""
+        participant = self._client().conferences(conference_sid).participants(call_sid)
+        changed = {"coaching": False} if coached is None else {"coaching": True, "call_sid_to_coach": coached}
+        await _bounded(participant.update_async(**changed), call_sid)
 
     async def ask(self, question: Callable[[Client], Awaitable[Any]], subject: str) -> Any:
         """Anything else of Twilio's client, under the same limits. ``subject``: what it is about, for errors."""

@@ -18,13 +18,6 @@ PENDING_MS = 5_000
 POLL_EVERY_MS = 3_000
 # A call that left the conference but goes on is nobody's to transcribe; its last words may still be under way so long.
 LAST_WORDS_MS = 1_500
-# Our own AI participant: it has a two-way stream already, and hears what it says itself.
-ASSISTANT_LABEL = "assistant-"
-
-
-def is_assistant(label: str) -> bool:
-    """Whether this is our AI participant, which is never forked."""
-    return label.startswith(ASSISTANT_LABEL)
 
 
 def due_ms(fork: Fork, at_ms: int) -> int:

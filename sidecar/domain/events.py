@@ -12,13 +12,15 @@ from typing import ClassVar
 
 import msgspec
 
+from sidecar.domain.assistant_events import (
+    AssistantFailed,
+    AssistantJoined,
+    AssistantLeft,
+    AssistantRequested,
+    AssistantTurn,
+)
 from sidecar.domain.conference import Role
-
-
-class EventData(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of what an event says. ``type`` is its dotted, past-tense name on every wire."""
-
-    type: ClassVar[str]
+from sidecar.domain.event_data import EventData as EventData  # noqa: PLC0414 - part of the words of this module
 
 
 class ConferenceStarted(EventData, frozen=True, kw_only=True):
@@ -137,7 +139,8 @@ class UtteranceFinal(EventData, frozen=True, kw_only=True):
 
     ``lag_ms``: from the end of the speech to the moment the text was ready. ``words`` may be empty (engine gives none).
     ``coaching``: whispered to one participant, the others on the call did not hear it. ``late``: heard again after a
-    recogniser had failed, while later speech was already being told.
+    recogniser had failed, while later speech was already being told. ``cut``: what the assistant had begun to say
+    behind ``text`` and nobody heard, because it was interrupted. Its utterances have no fork (``""``).
     """
 
     type: ClassVar[str] = "utterance.final"
@@ -153,9 +156,10 @@ class UtteranceFinal(EventData, frozen=True, kw_only=True):
     engine: str
     lag_ms: int
     confidence: float | None = None
-    words: list[Word] = []
+    words: list[Word] = msgspec.field(default_factory=list)
     coaching: bool = False
     late: bool = False
+    cut: str = ""
 
 
 class UtterancePartial(EventData, frozen=True, kw_only=True):
@@ -267,7 +271,7 @@ class Ping(EventData, frozen=True, kw_only=True):
     type: ClassVar[str] = "ping"
     time: datetime
     unsaved: int = 0
-    unsaved_in: dict[str, int] = {}
+    unsaved_in: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class Wallboard(EventData, frozen=True, kw_only=True):
@@ -298,6 +302,11 @@ DURABLE: tuple[type[EventData], ...] = (
     TranscriptPaused,
     TranscriptResumed,
     TranscriptCompleted,
+    AssistantRequested,
+    AssistantJoined,
+    AssistantTurn,
+    AssistantLeft,
+    AssistantFailed,
 )
 _BY_TYPE = {cls.type: cls for cls in DURABLE}
 

@@ -1,7 +1,8 @@
-"""The notice: what a participant is told before anything it says is transcribed.
+"""Announcements: what participants are told before they are transcribed, and before an assistant comes.
 
-Who comes in by our TwiML has heard it before its fork starts. Who is on a call that we attach to has not: the network
-is asked to speak it, and tells nobody but the owner of the conference when it is done, so we wait as long as it takes.
+Who comes in by our TwiML has heard the notice before its fork starts. Who is on a call that we attach to has not: the
+network is asked to speak it, and tells nobody but the owner of the conference when it is done, so we wait as long as it
+takes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,15 @@ class Announcement(StrEnum):
     """What can be announced to a participant; the last part of the address where the network asks for the words."""
 
     NOTICE = "notice"
+    ASSISTANT = "assistant"
+    ASSISTANT_ASKS = "assistant_asks"
+
+
+def assistant_joins(name: str, *, asks: bool) -> str:
+    """What everybody on the call hears of an assistant that is coming; ``asks``: somebody has to agree to it."""
+    if asks:
+        return f"{name}, an AI assistant, would like to join this call. Is that all right?"
+    return f"{name}, an AI assistant, is joining this call."
 
 
 def spoken_within_s(text: str) -> float:

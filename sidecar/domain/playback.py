@@ -164,6 +164,11 @@ class Playback:
         """How much of the turn's audio is proved to have been heard."""
         return self._turn.proven // BYTES_PER_MS if self._turn else 0
 
+    @property
+    def heard(self) -> str:
+        """The words of the turn that are proved to have been heard."""
+        return self._turn.script.split(self._turn.proven)[0] if self._turn else ""
+
     def begin(self, turn: str, now_ms: int) -> None:
         """A new turn; the one before must be over."""
         if self._turn is not None:

@@ -33,6 +33,20 @@ class ConferenceStatus(msgspec.Struct, frozen=True, kw_only=True):
     room: str = ""
 
 
+class AssistantLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """The call that carries an assistant. ``invite``: its id, by which its TwiML is asked for.
+
+    ``coached``: the call that alone is to hear it; None: everybody. After ``time_limit_s`` the provider hangs up.
+    """
+
+    invite: str
+    label: str
+    application_sid: str
+    from_number: str
+    time_limit_s: int
+    coached: str | None = None
+
+
 class Telephony(Protocol):
     """All methods raise TelephonyFailed: within their own time limit, never an endless wait."""
 
@@ -63,8 +77,9 @@ class Telephony(Protocol):
         """Who is at the other end of a call, as the provider names it: E.164, ``client:…``, ``sip:…``."""
         ...
 
-    async def announce(self, conference_sid: str, call_sid: str, *, kind: Announcement) -> None:
-        """Have this spoken to one participant; the others do not hear it. Returns when the network has taken it.
+    async def announce(self, conference_sid: str, call_sid: str | None, *, kind: Announcement) -> None:
+        """Have this spoken to one participant, while the others do not hear it, or to all (None). Returns when the
+        network has taken it.
 
         Nobody says when it has been heard: ``domain.notice.spoken_within_s``.
         """
@@ -75,6 +90,20 @@ class Telephony(Protocol):
 
         Never retried here: what has failed may have called all the same.
         """
+        ...
+
+    async def join_assistant(self, conference_sid: str, leg: AssistantLeg) -> str:
+        """Bring a leg of ours into a conference in progress; returns the id of its call. Its TwiML may be asked for
+        before this returns. Never retried here: what has failed may have come all the same.
+        """
+        ...
+
+    async def remove(self, conference_sid: str, call_sid: str) -> None:
+        """Put a leg of ours out of the conference, and hang it up. One that is gone is no error."""
+        ...
+
+    async def set_audience(self, conference_sid: str, call_sid: str, *, coached: str | None) -> None:
+        """Let only this call hear a leg of ours (it coaches it), or everybody (None)."""
         ...
 
     async def close(self) -> None:

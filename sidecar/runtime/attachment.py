@@ -7,10 +7,11 @@ from itertools import chain, repeat
 
 import structlog
 
-from sidecar.domain.attachment import is_assistant
+from sidecar.domain.assistant import Assistant, id_in_label, is_assistant
 from sidecar.domain.conference import Conference, Participant, ParticipantState, Role, role_of
 from sidecar.domain.conference_facts import Met
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
+from sidecar.ports.assistants import Assistants
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory, ForkRequest
 from sidecar.ports.telephony import Telephony
@@ -25,16 +26,26 @@ STORE_BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
 class Introduction:
     """Finds out who a stranger is and makes its rows."""
 
-    def __init__(self, *, directory: Directory, telephony: Telephony, clock: Clock) -> None:
+    def __init__(
+        self, *, directory: Directory, telephony: Telephony, clock: Clock, assistants: Assistants | None = None
+    ) -> None:
+        """``assistants``: by which our own are known."""
+        self._assistants = assistants
         self._directory = directory
         self._telephony = telephony
         self._clock = clock
 
     async def make(self, conference: Conference, call_sid: str, label: str) -> Met:
-        """Goes on until the store takes the rows. Our own assistant gets no fork."""
+        """Goes on until the store takes the rows. Our own assistant gets no fork; one that nobody wants any more, and
+        whose leg is in the room all the same, is put out."""
         now = self._clock.now()
-        if is_assistant(label):
-            return Met(participant=self._assistant(conference, call_sid, label), fork=None)
+        ours = await self._assistant_on(call_sid, label)
+        if ours is not None and ours.live:
+            return Met(participant=_participant(ours, call_sid), fork=None)
+        if ours is not None or is_assistant(label):
+            if ours is not None or self._assistants is not None:
+                await self._put_out(conference, call_sid)
+            return Met(participant=self._stranger(conference, call_sid, label), fork=None)
         role = await self._role(call_sid, label)
         word = label or (role.value if role is not Role.OTHER else "caller")
         request = ForkRequest(
@@ -62,7 +73,29 @@ class Introduction:
         log.info("call_met", conference=conference.id, participant=bound.participant.id, fork=bound.fork.id)
         return Met(participant=bound.participant, fork=bound.fork)
 
-    def _assistant(self, conference: Conference, call_sid: str, label: str) -> Participant:
+    async def _assistant_on(self, call_sid: str, label: str) -> Assistant | None:
+        """The assistant whose leg this is, by its label or its call."""
+        if self._assistants is None:
+            return None
+        for wait_s in chain(STORE_BACKOFF_S, repeat(STORE_BACKOFF_S[-1])):
+            try:
+                return await self._assistants.of_leg(call_sid, id_in_label(label) if is_assistant(label) else "")
+            except StoreUnavailable as error:
+                log.warning("call_not_met", call_sid=call_sid, code=error.code)
+                await asyncio.sleep(wait_s)
+        return None
+
+    async def _put_out(self, conference: Conference, call_sid: str) -> None:
+        if conference.sid is None:
+            return
+        try:
+            await self._telephony.remove(conference.sid, call_sid)
+        except TelephonyFailed as error:
+            log.warning("orphan_not_removed", conference=conference.id, call_sid=call_sid, code=error.code)
+        else:
+            log.info("orphan_removed", conference=conference.id, call_sid=call_sid)
+
+    def _stranger(self, conference: Conference, call_sid: str, label: str) -> Participant:
         return Participant(
             id=self._clock.new_id("par"),
             conference_id=conference.id,
@@ -84,3 +117,15 @@ class Introduction:
         except (TelephonyFailed, TimeoutError) as error:
             log.warning("address_unknown", call_sid=call_sid, error=type(error).__name__)
             return Role.OTHER
+
+
+def _participant(assistant: Assistant, call_sid: str) -> Participant:
+    return Participant(
+        id=assistant.participant_id,
+        conference_id=assistant.conference_id,
+        call_sid=call_sid,
+        label=assistant.label,
+        name=assistant.name,
+        role=Role.ASSISTANT,
+        state=ParticipantState.EXPECTED,
+    )

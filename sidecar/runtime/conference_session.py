@@ -6,7 +6,7 @@ Each fact makes a step: its orders about who is heard take effect at once, its e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from sidecar.ports.directory import BoundFork, Directory
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.telephony import Telephony
 from sidecar.runtime.attachment import Introduction
+from sidecar.runtime.ears import Ears
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.recorder import Recorder
@@ -58,7 +59,10 @@ class ConferenceSession:
         telephony: Telephony | None,
         reopener: StreamReopener | None,
         introduction: Introduction | None,
+        before_completion: Callable[[str], Awaitable[None]] | None = None,
+        ears: Ears | None = None,
     ) -> None:
+        """``before_completion``: returns when others who record of a conference that is over have done so."""
         self._recorder = recorder
         self._directory = directory
         self._event_log = event_log
@@ -66,6 +70,8 @@ class ConferenceSession:
         self._telephony = telephony
         self._reopener = reopener
         self._introduction = introduction
+        self._before_completion = before_completion
+        self._ears = ears
         self._course: Course | None = None
         self._early: list[facts.Expected] = []  # calls that came while the rows were being read
         self._tasks: asyncio.TaskGroup | None = None
@@ -142,6 +148,7 @@ class ConferenceSession:
             recorder=self._recorder,
             hearing=hearing,
             began_ms=self.conference.clock_ms(came_at),
+            ears=self._ears,
         )
         # Two sockets of one fork: the newer one goes on, the older one says no more.
         previous = self._live.get(fork.id)
@@ -309,6 +316,8 @@ class ConferenceSession:
 
     async def _complete(self) -> None:
         await self._recorder.settle()
+        if self._before_completion is not None:
+            await self._before_completion(self.conference.id)
         completed = await read_manifest(self._event_log, self.conference.id)
         await self._recorder.record(completed)
         log.info("transcript_completed", conference=self.conference.id, last_seq=completed.last_seq)

@@ -80,9 +80,12 @@ class EventBus:
         for subscriber in tuple(self._subscribers.get(topic, ())):
             subscriber.stir()
 
-    def subscribe(self, topics: Iterable[str]) -> Subscription:
-        """From now on every event of these topics is kept for the subscriber. Close it, or use it in ``with``."""
-        subscription = Subscription(self, frozenset(topics))
+    def subscribe(self, topics: Iterable[str], *, gather_s: float = GATHER_S) -> Subscription:
+        """From now on every event of these topics is kept for the subscriber. Close it, or use it in ``with``.
+
+        ``gather_s``: how long a partial may wait for company.
+        """
+        subscription = Subscription(self, frozenset(topics), gather_s)
         for topic in subscription.topics:
             self._subscribers.setdefault(topic, set()).add(subscription)
         return subscription
@@ -104,8 +107,9 @@ class EventBus:
 class Subscription:
     """One subscriber's bounded queue. Partials and pings are kept in their newest form only."""
 
-    def __init__(self, bus: EventBus, topics: frozenset[str]) -> None:
+    def __init__(self, bus: EventBus, topics: frozenset[str], gather_s: float) -> None:
         self.topics = topics
+        self._gather_s = gather_s
         self._bus = bus
         # In order of arrival. Durable events have a running number as key, passing ones a name that is overwritten.
         self._waiting: dict[_Key, Told] = {}
@@ -124,6 +128,8 @@ class Subscription:
                 self._offer_passing(("health", fork), told, superseded=False)
             case Ping():
                 self._offer_passing(("ping", told.topic), told, superseded=False)
+            case data if told.event.seq is None:
+                self._offer_passing((data.type, told.topic), told, superseded=False)
             case data:
                 if isinstance(data, UtteranceFinal):
                     self._finals.add(data.id)
@@ -141,9 +147,9 @@ class Subscription:
         Raises SubscriberTooSlow or SubscriptionClosed; what still waited is dropped then.
         """
         await self._any.wait()
-        if not self._durable.is_set():
+        if self._gather_s and not self._durable.is_set():
             try:
-                async with asyncio.timeout(GATHER_S):
+                async with asyncio.timeout(self._gather_s):
                     await self._durable.wait()
             except TimeoutError:
                 pass

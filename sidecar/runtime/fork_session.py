@@ -18,6 +18,7 @@ from sidecar.domain.errors import ForkRefused
 from sidecar.domain.events import TranscriptGap
 from sidecar.domain.spans import Hearing
 from sidecar.domain.stream_clock import StreamClock, loses_speech
+from sidecar.runtime.ears import Ears
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.recogniser_session import FINISH_TIMEOUT_S, RecogniserSession
 from sidecar.runtime.recorder import Recorder
@@ -32,12 +33,21 @@ COVERAGE_EVERY_MS = 2_000
 
 
 class ForkSession:
-    """``hearing``: whether the participant rests or coaches as the stream begins, at ``began_ms``."""
+    """``hearing``: whether the participant rests or coaches as the stream begins, at ``began_ms``. ``ears``: who else
+    hears what goes on from here."""
 
     def __init__(
-        self, fork: Fork, *, engines: EngineChoice, recorder: Recorder, hearing: Hearing, began_ms: int
+        self,
+        fork: Fork,
+        *,
+        engines: EngineChoice,
+        recorder: Recorder,
+        hearing: Hearing,
+        began_ms: int,
+        ears: Ears | None = None,
     ) -> None:
         self.fork = fork
+        self._ears = ears if ears is not None else {}
         self._recorder = recorder
         self._tally = recorder.tally
         self._hearing = hearing
@@ -108,6 +118,9 @@ class ForkSession:
     async def _hand_on(self) -> None:
         audio = bytes(self._batch)
         self._batch.clear()
+        ear = self._ears.get(self.fork.conference_id)
+        if ear is not None:
+            ear.sound(self.fork, audio, self.timeline.now_ms)
         await self._recogniser.send(audio)
         if self.timeline.now_ms - self._covered_ms < COVERAGE_EVERY_MS:
             return  # no more than what came can be covered

@@ -15,8 +15,10 @@ from sidecar.domain.events import (
     EventData,
     TranscriptGap,
     UtteranceFinal,
+    UtterancePartial,
 )
 from sidecar.ports.clock import Clock
+from sidecar.runtime.ears import Ears
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter, StoreOverloaded
 from sidecar.runtime.tally import Tally
@@ -27,8 +29,12 @@ log = structlog.get_logger()
 class Recorder:
     """Durable facts are stored first and told afterwards; passing ones are only told."""
 
-    def __init__(self, conference: Conference, *, writer: EventWriter, bus: EventBus, clock: Clock) -> None:
+    def __init__(
+        self, conference: Conference, *, writer: EventWriter, bus: EventBus, clock: Clock, ears: Ears | None = None
+    ) -> None:
+        """``ears``: who is asked whether an utterance is somebody's own."""
         self.conference = conference
+        self._ears = ears if ears is not None else {}
         self._writer = writer
         self._bus = bus
         self._clock = clock
@@ -61,6 +67,9 @@ class Recorder:
         When even the writer's memory is full the fact is lost; that is counted, and becomes a gap as soon as the
         writer takes facts again.
         """
+        if isinstance(fact, UtteranceFinal) and self._is_echo(fact):
+            self._leave_out(fact)
+            return
         try:
             self._writer.submit_nowait([self._draft(lost) for lost in self._lost.values()] + [self._draft(fact)])
         except StoreOverloaded as error:
@@ -84,6 +93,8 @@ class Recorder:
     def tell(self, facts: Sequence[EventData]) -> None:
         """Tell passing facts (partials) to whoever listens now."""
         for fact in facts:
+            if isinstance(fact, UtterancePartial) and self._is_echo(fact):
+                continue
             self._bus.publish(
                 Event(
                     id="",
@@ -96,6 +107,28 @@ class Recorder:
                     data=fact,
                 )
             )
+
+    def _is_echo(self, said: UtterancePartial | UtteranceFinal) -> bool:
+        ear = self._ears.get(self.conference.id)
+        return ear is not None and ear.words(said)
+
+    def _leave_out(self, echo: UtteranceFinal) -> None:
+        """It is no utterance: what a page shows of it goes, and nothing of it is missing."""
+        self.tally.echoes += 1
+        self.cover(echo.fork, echo.end_ms)
+        self.tell(
+            [
+                UtterancePartial(
+                    id=echo.id,
+                    participant=echo.participant,
+                    start_ms=echo.start_ms,
+                    end_ms=echo.end_ms,
+                    text="",
+                    lag_ms=echo.lag_ms,
+                    coaching=echo.coaching,
+                )
+            ]
+        )
 
     def _draft(self, fact: EventData) -> Draft:
         return Draft(

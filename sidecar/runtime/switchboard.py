@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import structlog
@@ -13,6 +14,7 @@ from sidecar.domain.attachment import Report, report
 from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
 from sidecar.domain.conference_course import Course
 from sidecar.domain.errors import ConferenceOver, ForkRefused, NotFound, SidecarError, StoreUnavailable
+from sidecar.ports.assistants import Assistants
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 from sidecar.ports.event_log import EventLog
@@ -20,6 +22,7 @@ from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
 from sidecar.runtime.attachment import Introduction
 from sidecar.runtime.conference_session import ConferenceSession
+from sidecar.runtime.ears import Ears
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -78,9 +81,14 @@ class Switchboard:
         telephony: Telephony | None,
         max_forks: int,
         notice: str = "",
+        assistants: Assistants | None = None,
+        before_completion: Callable[[str], Awaitable[None]] | None = None,
+        ears: Ears | None = None,
     ) -> None:
         """``fallback``: listens while ``recogniser`` fails. ``max_forks``: media streams at once; calls beyond it go on
         without being transcribed. ``notice``: spoken to whoever is forked without having asked for TwiML; "" for none.
+        ``assistants``: who of those in a room is ours. ``before_completion``: see ``ConferenceSession``.
+        ``ears``: who listens besides the recognisers.
         """
         self._directory = directory
         self._event_log = event_log
@@ -93,7 +101,9 @@ class Switchboard:
         self._reopener: StreamReopener | None = None
         self._introduction: Introduction | None = None
         if telephony is not None:
-            self._introduction = Introduction(directory=directory, telephony=telephony, clock=clock)
+            self._introduction = Introduction(
+                directory=directory, telephony=telephony, clock=clock, assistants=assistants
+            )
             self._reopener = StreamReopener(
                 directory=directory,
                 telephony=telephony,
@@ -102,6 +112,8 @@ class Switchboard:
                 notice=NoticeSpeaker(telephony, notice),
                 has_room=lambda: not self.draining and self.live_forks < self._max_forks,
             )
+        self._before_completion = before_completion
+        self._ears = ears
         self._sessions: dict[str, ConferenceSession] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
@@ -312,13 +324,15 @@ class Switchboard:
 
     def _new_session(self, conference: Conference) -> ConferenceSession:
         return ConferenceSession(
-            Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock),
+            Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock, ears=self._ears),
             directory=self._directory,
             event_log=self._event_log,
             engines=self.engines,
             telephony=self._telephony,
             reopener=self._reopener,
             introduction=self._introduction,
+            before_completion=self._before_completion,
+            ears=self._ears,
         )
 
     async def _hold(self, session: ConferenceSession, *, recover: bool) -> None:

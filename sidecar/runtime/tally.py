@@ -44,6 +44,7 @@ class Tally:
         self.frames = 0
         self.frames_dropped = 0  # duplicates
         self.clock_jumps = 0  # timestamps that went backwards, of streams that have ended
+        self.echoes = 0  # utterances that were the assistant's own words, come back by somebody's telephone
         self.facts_lost = 0  # neither stored nor waiting: even the writer's memory was full
 
     def stored(self, event: Event, delay_s: float) -> None:
@@ -52,7 +53,7 @@ class Tally:
         match event.data:
             case TranscriptGap(from_ms=from_ms, to_ms=to_ms, reason=reason):
                 self.gap_ms[reason] += to_ms - from_ms
-            case UtteranceFinal(lag_ms=lag_ms):
+            case UtteranceFinal(lag_ms=lag_ms, fork=fork) if fork:
                 self.transcript_delay_s.note(lag_ms / 1000 + max(0.0, delay_s))
             case _:
                 pass

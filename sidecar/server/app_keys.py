@@ -11,6 +11,7 @@ from sidecar.ports.directory import Directory
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.transcripts import Transcripts
+from sidecar.runtime.assistant_desk import AssistantDesk
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -22,6 +23,7 @@ from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
 ANSWERS: web.AppKey[Answers] = web.AppKey("answers", Answers)
+ASSISTANTS: web.AppKey[AssistantDesk] = web.AppKey("assistants", AssistantDesk)
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts", Accounts)
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIALLER: web.AppKey[Dialler] = web.AppKey("dialler", Dialler)

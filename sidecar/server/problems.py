@@ -69,8 +69,12 @@ def problem(
     *,
     errors: Sequence[Mapping[str, str]] = (),
     headers: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> web.Response:
-    """``detail``: for people, what happened and what to do. ``errors``: ``{pointer, detail}`` per wrong field."""
+    """``detail``: for people, what happened and what to do. ``errors``: ``{pointer, detail}`` per wrong field.
+
+    ``more``: further members of the problem.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -80,6 +84,7 @@ def problem(
         "code": code,
         "request_id": request_id(request),
     }
+    body |= more or {}
     if errors:
         body["errors"] = list(errors)
     response = web.Response(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sidecar.server.api import assistants
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
@@ -19,6 +20,8 @@ from sidecar.server.pages import add_pages
 from sidecar.server.scrape import metrics
 from sidecar.server.stream import stream
 from sidecar.server.twilio.announcements import announcement
+from sidecar.server.twilio.assistant import assistant
+from sidecar.server.twilio.assistant_socket import assistant_socket
 from sidecar.server.twilio.callbacks import conference_events, participant_events, stream_events
 from sidecar.server.twilio.media_socket import media_socket
 from sidecar.server.twilio.voice import voice
@@ -32,6 +35,8 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post("/twilio/participant-events", participant_events)
     app.router.add_post("/twilio/announcements/{kind}", announcement)
     app.router.add_get("/twilio/media", media_socket)
+    app.router.add_post("/twilio/assistant", assistant)
+    app.router.add_get("/twilio/assistant-media", assistant_socket)
     app.router.add_get("/v1/conferences", list_conferences)
     app.router.add_get("/v1/conferences/{id}", get_conference)
     app.router.add_post("/v1/conferences/{id}/fork", fork_conference)
@@ -42,6 +47,16 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post("/v1/conferences/{id}/participants", dial_out)
     app.router.add_post("/v1/conferences/{id}/pause", pause)
     app.router.add_post("/v1/conferences/{id}/resume", resume)
+    one = "/v1/conferences/{id}/assistants/{assistant}"
+    app.router.add_post("/v1/conferences/{id}/assistants", assistants.invite)
+    app.router.add_get("/v1/conferences/{id}/assistants", assistants.list_assistants)
+    app.router.add_get(one, assistants.get_assistant)
+    app.router.add_patch(one, assistants.change_assistant)
+    app.router.add_delete(one, assistants.dismiss)
+    app.router.add_post(f"{one}/say", assistants.say)
+    app.router.add_post(f"{one}/stop", assistants.stop)
+    app.router.add_post(f"{one}/mute", assistants.mute)
+    app.router.add_post(f"{one}/unmute", assistants.unmute)
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

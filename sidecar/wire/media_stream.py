@@ -1,4 +1,5 @@
-"""Twilio Media Streams, one-way: text frames in, typed messages out. Knows no socket and no clock.
+"""Twilio Media Streams: text frames in, typed messages out, and the three frames that go to Twilio on two-way ones.
+Knows no socket and no clock.
 
 Facts: twilio.com/docs/voice/media-streams/websocket-messages. Counters and times come as JSON strings; numbers are
 taken as well. The caller feeds each text frame to ``MediaStream.receive`` and must close the socket on a fatal error.
@@ -49,13 +50,19 @@ class Stopped(msgspec.Struct, frozen=True):
     """The stream or the call ended on purpose."""
 
 
+class Marked(msgspec.Struct, frozen=True):
+    """What was sent before the mark of this name has been played, or thrown away by a ``clear``."""
+
+    name: str
+
+
 class Ignored(msgspec.Struct, frozen=True):
     """Nothing to do: ``connected``, the other track, or an event that this version does not know."""
 
     event: str
 
 
-Message = Started | Media | Stopped | Ignored
+Message = Started | Media | Marked | Stopped | Ignored
 Number = int | float | str
 
 
@@ -95,11 +102,19 @@ class _Stop(msgspec.Struct, tag_field="event", tag="stop"):
     pass
 
 
+class _MarkBody(msgspec.Struct):
+    name: str
+
+
+class _Mark(msgspec.Struct, tag_field="event", tag="mark"):
+    mark: _MarkBody
+
+
 class _Any(msgspec.Struct):
     event: str
 
 
-_DECODER = msgspec.json.Decoder(_Connected | _Start | _Media | _Stop)
+_DECODER = msgspec.json.Decoder(_Connected | _Start | _Media | _Mark | _Stop)
 _ANY_DECODER = msgspec.json.Decoder(_Any)
 
 
@@ -131,12 +146,34 @@ class MediaStream:
                 raise MediaStreamError("Stop came before start.", code="media_out_of_order", fatal=True)
             self.stopped = True
             return Stopped()
+        if isinstance(message, _Mark):
+            if not self.started:
+                raise MediaStreamError("A mark came before start.", code="media_out_of_order", fatal=True)
+            return Marked(message.mark.name)
         return Ignored("connected") if isinstance(message, _Connected) else message
 
 
-def _decode(frame: bytes | str) -> _Connected | _Start | _Media | _Stop | Ignored:
+def media_frame(stream_sid: str, audio: bytes) -> str:
+    """Audio to be played behind what was sent before: mu-law 8 kHz, any length. On two-way streams only.
+
+    A frame with a field too many or too few is refused (twilio.com/docs/api/errors/31951).
+    """
+    return msgspec.json.encode({"event": "media", "streamSid": stream_sid, "media": {"payload": audio}}).decode()
+
+
+def mark_frame(stream_sid: str, name: str) -> str:
+    """Twilio sends the name back (``Marked``) when all that was sent before has been played, or cleared."""
+    return msgspec.json.encode({"event": "mark", "streamSid": stream_sid, "mark": {"name": name}}).decode()
+
+
+def clear_frame(stream_sid: str) -> str:
+    """Throw away what was sent and is not played yet; the marks in it come back."""
+    return msgspec.json.encode({"event": "clear", "streamSid": stream_sid}).decode()
+
+
+def _decode(frame: bytes | str) -> _Connected | _Start | _Media | _Mark | _Stop | Ignored:
     try:
-        message: _Connected | _Start | _Media | _Stop = _DECODER.decode(frame)
+        message: _Connected | _Start | _Media | _Mark | _Stop = _DECODER.decode(frame)
     except msgspec.ValidationError as error:
         return _unknown(frame, error)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -150,7 +187,7 @@ def _unknown(frame: bytes | str, error: msgspec.ValidationError) -> Ignored:
         event = _ANY_DECODER.decode(frame).event
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         event = None
-    if event is None or event in ("connected", "start", "media", "stop"):
+    if event is None or event in ("connected", "start", "media", "mark", "stop"):
         # msgspec names the field and the types, never the value: nothing of the call gets into the message
         raise MediaStreamError(f"A {event or 'nameless'} frame has a wrong shape: {error}.", code="media_malformed")
     return Ignored(event)

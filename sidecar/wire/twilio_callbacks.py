@@ -15,6 +15,7 @@ from sidecar.domain.conference_facts import News, NewsKind, Signs
 from sidecar.domain.errors import SidecarError
 
 _CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+_INVITE = re.compile(r"ast_[0-9A-Za-z_]{1,64}")
 _CONFERENCE_SID = re.compile(r"CF[0-9a-fA-F]{32}")
 
 
@@ -43,6 +44,14 @@ class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     call_sid: str
     address: str
+
+
+class AssistantRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The assistant's leg asks what to do. ``invite``: whose leg it is; ``attempt``: how often it asked before."""
+
+    call_sid: str
+    invite: str
+    attempt: int
 
 
 class ConferenceCallback(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +84,16 @@ class StreamCallback(msgspec.Struct, frozen=True, kw_only=True):
 def voice_request(form: Mapping[str, str]) -> VoiceRequest:
     """The request for TwiML of an incoming call."""
     return VoiceRequest(call_sid=_sid(form, "CallSid", _CALL_SID), address=form.get("From", ""))
+
+
+def assistant_request(form: Mapping[str, str], query: Mapping[str, str]) -> AssistantRequest:
+    """The request for TwiML of an assistant's leg; what stood behind ``app:…?`` comes as fields of the form."""
+    invite, attempt = form.get("invite") or query.get("invite", ""), query.get("attempt", "0")
+    if not _INVITE.fullmatch(invite):
+        raise CallbackMalformed("invite is not the id of an assistant.")
+    if not re.fullmatch(r"[0-9]{1,6}", attempt):
+        raise CallbackMalformed("attempt is not a number.")
+    return AssistantRequest(call_sid=_sid(form, "CallSid", _CALL_SID), invite=invite, attempt=int(attempt))
 
 
 def conference_callback(form: Mapping[str, str]) -> ConferenceCallback:
@@ -112,10 +131,13 @@ def news_of(callback: ConferenceCallback) -> News | None:
 
 
 class CallCallback(msgspec.Struct, frozen=True, kw_only=True):
-    """A call went on. ``status``: Twilio's CallStatus, such as ``completed`` or ``no-answer``."""
+    """A call went on. ``status``: Twilio's CallStatus, such as ``completed`` or ``no-answer``. ``problem``: Twilio's
+    number and words for why it failed, or "".
+    """
 
     call_sid: str
     status: str
+    problem: str = ""
 
 
 def stream_callback(form: Mapping[str, str]) -> StreamCallback:
@@ -131,7 +153,8 @@ def stream_callback(form: Mapping[str, str]) -> StreamCallback:
 
 def call_callback(form: Mapping[str, str]) -> CallCallback:
     """A call status callback."""
-    return CallCallback(call_sid=_sid(form, "CallSid", _CALL_SID), status=_text(form, "CallStatus"))
+    problem = " ".join(form[field] for field in ("ErrorCode", "ErrorMessage") if form.get(field))
+    return CallCallback(call_sid=_sid(form, "CallSid", _CALL_SID), status=_text(form, "CallStatus"), problem=problem)
 
 
 def _text(form: Mapping[str, str], field: str) -> str:

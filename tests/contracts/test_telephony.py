@@ -18,18 +18,18 @@ from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.notice import Announcement
 from sidecar.emulator.app import create_app
 from sidecar.emulator.state import Account
-from sidecar.ports.telephony import Telephony
+from sidecar.ports.telephony import AssistantLeg, LiveParticipant, Telephony
 from tests.fakes import FakeTelephony
 
 SID, TOKEN = "AC" + "1" * 32, "0123456789abcdef0123456789abcdef"
 NOBODY = "CA" + "9" * 32
-NOWHERE = {"media_url": "", "stream_events_url": "", "announcements_url": ""}
+NOWHERE = {"media_url": "", "stream_events_url": "", "announcements_url": "", "participant_events_url": ""}
 
 
 class Network:
     """A telephone network with one conference of two people in the room ``support``, and our port to it.
 
-    ``announced``: the kinds of announcement whose words were fetched.
+    ``announced``: the kinds of announcement whose words were fetched. ``customer``: where an application can lead.
     """
 
     def __init__(
@@ -38,11 +38,13 @@ class Network:
         conference_sid: str,
         end: Callable[[], AbstractAsyncContextManager[None]],
         announced: asyncio.Queue[str],
+        customer: str = "",
     ) -> None:
         self.telephony = telephony
         self.conference_sid = conference_sid
         self.over = end
         self.announced = announced
+        self.customer = customer
 
 
 @asynccontextmanager
@@ -74,7 +76,16 @@ async def twilio_client(folder: Path) -> AsyncIterator[Network]:
         fetched.put_nowait(request.match_info["kind"])
         return web.Response(text="<Response><Say>Hello.</Say></Response>", content_type="text/xml")
 
+    async def wait(_request: web.Request) -> web.Response:
+        return web.Response(text='<Response><Pause length="60"/></Response>', content_type="text/xml")
+
     customer.router.add_post("/voice", voice)
+    customer.router.add_post("/wait", wait)
+
+    async def noted(_request: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    customer.router.add_post("/participant-events", noted)
     customer.router.add_post("/announcements/{kind}", announcement)
     async with serving(customer) as voice_base, serving(create_app(Account(SID, TOKEN))) as base:
         account = TwilioAccount(account_sid=SID, key=SID, secret=TOKEN, api_base_url=base)
@@ -83,6 +94,7 @@ async def twilio_client(folder: Path) -> AsyncIterator[Network]:
             media_url="ws://127.0.0.1:9/media",
             stream_events_url=f"{voice_base}/stream-events",
             announcements_url=f"{voice_base}/announcements",
+            participant_events_url=f"{voice_base}/participant-events",
         )
         async with aiohttp.ClientSession() as http:
             people = [{"label": name, "says": [{"wav": str(folder / "quiet.wav")}]} for name in ("agent", "customer")]
@@ -111,7 +123,7 @@ async def twilio_client(folder: Path) -> AsyncIterator[Network]:
                         await asyncio.sleep(0.05)
                 yield
 
-            yield Network(telephony, sid, over, fetched)
+            yield Network(telephony, sid, over, fetched, voice_base)
         await telephony.close()
 
 
@@ -222,6 +234,38 @@ async def test_a_call_that_is_gone_is_told_as_gone(twilio: Network) -> None:
     assert caught.value.gone
     assert caught.value.provider_code == 20404
     assert NOBODY in str(caught.value)
+
+
+async def test_an_assistant_s_leg_comes_and_goes(twilio: Network) -> None:
+    """By its label, without a beep or the power to end anything; heard by one alone, or by all; gone twice is fine."""
+    assert isinstance(twilio.telephony, TwilioTelephony)
+    application = await twilio.telephony.ask(
+        lambda client: client.applications.create_async(voice_url=f"{twilio.customer}/wait"), "an application"
+    )
+    people = [one.call_sid for one in await twilio.telephony.participants(twilio.conference_sid)]
+    leg = AssistantLeg(
+        invite="ast_1", label="assistant-ast_1", application_sid=str(application.sid), from_number="+12025550100",
+        time_limit_s=600, coached=people[0],
+    )  # fmt: skip
+    call_sid = await twilio.telephony.join_assistant(twilio.conference_sid, leg)
+
+    async def standing() -> LiveParticipant | None:
+        present = await twilio.telephony.participants(twilio.conference_sid)
+        return next((one for one in present if one.label == leg.label), None)
+
+    async with asyncio.timeout(20):
+        while (there := await standing()) is None:
+            await asyncio.sleep(0.05)
+    assert (there.call_sid, there.coaching) == (call_sid, True)
+    await twilio.telephony.set_audience(twilio.conference_sid, call_sid, coached=None)
+    there = await standing()
+    assert there is not None
+    assert not there.coaching
+    await twilio.telephony.announce(twilio.conference_sid, None, kind=Announcement.ASSISTANT)
+    assert await asyncio.wait_for(twilio.announced.get(), 10) == "assistant"
+    for _ in range(2):
+        await twilio.telephony.remove(twilio.conference_sid, call_sid)
+    assert await standing() is None
 
 
 async def order(network: Network, **fault: Any) -> None:

@@ -35,7 +35,7 @@ class Network:
     @asynccontextmanager
     async def service(self, **settings: Any) -> AsyncIterator[Service]:
         """A service that knows the account."""
-        account = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": self.base}
+        account: dict[str, Any] = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": self.base}
         async with running_service(self.folder, ScriptedRecogniser(), **account, **settings) as service:
             yield service
 

@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -52,7 +53,7 @@ async def test_a_call_leaves_no_word_number_or_secret_in_logs_and_metrics(
 ) -> None:
     """At the most talkative level, errors included: a wrong signature, a bad frame, an engine that hangs up."""
     recogniser = ScriptedRecogniser(SPEECH, fail_at_ms=600)
-    keys = {"twilio_shared_keys": "wsk_1:shared-canary"}
+    keys: dict[str, Any] = {"twilio_shared_keys": "wsk_1:shared-canary"}
     async with running_service(tmp_path, recogniser, metrics_token="scrape-canary", **keys) as service:
         token = await service.call(AGENT, room="room-canary")
         ws = await service.socket()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -90,6 +91,6 @@ async def test_a_service_that_stops_is_not_ready_and_lets_calls_through_without_
             callback("conference-start", "late"),
         )
         assert status == 204
-    telephony = {"twilio_account_sid": "AC" + "0" * 32, "twilio_api_base_url": "http://127.0.0.1:9"}
+    telephony: dict[str, Any] = {"twilio_account_sid": "AC" + "0" * 32, "twilio_api_base_url": "http://127.0.0.1:9"}
     async with running_service(tmp_path, ScriptedRecogniser(), **telephony) as service:
         assert {one["room"] for one in (await service.get("/v1/conferences"))["data"]} == {"before", "late"}

@@ -46,7 +46,7 @@ def first_table(section: str) -> list[str]:
 
 
 def event_types() -> list[type[events.EventData]]:
-    return [event for event in events.EventData.__subclasses__() if event.__module__ == events.__name__]
+    return [event for event in events.EventData.__subclasses__() if event.__module__.startswith("sidecar.domain.")]
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ ports; ``migrate`` makes the tables.
 
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
+from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
@@ -18,6 +19,7 @@ __all__ = [
     "Database",
     "SqlAccounts",
     "SqlAnswers",
+    "SqlAssistants",
     "SqlDialOuts",
     "SqlDirectory",
     "SqlEventLog",

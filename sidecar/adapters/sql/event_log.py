@@ -202,7 +202,7 @@ def _utterance_row(event: Event, data: UtteranceFinal) -> dict[str, Any]:
         "conference_id": event.conference,
         "seq": event.seq,
         "participant_id": data.participant,
-        "fork_id": data.fork,
+        "fork_id": data.fork or None,
         "session": data.session,
         "result_index": data.result_index,
         "revision": data.revision,

@@ -11,8 +11,10 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.adapters.sql.tables import conferences, forks, participants
-from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState
+from sidecar.adapters.sql.tables import assistants, conferences, forks, participants
+from sidecar.domain.assistant import Stage
+from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, Role
 from sidecar.domain.events import (
     ConferenceEnded,
     ConferenceStarted,
@@ -43,6 +45,8 @@ async def project(connection: AsyncConnection, event: Event) -> None:
             await _project_participant(connection, event)
         case ForkStarted() | ForkResumed() | ForkInterrupted() | ForkStopped():
             await _project_fork(connection, event)
+        case AssistantJoined() | AssistantTurn() | AssistantLeft() | AssistantFailed():
+            await _project_assistant(connection, event)
         case _:
             pass
 
@@ -135,6 +139,53 @@ async def _project_fork(connection: AsyncConnection, event: Event) -> None:
             pass
 
 
+async def _project_assistant(connection: AsyncConnection, event: Event) -> None:
+    match event.data:
+        case AssistantJoined() as joined:
+            known = {"stage": Stage.JOINED, "joined_at": event.timestamp, "call_sid": joined.call_sid}
+            await _change_live(connection, joined.assistant, known)
+            await _meet_assistant(connection, event, joined)
+        case AssistantTurn(assistant=assistant):
+            await connection.execute(update(assistants).where(assistants.c.id == assistant).values(speaking=None))
+        case AssistantLeft(assistant=assistant, reason=reason):
+            ended = {"stage": Stage.LEFT, "ended_at": event.timestamp, "reason": reason, "dismissed": True}
+            await _change_live(connection, assistant, ended)
+        case AssistantFailed(assistant=assistant, reason=reason, detail=detail):
+            ended = {"stage": Stage.FAILED, "ended_at": event.timestamp, "reason": reason, "dismissed": True}
+            await _change_live(connection, assistant, ended | {"detail": detail})
+        case _:
+            pass
+
+
+async def _change_live(connection: AsyncConnection, assistant: str, values: dict[str, Any]) -> None:
+    """What is over stays over."""
+    this = assistants.c.id == assistant
+    live = assistants.c.stage.in_((Stage.REQUESTED, Stage.JOINED))
+    await connection.execute(update(assistants).where(this, live).values(values))
+
+
+async def _meet_assistant(connection: AsyncConnection, event: Event, joined: AssistantJoined) -> None:
+    """Its line may be open before the provider tells that it is in the room; its words need a participant."""
+    known = select(participants.c.id).where(
+        participants.c.conference_id == event.conference, participants.c.call_sid == joined.call_sid
+    )
+    if await connection.scalar(known) is not None:
+        return
+    await connection.execute(
+        participants.insert().values(
+            id=joined.participant,
+            conference_id=event.conference,
+            position=await next_position(connection, event.conference),
+            call_sid=joined.call_sid,
+            label=joined.label,
+            name=joined.name,
+            role=Role.ASSISTANT,
+            state=ParticipantState.EXPECTED,
+            created_at=event.timestamp,
+        )
+    )
+
+
 def fork_named_by(entry: Entry) -> str | None:
     """The fork that an entry speaks of, if any."""
     if isinstance(entry, Coverage):
@@ -153,6 +204,8 @@ def coverage_of(entries: Iterable[Entry]) -> dict[str, int]:
                 pass  # before its first stream a fork has nothing to cover
             case _:
                 continue
+        if not fork:
+            continue  # the assistant's words came from no fork
         covered[fork] = max(until, covered.get(fork, 0))
     return covered
 

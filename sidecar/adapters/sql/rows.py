@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row
 
+from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks, Spoken, Stage
 from sidecar.domain.conference import (
     Conference,
     ConferenceState,
@@ -65,6 +67,33 @@ def fork_of(row: AnyRow) -> Fork:
         epoch=row.epoch,
         stream_sid=row.stream_sid,
         covered_ms=row.covered_ms,
+    )
+
+
+def assistant_of(row: AnyRow) -> Assistant:
+    """A row of ``assistants``, without its token."""
+    return Assistant(
+        id=row.id,
+        conference_id=row.conference_id,
+        participant_id=row.participant_id,
+        tenant=row.tenant,
+        name=row.name,
+        by=row.by,
+        prompt=row.prompt,
+        speaks=Speaks(row.speaks),
+        announce=Announce(row.announce),
+        audience=Audience(row.audience),
+        requested_at=row.requested_at,
+        stage=Stage(row.stage),
+        muted=row.muted,
+        call_sid=row.call_sid,
+        joined_at=row.joined_at,
+        ended_at=row.ended_at,
+        renderings=row.renderings,
+        dismissed=row.dismissed,
+        reason=row.reason,
+        detail=row.detail,
+        speaking=msgspec.json.decode(row.speaking, type=Spoken) if row.speaking else None,
     )
 
 

@@ -136,7 +136,8 @@ utterances = Table(
     Column("conference_id", PlainText, ForeignKey(conferences.c.id), nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("participant_id", PlainText, ForeignKey(participants.c.id), nullable=False),
-    Column("fork_id", PlainText, ForeignKey(forks.c.id), nullable=False),
+    # None: the assistant said it, so nobody had to hear it.
+    Column("fork_id", PlainText, ForeignKey(forks.c.id)),
     Column("session", PlainText, nullable=False),
     Column("result_index", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
@@ -188,6 +189,45 @@ dial_outs = Table(
     Column("country", PlainText, nullable=False),
     Column("label", PlainText, nullable=False),
     Column("at", UtcDateTime, nullable=False, index=True),
+)
+
+# Stays of the assistant, with the single-use token of its newest line. What it says while a process dies is found
+# here by the next one (``speaking``, JSON).
+assistants = Table(
+    "assistants",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("conference_id", PlainText, ForeignKey(conferences.c.id), nullable=False),
+    Column("participant_id", PlainText, nullable=False),
+    Column("tenant", PlainText, nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("by", PlainText, nullable=False),
+    Column("prompt", PlainText, nullable=False),
+    Column("speaks", PlainText, nullable=False),
+    Column("announce", PlainText, nullable=False),
+    Column("audience", PlainText, nullable=False),
+    Column("requested_at", UtcDateTime, nullable=False, index=True),
+    Column("stage", PlainText, nullable=False),
+    Column("muted", Boolean, nullable=False),
+    Column("call_sid", PlainText),
+    Column("joined_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("renderings", Integer, nullable=False),
+    Column("dismissed", Boolean, nullable=False),
+    Column("reason", PlainText, nullable=False),
+    Column("detail", PlainText, nullable=False),
+    Column("speaking", PlainText),
+    Column("token_hash", PlainText, unique=True),
+    Column("token_expires_at", UtcDateTime),
+    Column("token_used_at", UtcDateTime),
+    # One at a time in a conference.
+    Index(
+        "uq_assistants_live",
+        "conference_id",
+        unique=True,
+        sqlite_where=text("stage IN ('requested', 'joined')"),
+        postgresql_where=text("stage IN ('requested', 'joined')"),
+    ),
 )
 
 users = Table(

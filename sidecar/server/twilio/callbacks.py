@@ -8,11 +8,14 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.conference_facts import NewsKind
-from sidecar.server.app_keys import EVENT_FORWARDER, SWITCHBOARD
+from sidecar.server.app_keys import ASSISTANTS, EVENT_FORWARDER, SWITCHBOARD
 from sidecar.server.twilio.signed import signed_form
 from sidecar.wire.twilio_callbacks import call_callback, conference_callback, news_of, stream_callback
 
 log = structlog.get_logger()
+
+# A call in one of these states is over (twilio.com/docs/voice/api/call-resource).
+OVER = frozenset({"completed", "failed", "busy", "no-answer", "canceled"})
 
 # The same when Twilio sends a callback again.
 IDEMPOTENCY_HEADER = "I-Twilio-Idempotency-Token"
@@ -58,7 +61,10 @@ async def stream_events(request: web.Request) -> web.Response:
 
 
 async def participant_events(request: web.Request) -> web.Response:
-    """``POST /twilio/participant-events``: how a call of one of our numbers goes; logged for operators."""
+    """``POST /twilio/participant-events``: how a call of one of our numbers, or of an assistant (``invite``), goes."""
     callback = call_callback(await signed_form(request))
     log.info("call_status", call_sid=callback.call_sid, status=callback.status)
+    assistant = request.app[ASSISTANTS].session(request.query.get("invite", ""))
+    if assistant is not None and callback.status in OVER:
+        assistant.call_ended(callback.call_sid, callback.status, callback.problem)
     return web.Response(status=204)

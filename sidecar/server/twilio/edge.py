@@ -12,12 +12,13 @@ class TwilioEdge(msgspec.Struct, frozen=True, kw_only=True):
 
     ``public_url``: scheme and host (and path prefix) as Twilio requests it, no slash at the end.
     ``secrets``: what may sign; without any, nothing is accepted.
-    ``notice``: spoken to each caller before transcription starts; "" for none.
+    ``notice``: spoken to each caller before transcription starts; "" for none. ``assistant_name``: who is announced.
     """
 
     public_url: str
     secrets: Secrets = Secrets()
     notice: str = ""
+    assistant_name: str = ""
 
     def url(self, path: str) -> str:
         """The public address of one of our routes."""

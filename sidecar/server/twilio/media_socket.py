@@ -44,7 +44,7 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
     try:
         await ws.prepare(request)
         async with asyncio.timeout(START_TIMEOUT_S):
-            started = await _start_of(ws, stream)
+            started = await start_of(ws, stream)
         conference, fork = await switchboard.bind(
             token=started.parameters.get("token", ""), call_sid=started.call_sid, stream_sid=started.stream_sid
         )
@@ -76,10 +76,10 @@ def _no_room(request: web.Request, error: SidecarError) -> web.Response:
     return web.Response(status=503, text=f"{error.code}\n", headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
-async def _start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:
+async def start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:
     """The start message; only ``connected`` and unknown events may come before it."""
     async for message in ws:
-        started = stream.receive(_text(message))
+        started = stream.receive(text_of(message))
         if isinstance(started, Started):
             return started
     raise MediaStreamError("The socket closed before start.", code="closed_before_start", fatal=True)
@@ -90,7 +90,7 @@ async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSessio
     bad_frames = 0
     async for message in ws:
         try:
-            received = stream.receive(_text(message))
+            received = stream.receive(text_of(message))
         except MediaStreamError as error:
             bad_frames += 1
             request.app[SWITCHBOARD].refusals[error.code] += 1
@@ -105,7 +105,7 @@ async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSessio
     return EndReason.LOST
 
 
-def _text(message: WSMessage) -> bytes:
+def text_of(message: WSMessage) -> bytes:
     """The text of a frame, as bytes. aiohttp itself closes a socket that breaks the protocol or the size limit."""
     if message.type is WSMsgType.TEXT:
         text: bytes = message.data

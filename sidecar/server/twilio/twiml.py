@@ -38,11 +38,25 @@ class Announce(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-Moment = ForkConference | JoinConference | Announce
+class JoinAssistant(msgspec.Struct, frozen=True, kw_only=True):
+    """The assistant's leg opens its line; if that breaks, the leg waits a moment and asks us again."""
+
+    media_url: str
+    token: str
+    again_url: str
+
+
+class HangUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A leg that nobody needs any more."""
+
+
+Moment = ForkConference | JoinConference | Announce | JoinAssistant | HangUp
 _TEMPLATES: dict[type[Moment], str] = {
     ForkConference: "fork_conference.xml.j2",
     JoinConference: "join_conference.xml.j2",
     Announce: "announcement.xml.j2",
+    JoinAssistant: "join_assistant.xml.j2",
+    HangUp: "hang_up.xml.j2",
 }
 
 

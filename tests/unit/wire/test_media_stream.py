@@ -12,7 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.wire.media_stream import Ignored, Media, MediaStream, MediaStreamError, Started, Stopped
+from sidecar.wire.media_stream import (
+    Ignored,
+    Marked,
+    Media,
+    MediaStream,
+    MediaStreamError,
+    Started,
+    Stopped,
+    clear_frame,
+    mark_frame,
+    media_frame,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "twilio" / "media"
 START = (GOLDEN / "start.json").read_bytes()
@@ -56,10 +67,42 @@ def test_counters_come_as_strings_or_numbers(value: object) -> None:
     assert message.timestamp_ms == 1121
 
 
-@pytest.mark.parametrize("name", ["dtmf", "mark"])
-def test_two_way_events_and_new_ones_are_ignored(name: str) -> None:
+def test_a_mark_comes_back_by_its_name() -> None:
+    """On two-way streams; before start it is out of order."""
+    mark = (GOLDEN / "mark.json").read_bytes()
+    assert started().receive(mark) == Marked("g2.m5")
+    with pytest.raises(MediaStreamError) as refused:
+        MediaStream().receive(mark)
+    assert refused.value.code == "media_out_of_order"
+
+
+@pytest.mark.parametrize(
+    ("frame", "golden"),
+    [
+        (media_frame("MZ1", b"\x80"), "media"),
+        (mark_frame("MZ1", "g1.m1"), "mark"),
+        (clear_frame("MZ1"), "clear"),
+    ],
+)
+def test_what_goes_to_twilio_has_exactly_its_fields(frame: str, golden: str) -> None:
+    """Twilio refuses a field more or less."""
+    wanted = json.loads((GOLDEN.parent / "to_twilio" / f"{golden}.json").read_text())
+    got = json.loads(frame)
+    assert got.keys() == wanted.keys()
+    assert {name: got[name].keys() for name in got if isinstance(got[name], dict)} == {
+        name: wanted[name].keys() for name in wanted if isinstance(wanted[name], dict)
+    }
+
+
+@given(st.binary(min_size=1, max_size=400), st.text(max_size=20))
+def test_audio_and_names_go_out_as_they_are(audio: bytes, name: str) -> None:
+    assert base64.b64decode(json.loads(media_frame("MZ1", audio))["media"]["payload"]) == audio
+    assert json.loads(mark_frame("MZ1", name))["mark"]["name"] == name
+
+
+def test_keys_and_new_events_are_ignored() -> None:
     """They do not belong on a fork, but harm nothing."""
-    assert started().receive((GOLDEN / f"{name}.json").read_bytes()) == Ignored(name)
+    assert started().receive((GOLDEN / "dtmf.json").read_bytes()) == Ignored("dtmf")
     assert started().receive(b'{"event":"brand-new","x":{}}') == Ignored("brand-new")
 
 

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.server.twilio.twiml import Announce, ForkConference, JoinConference, render
+from sidecar.server.twilio.twiml import Announce, ForkConference, HangUp, JoinAssistant, JoinConference, render
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "twiml"
 MOMENT = ForkConference(
@@ -53,6 +53,21 @@ def test_an_announcement_says_its_words_and_nothing_else() -> None:
         render(Announce(text="This call is transcribed.")).strip() == (GOLDEN / "announcement.xml").read_text().strip()
     )
     assert list(ET.fromstring(render(Announce(text="")))) == []
+
+
+def test_the_assistant_s_leg_opens_its_line_and_asks_again_when_it_breaks() -> None:
+    """Pause and redirect follow only when the stream is over; a token goes into a Parameter, never into an address."""
+    moment = JoinAssistant(
+        media_url="wss://h.example/twilio/assistant-media",
+        token="k3v9",
+        again_url="https://h.example/twilio/assistant?invite=ast_1&attempt=1",
+    )
+    assert render(moment).strip() == (GOLDEN / "join_assistant.xml").read_text().strip()
+    assert [verb.tag for verb in ET.fromstring(render(moment))] == ["Connect", "Pause", "Redirect"]
+
+
+def test_a_leg_that_nobody_needs_hangs_up() -> None:
+    assert render(HangUp()).strip() == (GOLDEN / "hang_up.xml").read_text().strip()
 
 
 xml_text = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn", "Co"]), max_size=60)

@@ -1,0 +1,301 @@
+"""All assistants of this node: who invites one, asks for its TwiML or opens its line asks here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from sidecar.domain.access import token_hash
+from sidecar.domain.assistant import (
+    PROMPT_MAX_CHARS,
+    Assistant,
+    AssistantRefused,
+    Audience,
+    LineRefused,
+    Speaks,
+    Wish,
+    check_text,
+    check_wish,
+)
+from sidecar.domain.assistant_events import AssistantFailed, AssistantRequested
+from sidecar.domain.conference import Conference
+from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
+from sidecar.ports.assistants import Assistants
+from sidecar.ports.clock import Clock
+from sidecar.ports.directory import Directory
+from sidecar.ports.event_log import EventLog
+from sidecar.ports.telephony import Telephony
+from sidecar.ports.voice import Voice
+from sidecar.runtime.assistant_conversation import Conversation
+from sidecar.runtime.assistant_leg import Leg, LegPolicy
+from sidecar.runtime.assistant_records import TurnRecords
+from sidecar.runtime.assistant_session import RENDERINGS_MOST, AssistantSession, End
+from sidecar.runtime.ears import Ears
+from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.recorder import Recorder
+from sidecar.runtime.recovery import TOKEN_LIFE
+
+log = structlog.get_logger()
+
+# A conference that is over waits so long for what its assistant has yet to record.
+LAST_WORDS_TIMEOUT_S = 3.0
+GIVE_UP_AGAIN_S = 5.0
+
+
+class Engines(NamedTuple):
+    """What an assistant speaks with."""
+
+    voice: Voice
+
+
+class AssistantPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What assistants may do here. ``application_sid`` or ``from_number`` "": there are none.
+
+    ``minutes``: how long one stays at most. ``per_hour``: how many a tenant may invite.
+    """
+
+    name: str = "Ava"
+    application_sid: str = ""
+    from_number: str = ""
+    minutes: int = 60
+    per_hour: int = 30
+
+
+class AssistantDesk:
+    """``run`` is its one task, and the parent of every assistant's."""
+
+    def __init__(
+        self,
+        policy: AssistantPolicy,
+        *,
+        rows: Assistants,
+        directory: Directory,
+        event_log: EventLog,
+        writer: EventWriter,
+        bus: EventBus,
+        clock: Clock,
+        telephony: Telephony | None,
+        engines: Engines | None,
+    ) -> None:
+        """``telephony`` or ``engines`` None: assistants cannot be invited."""
+        self._policy = policy
+        self._leg_policy = LegPolicy(
+            application_sid=policy.application_sid,
+            from_number=policy.from_number,
+            time_limit_s=policy.minutes * 60,
+        )
+        self._rows = rows
+        self._directory = directory
+        self._event_log = event_log
+        self._writer = writer
+        self._bus = bus
+        self._clock = clock
+        self._telephony = telephony
+        self._engines = engines
+        self._sessions: dict[str, AssistantSession] = {}
+        self.ears: Ears = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Go on with those of an earlier process, then hold all of them until ``shut_down``."""
+        async with asyncio.TaskGroup() as self._tasks:
+            for assistant in await self._rows.live():
+                conference = await self._directory.conference(assistant.conference_id)
+                if conference is not None and self._telephony is not None and self._engines is not None:
+                    log.info("assistant_found_again", assistant=assistant.id, conference=conference.id)
+                    self._open(assistant, conference, recover=True)
+            await self._stopping.wait()
+
+    async def shut_down(self) -> None:
+        """Take nothing new; what is being said is over. The assistants stay, for the next process."""
+        self._stopping.set()
+        for session in list(self._sessions.values()):
+            await session.shut_down()
+
+    @property
+    def live(self) -> int:
+        """How many assistants there are now, or on their way."""
+        return len(self._sessions)
+
+    # -- inviting ----------------------------------------------------------------------------------------------
+
+    async def invite(self, conference: Conference, wish: Wish) -> Assistant:
+        """An assistant that is on its way; what becomes of it is told by events.
+
+        Raises AssistantRefused, AssistantPresent, ConferenceOver: then nothing was done.
+        """
+        policy = self._policy
+        if self._telephony is None or self._engines is None or not policy.application_sid or not policy.from_number:
+            raise AssistantRefused(
+                "Assistants are switched off.",
+                next_step="Set TWILIO_TWIML_APP_SID and TWILIO_FROM, besides the account; see docs/assistant.md.",
+            )
+        check_wish(wish)
+        prompt = check_text(wish.prompt, PROMPT_MAX_CHARS, name="prompt") if wish.prompt.strip() else ""
+        if conference.sid is None:
+            raise ConferenceOver(f"Conference {conference.id} has not begun at the network.", code="conference_waiting")
+        assistant = Assistant(
+            id=self._clock.new_id("ast"),
+            conference_id=conference.id,
+            participant_id=self._clock.new_id("par"),
+            tenant=conference.tenant,
+            name=policy.name,
+            by=wish.by,
+            prompt=prompt,
+            speaks=wish.speaks,
+            announce=wish.announce,
+            audience=wish.audience,
+            requested_at=self._clock.now(),
+        )
+        await self._rows.reserve(assistant, per_hour=policy.per_hour)
+        session = self._open(assistant, conference)
+        await session.recorder.record(
+            AssistantRequested(
+                assistant=assistant.id,
+                participant=assistant.participant_id,
+                name=assistant.name,
+                by=assistant.by,
+                prompt=assistant.prompt,
+                speaks=assistant.speaks,
+                announce=assistant.announce,
+                audience=assistant.audience,
+                at_ms=session.recorder.now_ms(),
+            )
+        )
+        log.info("assistant_requested", assistant=assistant.id, conference=conference.id)
+        return assistant
+
+    # -- those that are there ----------------------------------------------------------------------------------
+
+    async def of_conference(self, conference_id: str) -> list[Assistant]:
+        """All that a conference ever had, the newest first."""
+        return list(await self._rows.of_conference(conference_id))
+
+    def session(self, assistant_id: str) -> AssistantSession | None:
+        """Of one that is there or on its way, here."""
+        return self._sessions.get(assistant_id)
+
+    async def present(self, conference_id: str, assistant_id: str) -> AssistantSession:
+        """The same. Raises NotFound, AssistantRefused (assistant_gone)."""
+        assistant = await self._rows.assistant(assistant_id)
+        if assistant is None or assistant.conference_id != conference_id:
+            raise NotFound(f"Conference {conference_id} has no assistant {assistant_id[:64]}.")
+        session = self._sessions.get(assistant_id)
+        if session is None:
+            raise AssistantRefused(f"Assistant {assistant_id} is gone.", code="assistant_gone")
+        return session
+
+    async def set_manners(
+        self, session: AssistantSession, *, speaks: Speaks | None, audience: Audience | None, muted: bool | None
+    ) -> Assistant:
+        """Other manners; None: as it was. Raises AssistantRefused, TelephonyFailed: then nothing changed."""
+        now = session.assistant
+        wanted = audience or now.audience
+        if wanted is not now.audience:
+            await session.set_audience(wanted)
+        changed = await self._rows.set_manners(
+            now.id, speaks=speaks or now.speaks, audience=wanted, muted=now.muted if muted is None else muted
+        )
+        session.set_manners(changed)
+        return changed
+
+    # -- its leg -----------------------------------------------------------------------------------------------
+
+    async def rendering(self, assistant_id: str, call_sid: str) -> str | None:
+        """The leg asks for TwiML: the token with which its line must come. None: it is to hang up."""
+        session = self._sessions.get(assistant_id)
+        if session is None or self._stopping.is_set():
+            return None
+        token = self._clock.new_token()
+        renewed = await self._rows.renew_token(
+            assistant_id, call_sid=call_sid, token_hash=token_hash(token), expires_at=self._clock.now() + TOKEN_LIFE
+        )
+        if renewed is None:
+            return None
+        if renewed.renderings > RENDERINGS_MOST:
+            log.warning("assistant_line_never_holds", assistant=assistant_id, renderings=renewed.renderings)
+            session.finish(End(reason="line_lost"))
+            return None
+        session.call_known(call_sid)
+        return token
+
+    async def bind(self, *, token: str, call_sid: str) -> AssistantSession:
+        """A line shows its token. Raises LineRefused."""
+        assistant = await self._rows.claim_token(token_hash=token_hash(token), call_sid=call_sid, now=self._clock.now())
+        session = self._sessions.get(assistant.id)
+        if session is None:
+            raise LineRefused(f"Assistant {assistant.id} is not here.", code="assistant_gone")
+        return session
+
+    async def conference_over(self, conference_id: str) -> None:
+        """Returns when nothing more of a conference's assistant will be recorded, or it takes too long."""
+        for session in list(self._sessions.values()):
+            if session.assistant.conference_id == conference_id:
+                session.finish(End(reason="conference_ended", gone=True))
+                try:
+                    async with asyncio.timeout(LAST_WORDS_TIMEOUT_S):
+                        await session.done.wait()
+                except TimeoutError:
+                    log.warning("assistant_not_done", assistant=session.assistant.id)
+
+    # -- tasks -------------------------------------------------------------------------------------------------
+
+    def _open(self, assistant: Assistant, conference: Conference, *, recover: bool = False) -> AssistantSession:
+        assert self._telephony is not None and self._engines is not None and self._tasks is not None  # noqa: S101, PT018
+        recorder = Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock)
+        conversation = Conversation(
+            assistant,
+            recorder=recorder,
+            records=TurnRecords(assistant.id, recorder=recorder, rows=self._rows),
+            voice=self._engines.voice,
+            clock=self._clock,
+        )
+        session = AssistantSession(
+            assistant,
+            leg=Leg(assistant, conference, self._leg_policy, telephony=self._telephony, rows=self._rows),
+            conversation=conversation,
+            recorder=recorder,
+            event_log=self._event_log,
+            bus=self._bus,
+        )
+        self._sessions[assistant.id] = session
+        self.ears[conference.id] = conversation
+        self._tasks.create_task(self._hold(session, recover=recover), name=f"assistant:{assistant.id}")
+        return session
+
+    async def _hold(self, session: AssistantSession, *, recover: bool) -> None:
+        """Run a session to its end. One that fails ends no other, and is told as an event."""
+        assistant = session.assistant
+        try:
+            await session.run(recover=recover)
+        except Exception:
+            log.exception("assistant_failed", assistant=assistant.id)
+            await self._give_up(session)
+        finally:
+            self._sessions.pop(assistant.id, None)
+            if self.ears.get(assistant.conference_id) is session.conversation:
+                del self.ears[assistant.conference_id]
+
+    async def _give_up(self, session: AssistantSession) -> None:
+        """After a defect, or while nothing can be stored: it goes, and people see it as soon as that can be stored."""
+        assistant, recorder = session.assistant, session.recorder
+        failed = AssistantFailed(
+            assistant=assistant.id,
+            participant=assistant.participant_id,
+            reason="internal_error",
+            at_ms=recorder.now_ms(),
+        )
+        await session.leg.put_out()
+        while not self._stopping.is_set():
+            try:
+                await recorder.record(failed)
+            except SidecarError as error:
+                log.warning("assistant_failure_not_stored", assistant=assistant.id, code=error.code)
+                await asyncio.sleep(GIVE_UP_AGAIN_S)
+            else:
+                return

@@ -1,0 +1,116 @@
+"""What the assistant said, on its way into the store, in order: while it speaks what was heard so far, then the turn.
+
+What was heard so far is a row that is written over, so that a process that dies leaves behind how far it had come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from sidecar.domain.assistant import Assistant, Audience, Spoken
+from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.errors import StoreUnavailable
+from sidecar.domain.event_data import EventData
+from sidecar.domain.events import UtteranceFinal
+from sidecar.ports.assistants import Assistants
+from sidecar.runtime.event_writer import StoreOverloaded
+from sidecar.runtime.recorder import Recorder
+
+log = structlog.get_logger()
+
+
+def turn_facts(assistant: Assistant, spoken: Spoken, *, cut: str, outcome: str, voice: str) -> list[EventData]:
+    """A turn that is over: its line in the transcript, if anything of it was heard, and what became of it."""
+    turn = AssistantTurn(
+        assistant=assistant.id,
+        participant=assistant.participant_id,
+        utterance=spoken.utterance if spoken.heard else None,
+        start_ms=spoken.start_ms,
+        end_ms=spoken.end_ms,
+        text=spoken.text,
+        heard=spoken.heard,
+        why=spoken.why,
+        outcome=outcome,
+        voice=voice,
+    )
+    if not spoken.heard:
+        return [turn]
+    line = UtteranceFinal(
+        id=spoken.utterance,
+        participant=assistant.participant_id,
+        fork="",
+        session=assistant.id,
+        result_index=spoken.start_ms,
+        revision=1,
+        start_ms=spoken.start_ms,
+        end_ms=spoken.end_ms,
+        text=spoken.heard,
+        engine=voice,
+        lag_ms=0,
+        coaching=assistant.audience is Audience.AGENT,
+        cut=cut,
+    )
+    return [line, turn]
+
+
+class TurnRecords:
+    """``run`` is its one task. One writer, so that a late note never comes back after the turn it belongs to."""
+
+    def __init__(self, assistant_id: str, *, recorder: Recorder, rows: Assistants) -> None:
+        self._assistant_id = assistant_id
+        self._recorder = recorder
+        self._rows = rows
+        self._noted: Spoken | None = None  # only the newest counts
+        self._turns: deque[Sequence[EventData]] = deque()  # one every few seconds at most: it needs no bound
+        self._more = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def note(self, spoken: Spoken) -> None:
+        """So much of the present turn was heard."""
+        self._noted = spoken
+        self._wake()
+
+    def over(self, facts: Sequence[EventData]) -> None:
+        """What the turn came to."""
+        self._noted = None
+        self._turns.append(facts)
+        self._wake()
+
+    async def settle(self) -> None:
+        """Returns when all is stored."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            while self._turns:
+                await self._record(self._turns.popleft())
+            if self._noted is not None:
+                await self._note(self._noted)
+            if not self._more.is_set():
+                self._idle.set()
+
+    def _wake(self) -> None:
+        self._idle.clear()
+        self._more.set()
+
+    async def _record(self, facts: Sequence[EventData]) -> None:
+        try:
+            await self._recorder.record(*facts)
+        except StoreOverloaded as error:
+            self._recorder.tally.facts_lost += len(facts)
+            log.error("turn_lost", assistant=self._assistant_id, code=error.code)
+
+    async def _note(self, spoken: Spoken) -> None:
+        self._noted = None
+        try:
+            await self._rows.note_speaking(self._assistant_id, spoken)
+        except StoreUnavailable as error:
+            log.warning("speaking_not_noted", assistant=self._assistant_id, code=error.code)
