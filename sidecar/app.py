@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.engines import open_recogniser
 from sidecar.adapters.event_forwarder import HttpEventForwarder
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
@@ -24,6 +25,7 @@ from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.dial_out import Dialler
@@ -85,7 +87,10 @@ async def _running(
     async with AsyncExitStack() as stack:
         database, clock, bus = Database(settings.database_url), SystemClock(), EventBus()
         stack.push_async_callback(database.close)
-        engine = recogniser if recogniser else await stack.enter_async_context(_recogniser(settings))
+        engine = recogniser
+        if engine is None:
+            opening = open_recogniser(settings.recogniser_engine, engine_settings(settings))
+            engine = await stack.enter_async_context(opening)
         stack.push_async_callback(engine.close)
         standby = fallback or (_fallback(settings) if recogniser is None else None)
         if standby is not None:
@@ -173,26 +178,24 @@ async def shut_down(app: web.Application) -> None:
     await app[keys.STREAM_HUB].close_all()
 
 
-@asynccontextmanager
-async def _recogniser(settings: Settings) -> AsyncIterator[Recogniser]:
-    """The engine that the settings name; the caller closes it."""
-    if settings.uses_deepgram:
-        # The SDK takes a quarter of a second and 40 MB: only for those who use it.
-        from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
-        from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
-
-        account = DeepgramAccount(settings.deepgram_api_key.get_secret_value(), settings.deepgram_base_url)
-        async with deepgram_recogniser(
-            account,
-            language=settings.language,
-            keyterms=settings.keyterm_list,
-            max_sessions=settings.stt_max_sessions,
-        ) as engine:
-            yield engine
-    else:
-        yield start_local_recogniser(
-            language=settings.language, model_folder=settings.local_model, workers=settings.local_workers or None
-        )
+def engine_settings(settings: Settings) -> EngineSettings:
+    """What engines may know of the settings."""
+    return EngineSettings(
+        language=settings.language,
+        keyterms=settings.keyterm_list,
+        stt_max_sessions=settings.stt_max_sessions,
+        local_model=settings.local_model,
+        local_workers=settings.local_workers,
+        llm_base_url=settings.llm_base_url,
+        llm_api_key=settings.llm_api_key.get_secret_value(),
+        llm_model=settings.llm_model,
+        voice_name=settings.voice_name,
+        voice_model=settings.voice_model,
+        deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
+        deepgram_base_url=settings.deepgram_base_url,
+        openai_api_key=settings.openai_api_key.get_secret_value(),
+        openai_base_url=settings.openai_base_url,
+    )
 
 
 def _fallback(settings: Settings) -> Recogniser | None:
