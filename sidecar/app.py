@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.engines import open_chat_model, open_recogniser, open_voice
 from sidecar.adapters.event_forwarder import HttpEventForwarder
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
@@ -23,10 +24,10 @@ from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
-from sidecar.adapters.voices.local import start_local_voice
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
+from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
@@ -100,7 +101,10 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
     async with AsyncExitStack() as stack:
         database, clock, bus = Database(settings.database_url), SystemClock(), EventBus()
         stack.push_async_callback(database.close)
-        engine = given.recogniser if given.recogniser else await stack.enter_async_context(_recogniser(settings))
+        engine = given.recogniser
+        if engine is None:
+            opening = open_recogniser(settings.recogniser_engine, engine_settings(settings))
+            engine = await stack.enter_async_context(opening)
         stack.push_async_callback(engine.close)
         standby = given.fallback or (_fallback(settings) if given.recogniser is None else None)
         if standby is not None:
@@ -111,9 +115,10 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         event_log, directory, accounts = SqlEventLog(database), SqlDirectory(database), SqlAccounts(database)
         writer = EventWriter(event_log, bus, clock)
         assistants = SqlAssistants(database)
-        engines = given.engines or _engines(settings)
+        engines = given.engines or await _engines(settings, stack)
         if engines is not None:
             stack.push_async_callback(engines.voice.close)
+            stack.push_async_callback(engines.chat_model.close)
         desk = AssistantDesk(
             AssistantPolicy(
                 name=settings.assistant_name,
@@ -215,26 +220,24 @@ async def shut_down(app: web.Application) -> None:
     await app[keys.STREAM_HUB].close_all()
 
 
-@asynccontextmanager
-async def _recogniser(settings: Settings) -> AsyncIterator[Recogniser]:
-    """The engine that the settings name; the caller closes it."""
-    if settings.uses_deepgram:
-        # The SDK takes a quarter of a second and 40 MB: only for those who use it.
-        from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
-        from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
-
-        account = DeepgramAccount(settings.deepgram_api_key.get_secret_value(), settings.deepgram_base_url)
-        async with deepgram_recogniser(
-            account,
-            language=settings.language,
-            keyterms=settings.keyterm_list,
-            max_sessions=settings.stt_max_sessions,
-        ) as engine:
-            yield engine
-    else:
-        yield start_local_recogniser(
-            language=settings.language, model_folder=settings.local_model, workers=settings.local_workers or None
-        )
+def engine_settings(settings: Settings) -> EngineSettings:
+    """What engines may know of the settings."""
+    return EngineSettings(
+        language=settings.language,
+        keyterms=settings.keyterm_list,
+        stt_max_sessions=settings.stt_max_sessions,
+        local_model=settings.local_model,
+        local_workers=settings.local_workers,
+        llm_base_url=settings.llm_base_url,
+        llm_api_key=settings.llm_api_key.get_secret_value(),
+        llm_model=settings.llm_model,
+        voice_name=settings.voice_name,
+        voice_model=settings.voice_model,
+        deepgram_api_key=settings.deepgram_api_key.get_secret_value(),
+        deepgram_base_url=settings.deepgram_base_url,
+        openai_api_key=settings.openai_api_key.get_secret_value(),
+        openai_base_url=settings.openai_base_url,
+    )
 
 
 def _fallback(settings: Settings) -> Recogniser | None:
@@ -253,15 +256,18 @@ def _fallback(settings: Settings) -> Recogniser | None:
         return None
 
 
-def _engines(settings: Settings) -> Engines | None:
-    """The assistant's; None where nobody can invite it, or nothing here can speak."""
+async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines | None:
+    """What the assistant thinks and speaks with; None where nobody can invite it, or one of both cannot work here."""
     if settings.assistant == "off" or not settings.twilio_twiml_app_sid:
         return None
+    wanted = engine_settings(settings)
     try:
-        return Engines(start_local_voice())
+        chat_model = await stack.enter_async_context(open_chat_model(settings.chat_model_engine, wanted))
+        voice = await stack.enter_async_context(open_voice(settings.voice_engine, wanted))
     except SidecarError as error:
-        log.warning("no_voice", reason=error.code, problem=error.message)
+        log.error("no_assistant", reason=error.code, problem=str(error))
         return None
+    return Engines(chat_model, voice)
 
 
 def _event_forwarder(settings: Settings) -> EventForwarder | None:

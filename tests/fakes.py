@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed, VoiceFailed
+from sidecar.domain.errors import RecogniserUnavailable, TelephonyFailed
 from sidecar.domain.notice import Announcement
 from sidecar.ports.recogniser import Figure, FinalResult, Result, Traits, Unrecognised
 from sidecar.ports.telephony import AssistantLeg, ConferenceStatus, LiveParticipant
@@ -129,34 +129,6 @@ class ScriptedRecogniser:
         )
         self.streams.append(stream)
         return stream
-
-    async def close(self) -> None:
-        """Nothing to free."""
-
-
-class ToneVoice:
-    """Says everything as a tone of 60 ms a character, in pieces of 200 ms, at once. It fails at texts with ``fail``."""
-
-    engine = "tone"
-
-    def __init__(self, fail: str = "") -> None:
-        self.spoken: list[str] = []
-        self.closed = 0  # generators that were closed before they had said all
-        self._fail = fail
-
-    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
-        """As long as its text."""
-        self.spoken.append(text)
-        if self._fail and self._fail in text:
-            raise VoiceFailed("The tone voice was told to fail.", code="voice_unreachable")
-        left = len(text) * 480
-        try:
-            while left:
-                size = min(left, 1_600)
-                left -= size
-                yield b"\x10\x90" * (size // 2)
-        finally:
-            self.closed += left > 0
 
     async def close(self) -> None:
         """Nothing to free."""

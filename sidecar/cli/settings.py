@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pydantic import SecretStr
 from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, InitSettingsSource
 
-from sidecar.config import Settings, holds_secret, variable
+from sidecar.config import Settings
+from sidecar.config.sources import holds_secret, variable
 
 
 def unknown() -> dict[str, str]:

@@ -24,6 +24,7 @@ from sidecar.domain.assistant_events import AssistantFailed, AssistantRequested
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
 from sidecar.ports.assistants import Assistants
+from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
@@ -47,8 +48,9 @@ GIVE_UP_AGAIN_S = 5.0
 
 
 class Engines(NamedTuple):
-    """What an assistant speaks with."""
+    """What an assistant thinks and speaks with."""
 
+    chat_model: ChatModel
     voice: Voice
 
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import pytest
 
+from sidecar.adapters.deepgram_account import DeepgramAccount
 from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
-from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.ports.recogniser import (
     FinalResult,

@@ -1,5 +1,6 @@
 """Deepgram's ``/v1/listen`` over a real socket, with its refusals, time limits and close codes, and faults to order.
 
+``/v1/speak`` is in ``speaker``.
 For tests in the same process (``running``) and for benchmarks as a process of its own (``python -m
 tests.emulated_deepgram``). It checks what a client sends: key, query, frames.
 """
@@ -18,6 +19,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from sidecar.cli.children import free_ports
 from tests.emulated_deepgram.ears import Ear, SoundEar
+from tests.emulated_deepgram.speaker import Speaker
 from tests.emulated_deepgram.transcriber import REQUEST_ID, Message, Transcriber
 
 KEY = "deepgram-test-key"
@@ -79,11 +81,13 @@ class EmulatedDeepgram:
         self.connections: list[Connection] = []
         self._talks: list[_Talk] = []  # under way, oldest first
         self.changed = asyncio.Condition()
+        self.speaker = Speaker(key, self._tell)
 
     def app(self) -> web.Application:
         """To be served."""
         app = web.Application()
         app.router.add_get("/v1/listen", self._listen)
+        app.router.add_post("/v1/speak", self.speaker.handle)
         app.router.add_get("/healthz", self._health)
         app.router.add_get("/control/connections", self._connections)
         app.on_shutdown.append(self._stop)
@@ -258,7 +262,7 @@ class _Talk:
 async def running(port: int | None = None, **options: Any) -> AsyncIterator[tuple[EmulatedDeepgram, str]]:
     """A running emulator and its address."""
     emulator = EmulatedDeepgram(**options)
-    runner = web.AppRunner(emulator.app(), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(emulator.app(), access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
     await runner.setup()
     try:
         port = port or free_ports(1)

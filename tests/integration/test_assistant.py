@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from sidecar.runtime.assistant_desk import Engines
-from tests.fakes import ToneVoice
+from tests.fake_engines import FakeChatModel, FakeVoice
 from tests.line import Line, running_line
 
 
 class Call:
     """A conference of two people, and the API of its assistants."""
 
-    def __init__(self, line: Line, voice: ToneVoice) -> None:
+    def __init__(self, line: Line, voice: FakeVoice) -> None:
         self.line, self.voice = line, voice
         self.path = ""
 
@@ -48,8 +48,8 @@ class Call:
 
 @pytest.fixture
 async def call(tmp_path: Path) -> AsyncIterator[Call]:
-    voice = ToneVoice()
-    async with running_line(tmp_path, engines=Engines(voice)) as line:
+    voice = FakeVoice()
+    async with running_line(tmp_path, engines=Engines(FakeChatModel(), voice)) as line:
         call = Call(line, voice)
         await call.begin()
         yield call

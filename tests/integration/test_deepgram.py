@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import structlog
 
+from sidecar.adapters.deepgram_account import DeepgramAccount
 from sidecar.adapters.recognisers.deepgram import DeepgramRecogniser, deepgram_recogniser
-from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
 from sidecar.adapters.recognisers.deepgram_results import CUT_AFTER_MS, CUT_AT_MS
 from sidecar.adapters.recognisers.deepgram_stream import MAX_WAITING_BYTES, DeepgramStream, Limits
 from sidecar.cli.children import free_ports

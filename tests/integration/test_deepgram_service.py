@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from sidecar.adapters.deepgram_account import DeepgramAccount
 from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
-from sidecar.adapters.recognisers.deepgram_connection import DeepgramAccount
 from sidecar.ports.recogniser import Traits
 from tests.emulated_deepgram.ears import NumberedEar, numbered_speech, places
 from tests.emulated_deepgram.server import KEY, Fault, running

@@ -190,3 +190,52 @@ def test_countries_to_call_are_countries_and_need_a_number_to_call_from() -> Non
         load(dial_out="DE")
     with pytest.raises(SettingsInvalid, match="TWILIO_FROM"):
         load(dial_out="DE", twilio_from="anonymous")
+
+
+@pytest.mark.parametrize(
+    ("given", "engines"),
+    [
+        ({}, ("local", "scripted", "local")),
+        ({"OPENAI_API_KEY": "k"}, ("local", "openai-compatible", "openai")),
+        ({"DEEPGRAM_API_KEY": "k"}, ("deepgram", "scripted", "aura")),
+        ({"DEEPGRAM_API_KEY": "k", "OPENAI_API_KEY": "k"}, ("deepgram", "openai-compatible", "aura")),
+        ({"SIDECAR_LLM_BASE_URL": "http://h/v1", "SIDECAR_LLM_MODEL": "m"}, ("local", "openai-compatible", "local")),
+        (
+            {"OPENAI_API_KEY": "k", "SIDECAR_CHAT_MODEL": "scripted", "SIDECAR_VOICE": "local"},
+            ("local", "scripted", "local"),
+        ),
+    ],
+)
+def test_engines_are_chosen_by_what_the_keys_allow(
+    given: dict[str, str], engines: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless they are named."""
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert (settings.recogniser_engine, settings.chat_model_engine, settings.voice_engine) == engines
+
+
+def test_an_engine_that_is_not_installed_is_told_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all other errors, before anything starts."""
+    monkeypatch.setenv("SIDECAR_VOICE", "parrot")
+    monkeypatch.setenv("SIDECAR_STT", "ears")
+    with pytest.raises(SettingsInvalid) as error:
+        load()
+    assert "SIDECAR_VOICE: must be auto or an engine that is installed: aura, local, openai" in str(error.value)
+    assert "SIDECAR_STT: must be auto or an engine that is installed: deepgram, local" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "needs"),
+    [
+        ("SIDECAR_LLM_BASE_URL", "http://127.0.0.1:11434/v1", "SIDECAR_LLM_MODEL"),
+        ("SIDECAR_LLM_API_KEY", "k", "SIDECAR_LLM_BASE_URL"),
+    ],
+)
+def test_settings_of_a_chat_model_need_each_other(
+    name: str, value: str, needs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsInvalid, match=f"{name} needs {needs}"):
+        load()

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from sidecar.cli import app
 from sidecar.cli.settings import shown
-from sidecar.config import Settings, holds_secret, load, variable
+from sidecar.config import Settings, load
+from sidecar.config.sources import holds_secret, variable
 
 ROOT = Path(__file__).parents[2]
 OURS = re.compile(r"\b(?:SIDECAR|TWILIO|DEEPGRAM|OPENAI)_[A-Z0-9_]+\b")

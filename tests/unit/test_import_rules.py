@@ -30,6 +30,7 @@ TRESPASSES = {
     "twilio": ("server/trespasser.py", "twilio"),
     "prometheus": ("runtime/trespasser.py", "prometheus_client"),
     "deepgram": ("adapters/recognisers/deepgram.py", "deepgram"),
+    "openai": ("adapters/voices/local.py", "openai"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),
     "models-door": ("adapters/trespasser.py", "moonshine_voice"),
     "voice-door": ("cli/trespasser.py", "onnxruntime"),

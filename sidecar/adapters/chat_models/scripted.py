@@ -7,10 +7,12 @@ question. Whatever is asked beyond its four answers, it says that no model is co
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from sidecar.domain.said import Said, lines_in
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool, ToolCall
+from sidecar.ports.engines import EngineSettings
 
 LEAVE = "leave"  # the tool that ends the assistant's part in the call
 
@@ -162,3 +164,9 @@ def _stem(word: str) -> str:
 
 def _spaced(sentences: Sequence[str]) -> list[str]:
     return [*(f"{sentence} " for sentence in sentences[:-1]), sentences[-1]]
+
+
+@asynccontextmanager
+async def open_scripted(_: EngineSettings) -> AsyncIterator[ScriptedChatModel]:
+    """The factory; it needs nothing."""
+    yield ScriptedChatModel()

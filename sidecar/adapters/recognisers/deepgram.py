@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from sidecar.adapters.recognisers.deepgram_connection import Connection, DeepgramAccount, Dialler
+from sidecar.adapters.deepgram_account import DeepgramAccount
+from sidecar.adapters.recognisers.deepgram_connection import Connection, Dialler
 from sidecar.adapters.recognisers.deepgram_stream import DeepgramStream, Limits
 from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.ports.engines import EngineSettings
 from sidecar.ports.recogniser import Figure, Traits
 from sidecar.speech.g711 import BYTES_PER_MS
 
@@ -121,3 +123,15 @@ async def deepgram_recogniser(
             yield recogniser
         finally:
             await recogniser.close()
+
+
+@asynccontextmanager
+async def open_deepgram(settings: EngineSettings) -> AsyncIterator[DeepgramRecogniser]:
+    """The factory."""
+    async with deepgram_recogniser(
+        DeepgramAccount(settings.deepgram_api_key, settings.deepgram_base_url),
+        language=settings.language,
+        keyterms=settings.keyterms,
+        max_sessions=settings.stt_max_sessions,
+    ) as recogniser:
+        yield recogniser

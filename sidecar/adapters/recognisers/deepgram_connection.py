@@ -1,4 +1,4 @@
-"""One live connection to Deepgram: the only place that imports its SDK, and where the SDK's traps end.
+"""One live connection to Deepgram: where the traps of its SDK end.
 
 The SDK (7.17) rides on the old client of ``websockets``, whose limits cannot be set: a handshake that is never answered
 takes 20 s to fail, and leaving the connection while the peer is silent takes 30 s. So a connection is opened and left
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from deepgram import AsyncDeepgramClient
 from deepgram.core.api_error import ApiError
-from deepgram.environment import DeepgramClientEnvironment
 from deepgram.listen.v1.socket_client import AsyncV1SocketClient
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
+from sidecar.adapters.deepgram_account import DeepgramAccount, client_of
 from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.wire.deepgram_listen import MessageUnreadable, Piece, UtteranceEnd, read_message
 
@@ -47,14 +46,6 @@ _CLOSE_CODES = {
 CANCEL_AGAIN_S = 0.1
 # Refusals that no second try mends.
 PERMANENT = frozenset({"deepgram_unauthorized", "deepgram_out_of_credit", "deepgram_bad_request"})
-
-
-@dataclass(frozen=True)
-class DeepgramAccount:
-    """Where and as whom. ``base_url``: http or https, without a path; Deepgram's own, a regional or a local one."""
-
-    api_key: str = field(repr=False)
-    base_url: str = "https://api.deepgram.com"
 
 
 @dataclass
@@ -135,15 +126,9 @@ class Dialler:
     def __init__(
         self, account: DeepgramAccount, tasks: asyncio.TaskGroup, *, language: str, keyterms: Sequence[str]
     ) -> None:
-        websocket_url = "ws" + account.base_url.removeprefix("http")
-        client = AsyncDeepgramClient(
-            api_key=account.api_key,
-            # All four are required; only `production` is used here.
-            environment=DeepgramClientEnvironment(
-                base=account.base_url, production=websocket_url, agent=websocket_url, agent_rest=account.base_url
-            ),
-        )
-        self._listen = client.listen.v1  # loads a quarter of a second's worth of modules: now, not in a call
+        self._listen = client_of(
+            account
+        ).listen.v1  # loads a quarter of a second's worth of modules: now, not in a call
         self.counts = Counts()
         self._tasks = tasks
         self._language = language

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sidecar.adapters.recognisers.local_pool import Job, LocalPool, Model, PoolCounts
 from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.ports.engines import EngineSettings
 from sidecar.ports.recogniser import (
     Figure,
     FinalResult,
@@ -274,3 +275,15 @@ class LocalStream:
 def _joined(first: str, *others: str) -> str:
     """Pieces of one partial. The model sometimes begins a piece with the comma that ended the one before."""
     return " ".join(text for text in (first, *(other.lstrip(" ,.;:!?") for other in others)) if text)
+
+
+@contextlib.asynccontextmanager
+async def open_local(settings: EngineSettings) -> AsyncIterator[LocalRecogniser]:
+    """The factory."""
+    recogniser = start_local_recogniser(
+        language=settings.language, model_folder=settings.local_model, workers=settings.local_workers or None
+    )
+    try:
+        yield recogniser
+    finally:
+        await recogniser.close()

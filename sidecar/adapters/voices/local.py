@@ -7,11 +7,13 @@ stops all work behind the sentence under way. Turns share the threads, a sentenc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from sidecar.domain.errors import VoiceFailed
+from sidecar.ports.engines import EngineSettings
 from sidecar.speech import local_voice
 
 # One thread makes some ten seconds of speech in a second; the second keeps a long sentence from holding up a short one.
@@ -102,3 +104,20 @@ def _loaded(load: Callable[[], Model]) -> Model | VoiceFailed:
 
 def _unavailable(error: local_voice.VoiceUnavailable) -> VoiceFailed:
     return VoiceFailed(error.message, code=error.code, next_step=error.next_step, permanent=True)
+
+
+@asynccontextmanager
+async def open_local(settings: EngineSettings) -> AsyncIterator[LocalVoice]:
+    """The factory. Raises VoiceFailed for want of a wheel, and where another language than English is spoken."""
+    if not settings.english:
+        raise VoiceFailed(
+            f"The local voice speaks English, not {settings.language}.",
+            code="voice_language",
+            next_step="Set DEEPGRAM_API_KEY or OPENAI_API_KEY, and SIDECAR_VOICE.",
+            permanent=True,
+        )
+    voice = start_local_voice()
+    try:
+        yield voice
+    finally:
+        await voice.close()

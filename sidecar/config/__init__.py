@@ -5,12 +5,12 @@ Secrets may also come from files, as containers hand them in: ``TWILIO_AUTH_TOKE
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import (
-    AliasChoices,
     Field,
     SecretStr,
     ValidationError,
@@ -18,15 +18,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
-    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from sidecar.config.sources import SecretFiles, Unreadable, vendor
 from sidecar.domain.dial_out import known_country
 from sidecar.domain.errors import SidecarError
 
@@ -37,43 +36,8 @@ class SettingsInvalid(SidecarError):
     code = "settings_invalid"
 
 
-def _vendor(name: str) -> Any:
-    """A setting that goes by the vendor's own name, without our prefix."""
-    return AliasChoices(name, name.lower())
-
-
-class _Unreadable(str):
-    """In the place of a secret: why it could not be read. Reported with all other errors."""
-
-    __slots__ = ()
-
-
-class _SecretFiles(PydanticBaseSettingsSource):
-    """The contents of the files that ``NAME_FILE`` variables name, without the line break at the end."""
-
-    def __init__(self, settings: type[BaseSettings], variables: PydanticBaseSettingsSource) -> None:
-        super().__init__(settings)
-        self._given = variables.env_vars if isinstance(variables, EnvSettingsSource) else {}
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """One setting: its value (None: not given), its key, and that it needs no decoding."""
-        name = variable(field_name, field)
-        key = name if field.validation_alias else field_name
-        path = self._given.get(f"{name}_file".lower())
-        if not path or not holds_secret(field_name, field):
-            return None, key, False
-        if self._given.get(name.lower()):
-            return _Unreadable(f"{name} and {name}_FILE are both set: keep one"), key, False
-        try:
-            return Path(path).read_text().strip(), key, False
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not text"
-            return _Unreadable(f"{name}_FILE names {path}, which cannot be read: {why}"), key, False
-
-    def __call__(self) -> dict[str, Any]:
-        """All that such files give."""
-        found = (self.get_field_value(field, name) for name, field in self.settings_cls.model_fields.items())
-        return {key: value for value, key, _ in found if value is not None}
+# The groups of entry points in which engines plug in (ports/engines.py), by the setting that names one.
+_ENGINES = {"stt": "sidecar.recognisers", "chat_model": "sidecar.chat_models", "voice": "sidecar.voices"}
 
 
 class Settings(BaseSettings):
@@ -95,9 +59,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///sidecar.sqlite3", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
     )
-    stt: Literal["auto", "deepgram", "local"] = Field(
-        "auto", description="Recogniser. auto: Deepgram when DEEPGRAM_API_KEY is set, else the local one."
-    )
+    stt: str = Field("auto", description="Recogniser. auto: deepgram when DEEPGRAM_API_KEY is set, else local.")
     stt_fallback: Literal["auto", "none"] = Field(
         "auto",
         description="Who listens while Deepgram fails. auto: the local recogniser, where it is installed; English.",
@@ -114,6 +76,25 @@ class Settings(BaseSettings):
     )
     local_model: Path | None = Field(None, description="Folder of another model for the local recogniser.")
     local_workers: int = Field(0, ge=0, le=64, description="Threads of the local recogniser. 0: one per core.")
+    chat_model: str = Field(
+        "auto",
+        description="What the assistant thinks with. auto: openai-compatible when SIDECAR_LLM_BASE_URL or "
+        "OPENAI_API_KEY is set, else scripted, which quotes the transcript.",
+    )
+    llm_base_url: str = Field(
+        "", description="Any server that speaks OpenAI's chat completions, such as http://127.0.0.1:11434/v1 (Ollama)."
+    )
+    llm_api_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
+    llm_model: str = Field("", description="Its model. For OpenAI's own address there is a default.")
+    voice: str = Field(
+        "auto",
+        description="The assistant's voice. auto: aura when DEEPGRAM_API_KEY is set, else openai when OPENAI_API_KEY "
+        "is, else local.",
+    )
+    voice_name: str = Field(
+        "", description="Which of its voices: aura-2-thalia-en and so on for aura, marin and so on for openai."
+    )
+    voice_model: str = Field("", description="Model of the voice openai; the default is gpt-4o-mini-tts.")
     max_forks: int = Field(
         500, ge=1, description="Participants transcribed at once. Further calls go on without being transcribed."
     )
@@ -158,30 +139,30 @@ class Settings(BaseSettings):
         False, description="Whether /styleguide shows every component of the pages. The demo does."
     )
 
-    twilio_account_sid: str = Field("", validation_alias=_vendor("TWILIO_ACCOUNT_SID"), description="AC…")
+    twilio_account_sid: str = Field("", validation_alias=vendor("TWILIO_ACCOUNT_SID"), description="AC…")
     twilio_auth_token: SecretStr = Field(
         SecretStr(""),
-        validation_alias=_vendor("TWILIO_AUTH_TOKEN"),
+        validation_alias=vendor("TWILIO_AUTH_TOKEN"),
         description="Checks Twilio's signatures; several, separated by commas, while it is being rotated.",
     )
     twilio_shared_keys: SecretStr = Field(
         SecretStr(""),
-        validation_alias=_vendor("TWILIO_SHARED_KEYS"),
+        validation_alias=vendor("TWILIO_SHARED_KEYS"),
         description="Webhook shared keys, for accounts that sign with them: ID:SECRET, several separated by commas.",
     )
     twilio_api_key: str = Field(
-        "", validation_alias=_vendor("TWILIO_API_KEY"), description="SK…, for REST calls instead of the auth token."
+        "", validation_alias=vendor("TWILIO_API_KEY"), description="SK…, for REST calls instead of the auth token."
     )
     twilio_api_secret: SecretStr = Field(
-        SecretStr(""), validation_alias=_vendor("TWILIO_API_SECRET"), description="The API key's secret."
+        SecretStr(""), validation_alias=vendor("TWILIO_API_SECRET"), description="The API key's secret."
     )
     twilio_api_base_url: str = Field(
-        "", validation_alias=_vendor("TWILIO_API_BASE_URL"), description="Another place for Twilio's API: an emulator."
+        "", validation_alias=vendor("TWILIO_API_BASE_URL"), description="Another place for Twilio's API: an emulator."
     )
 
     twilio_from: str = Field(
         "",
-        validation_alias=_vendor("TWILIO_FROM"),
+        validation_alias=vendor("TWILIO_FROM"),
         pattern=r"^(\+[0-9]{6,15})?$",
         description="Number of the account from which further participants and the assistant are called, as +15550100.",
     )
@@ -194,24 +175,33 @@ class Settings(BaseSettings):
 
     deepgram_api_key: SecretStr = Field(
         SecretStr(""),
-        validation_alias=_vendor("DEEPGRAM_API_KEY"),
+        validation_alias=vendor("DEEPGRAM_API_KEY"),
         validate_default=True,
         description="Key of a Deepgram project.",
     )
     deepgram_base_url: str = Field(
         "https://api.deepgram.com",
-        validation_alias=_vendor("DEEPGRAM_BASE_URL"),
+        validation_alias=vendor("DEEPGRAM_BASE_URL"),
         description="Deepgram's API: another region, or a server of your own.",
+    )
+
+    openai_api_key: SecretStr = Field(
+        SecretStr(""), validation_alias=vendor("OPENAI_API_KEY"), description="Key of an OpenAI project."
+    )
+    openai_base_url: str = Field(
+        "https://api.openai.com/v1",
+        validation_alias=vendor("OPENAI_BASE_URL"),
+        description="OpenAI's API: another region, or a server of your own.",
     )
 
     @field_validator("*", mode="before")
     @classmethod
     def _readable(cls, value: object) -> object:
-        if isinstance(value, _Unreadable):
+        if isinstance(value, Unreadable):
             raise ValueError(str(value))
         return value
 
-    @field_validator("public_url", "twilio_api_base_url", "deepgram_base_url")
+    @field_validator("public_url", "twilio_api_base_url", "deepgram_base_url", "llm_base_url", "openai_base_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -253,6 +243,14 @@ class Settings(BaseSettings):
             raise ValueError("is needed, because SIDECAR_STT is deepgram")
         return value
 
+    @field_validator("stt", "chat_model", "voice")
+    @classmethod
+    def _installed(cls, value: str, info: ValidationInfo) -> str:
+        installed = entry_points(group=_ENGINES[info.field_name or ""]).names
+        if value != "auto" and value not in installed:
+            raise ValueError(f"must be auto or an engine that is installed: {', '.join(sorted(installed))}")
+        return value
+
     @field_validator("local_model", "tls_certificate", "tls_key", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
@@ -286,6 +284,37 @@ class Settings(BaseSettings):
             raise ValueError("SIDECAR_DIAL_OUT needs TWILIO_FROM, the number that is shown to whoever is called")
         return self
 
+    @model_validator(mode="after")
+    def _whole_chat_model(self) -> Settings:
+        if self.llm_base_url and not self.llm_model:
+            raise ValueError("SIDECAR_LLM_BASE_URL needs SIDECAR_LLM_MODEL")
+        if self.llm_api_key.get_secret_value() and not self.llm_base_url:
+            raise ValueError("SIDECAR_LLM_API_KEY needs SIDECAR_LLM_BASE_URL; a key of OpenAI itself is OPENAI_API_KEY")
+        return self
+
+    @property
+    def recogniser_engine(self) -> str:
+        """What ``auto`` means here."""
+        if self.stt != "auto":
+            return self.stt
+        return "deepgram" if self.deepgram_api_key.get_secret_value() else "local"
+
+    @property
+    def chat_model_engine(self) -> str:
+        """What ``auto`` means here."""
+        if self.chat_model != "auto":
+            return self.chat_model
+        return "openai-compatible" if self.llm_base_url or self.openai_api_key.get_secret_value() else "scripted"
+
+    @property
+    def voice_engine(self) -> str:
+        """What ``auto`` means here."""
+        if self.voice != "auto":
+            return self.voice
+        if self.deepgram_api_key.get_secret_value():
+            return "aura"
+        return "openai" if self.openai_api_key.get_secret_value() else "local"
+
     @property
     def dial_out_countries(self) -> frozenset[str]:
         """The countries one by one."""
@@ -310,7 +339,7 @@ class Settings(BaseSettings):
     @property
     def uses_deepgram(self) -> bool:
         """Whether speech goes to Deepgram."""
-        return self.stt == "deepgram" or (self.stt == "auto" and bool(self.deepgram_api_key.get_secret_value()))
+        return self.recogniser_engine == "deepgram"
 
     @property
     def keyterm_list(self) -> tuple[str, ...]:
@@ -347,9 +376,9 @@ class Settings(BaseSettings):
         """The order of precedence."""
         return (
             init_settings,
-            _SecretFiles(settings_cls, env_settings),
+            SecretFiles(settings_cls, env_settings),
             env_settings,
-            _SecretFiles(settings_cls, dotenv_settings),
+            SecretFiles(settings_cls, dotenv_settings),
             dotenv_settings,
             TomlConfigSettingsSource(settings_cls),
         )
@@ -371,19 +400,8 @@ def load(**flags: Any) -> Settings:
         raise SettingsInvalid("These settings are wrong:\n" + "\n".join(lines)) from None
 
 
-def variable(name: str, field: FieldInfo) -> str:
-    """What a setting is called in the environment."""
-    alias = field.validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"SIDECAR_{name.upper()}"
-
-
-def holds_secret(name: str, field: FieldInfo) -> bool:
-    """Whether NAME_FILE may give it: secrets, and the database's address, which may hold a password."""
-    return field.annotation is SecretStr or name == "database_url"
-
-
 def _name(location: tuple[int | str, ...]) -> str:
     if not location:
         return "settings"
     name = str(location[0]).upper()
-    return name if name.startswith(("TWILIO_", "DEEPGRAM_")) else f"SIDECAR_{name}"
+    return name if name.startswith(("TWILIO_", "DEEPGRAM_", "OPENAI_")) else f"SIDECAR_{name}"

@@ -1,0 +1,111 @@
+"""Hand-written stand-ins for the assistant's engines, held to the contracts of the real ones. No threads, no sockets.
+
+Whatever waits in them waits by ``asyncio.sleep``, so that a test may let virtual time pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+
+from sidecar.domain.errors import ChatModelFailed, VoiceFailed
+from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool
+from sidecar.speech import g711
+
+Answer = Sequence[str | Piece | float | ChatModelFailed]
+"""Text, other pieces, seconds to wait, and how it breaks off."""
+
+TONE = bytes([g711.SILENCE ^ 0x40])  # a steady level: audio that is not silence
+
+
+class FakeChatModel:
+    """Gives its answers one after another, and behind the last one "You said: …".
+
+    ``asked``: the messages of each request; ``stopped``: how many answers were not heard to their end.
+    """
+
+    engine = "fake"
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = list(answers)
+        self.asked: list[Sequence[ChatMessage]] = []
+        self.tools: list[Sequence[Tool]] = []
+        self.stopped = 0
+        self.closed = False
+
+    async def answer(
+        self, messages: Sequence[ChatMessage], *, tools: Sequence[Tool] = ()
+    ) -> AsyncGenerator[Piece, None]:
+        """The next answer."""
+        self.asked.append(tuple(messages))
+        self.tools.append(tuple(tools))
+        answer = self._answers.pop(0) if self._answers else ("You said: ", messages[-1].text)
+        whole = False
+        try:
+            for step in answer:
+                match step:
+                    case ChatModelFailed():
+                        raise step
+                    case int() | float():
+                        await asyncio.sleep(step)
+                    case str():
+                        yield TextPiece(step)
+                    case _:
+                        yield step
+            whole = True
+        finally:
+            self.stopped += not whole
+
+    async def close(self) -> None:
+        """Remembered."""
+        self.closed = True
+
+
+class FakeVoice:
+    """Speaks a character in ``ms_per_character`` of audio, in pieces of ``piece_ms``.
+
+    ``first_s``: seconds until the first piece, ``piece_s``: until each other one. ``failures``: texts at which it
+    breaks off behind its first piece. ``spoken``: texts so far; ``stopped``: how many were not heard to their end.
+    """
+
+    engine = "fake"
+
+    def __init__(
+        self,
+        *,
+        ms_per_character: int = 60,
+        piece_ms: int = 250,
+        first_s: float = 0.0,
+        piece_s: float = 0.0,
+        failures: Sequence[str] = (),
+    ) -> None:
+        self._bytes_per_character = ms_per_character * g711.BYTES_PER_MS
+        self._piece_bytes = piece_ms * g711.BYTES_PER_MS
+        self._first_s, self._piece_s = first_s, piece_s
+        self._failures = failures
+        self.spoken: list[str] = []
+        self.stopped = 0
+        self.closed = False
+
+    async def speak(self, text: str) -> AsyncGenerator[bytes, None]:
+        """A tone as long as the text."""
+        if not any(character.isalnum() for character in text):
+            return
+        self.spoken.append(text)
+        whole = False
+        try:
+            await asyncio.sleep(self._first_s)
+            length = len(text) * self._bytes_per_character
+            for at in range(0, length, self._piece_bytes):
+                if at:
+                    await asyncio.sleep(self._piece_s)
+                    if text in self._failures:
+                        raise VoiceFailed("The voice broke off.")
+                yield TONE * min(self._piece_bytes, length - at)
+            whole = True
+        finally:
+            self.stopped += not whole
+
+    async def close(self) -> None:
+        """Remembered."""
+        self.closed = True
