@@ -13,14 +13,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random, sample
+from random import Random
 from typing import Any
 
 import aiohttp
 import msgspec
 
 from benchmarks.parts import HOST, TOKEN, cpu_seconds
-from sidecar.cli.children import Child, is_free, running
+from sidecar.cli.children import Child, free_ports, running
 from sidecar.cli.door import make_door
 from sidecar.speech import g711
 from tests.emulated_deepgram import server as deepgram
@@ -29,8 +29,6 @@ from tests.emulated_deepgram.ears import NumberedEar, some_manner
 ACCOUNT = "AC" + "0" * 31 + "1"
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=30)
 LOCK_WAIT_S = 10.0
-# Below the ports of ``free_ports``: while the service is dead, any test could take its port.
-PORTS = range(10_000, 20_000, 3)
 # Alembic, which makes the schema, has one context per process.
 _migrating = asyncio.Lock()
 
@@ -186,7 +184,7 @@ class Rig:
 @asynccontextmanager
 async def running_rig(folder: Path, *, seed: int, jitter_ms: int) -> AsyncIterator[Rig]:
     """Everything started and ready; stopped at the end."""
-    random, ports = Random(seed), _free_ports()
+    random, ports = Random(seed), free_ports(3)
     pages, twilio = f"http://{HOST}:{ports}", f"http://{HOST}:{ports + 1}"
 
     def ear() -> NumberedEar:
@@ -216,11 +214,6 @@ async def running_rig(folder: Path, *, seed: int, jitter_ms: int) -> AsyncIterat
         )  # fmt: skip
         async with aiohttp.ClientSession(headers=door.headers) as http, running(emulator, service):
             yield Rig(folder, http, (emulator, service), (ports, ports + 1), ears)
-
-
-def _free_ports() -> int:
-    """The first of three in a row."""
-    return next(first for first in sample(PORTS, len(PORTS)) if all(is_free(first + n) for n in range(3)))
 
 
 def write_wav(path: Path, ulaw: bytes) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import TypeVar
 
 import hypothesis
 import pytest
+
+from tests.virtual_time import VirtualTimeLoop
 
 # How long an example takes says something of the machine, not of the code. In CI the examples are the same each time.
 hypothesis.settings.register_profile(
@@ -41,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.fixturenames.insert(0, "no_task_left_behind")
     items.sort(key=lambda item: "e2e" not in item.path.parts)  # behind the shuffling, which stays within both parts
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Time is real unless the test is marked."""
+    virtual = item.get_closest_marker("virtual_time") is not None
+    return {"loop": VirtualTimeLoop if virtual else asyncio.new_event_loop}
 
 
 @pytest.fixture

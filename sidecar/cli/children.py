@@ -117,16 +117,31 @@ async def running(*children: Child) -> AsyncIterator[None]:
 
 
 def free_ports(count: int) -> int:
-    """The first of ``count`` ports in a row that nobody uses at this moment.
+    """The first of ``count`` ports in a row that nobody uses at this moment; no other caller gets them from here.
 
     Chosen below the ports that systems give to outgoing connections (32768 and up on Linux, 49152 elsewhere): one of
     those could be taken by any connection before a child listens on it, or while the service is being restarted.
     """
     for _ in range(1_000):
         first = 20_000 + secrets.randbelow(12_000)
-        if all(is_free(first + n) for n in range(count)):
+        if all(is_free(first + n) for n in range(count)) and _reserve(range(first, first + count)):
             return first
     raise ChildFailed(f"No {count} free ports between 20000 and 32000 were found.")
+
+
+def _reserve(ports: range) -> bool:
+    """Keep others that call ``free_ports`` away until this process ends: whoever has the UDP port has the TCP port."""
+    places = [socket.socket(type=socket.SOCK_DGRAM) for _ in ports]
+    try:
+        for place, port in zip(places, ports, strict=True):
+            place.bind(("127.0.0.1", port))
+    except OSError:
+        for place in places:
+            place.close()
+        return False
+    for place in places:
+        place.detach()  # open for as long as the process lives
+    return True
 
 
 def is_free(port: int) -> bool:

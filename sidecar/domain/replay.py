@@ -20,6 +20,9 @@ CATCH_UP_MS = 2_000
 # Sounds with less silence than this between them are one stretch, and a stretch shorter than this is no word.
 SHORTEST_MS = 100
 
+# Times of words are off: the first word that is missing may have begun so long before the end of what is covered.
+EDGE_MS = 150
+
 Span = tuple[int, int]
 
 
@@ -122,9 +125,10 @@ class Replay:
         tail_ms = self.tail_ms
         while self._sounds and self._sounds[0][0] < tail_ms:
             start, end = self._sounds.popleft()
-            gone = (start, min(end, tail_ms))
-            for lost in _without([gone], self._covered, shortest_ms=1):
-                self.lost = (self.lost[0] if self.lost else lost[0], lost[1])
+            for uncovered_ms, last_ms in _without([(start, end)], self._covered):
+                first_ms = max(start, uncovered_ms - EDGE_MS)
+                if first_ms < tail_ms:
+                    self.lost = (self.lost[0] if self.lost else first_ms, min(last_ms, tail_ms))
             if end > tail_ms:
                 self._sounds.appendleft((tail_ms, end))
         while self._covered and self._covered[0][1] <= tail_ms:
@@ -141,17 +145,17 @@ def _united(spans: Iterable[Span]) -> list[Span]:
     return united
 
 
-def _without(spans: Iterable[Span], taken: Sequence[Span], *, shortest_ms: int = SHORTEST_MS) -> list[Span]:
-    """What is left of ``spans``; both are in order and without overlap."""
+def _without(spans: Iterable[Span], taken: Sequence[Span]) -> list[Span]:
+    """What is left of ``spans``, where it is long enough to be a word; both are in order and without overlap."""
     left: list[Span] = []
     for start, end in spans:
         at = start
         for taken_start, taken_end in taken:
             if taken_end <= at or taken_start >= end:
                 continue
-            if taken_start - at >= shortest_ms:
+            if taken_start - at >= SHORTEST_MS:
                 left.append((at, taken_start))
             at = taken_end
-        if end - at >= shortest_ms:
+        if end - at >= SHORTEST_MS:
             left.append((at, end))
     return left

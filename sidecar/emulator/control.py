@@ -5,6 +5,8 @@ Not part of Twilio. It has no password, so it answers to programs on its own mac
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from aiohttp import web
 
@@ -51,6 +53,12 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     says: tuple[Says, ...] = ()
 
 
+class SayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller says; ``at`` counts from now."""
+
+    says: Annotated[tuple[Says, ...], msgspec.Meta(min_length=1)]
+
+
 class Snapshot(msgspec.Struct, kw_only=True):
     """All that is known, oldest first, without the auth token."""
 
@@ -71,6 +79,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/control/scenarios/{id}", show_scenario),
         web.post("/control/calls", place_call),
         web.post("/control/calls/{sid}/hangup", hang_up),
+        web.post("/control/calls/{sid}/say", say),
         web.post("/control/calls/{sid}/keys", press_keys),
         web.post("/control/streams/{sid}/cut", cut_stream),
         *control_recordings.routes(),
@@ -129,6 +138,24 @@ async def hang_up(request: web.Request) -> web.Response:
     except CallOver as error:
         return problem(404, error.message)
     return web.Response(status=204)
+
+
+async def say(request: web.Request) -> web.Response:
+    """200 with the tick at which the caller begins (20 ms each) and the one when all has been said."""
+    exchange, sid = request.app[EXCHANGE], request.match_info["sid"]
+    try:
+        order: SayOrder = await body_of(request, SayOrder)
+        check_absolute(order.says, SOURCE, "says")
+        clips = await read_clips(order.says, exchange.recordings, SOURCE, "says")
+    except ScenarioInvalid as error:
+        return problem(400, error.message)
+    begin = end = exchange.ticker.tick + 1
+    try:
+        for at, audio in clips:
+            end = exchange.calls.say(sid, audio, begin + at)
+    except CallOver as error:
+        return problem(404, error.message)
+    return json_answer({"begins": begin, "ends": end})
 
 
 async def press_keys(request: web.Request) -> web.Response:

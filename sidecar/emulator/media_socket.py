@@ -20,6 +20,7 @@ from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.debugger import ErrorNumber
 from sidecar.emulator.fault_orders import MarkFault, UnknownMark
 from sidecar.emulator.frames import FRAME_MS, FrameWriter
+from sidecar.emulator.playout import MAX_MARKS
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.state import Stream, StreamStatus
 from sidecar.emulator.stream_listener import StreamListener
@@ -107,7 +108,9 @@ class MediaSocket:
         self._http, self._signer, self._ticker = http, signer, ticker
         self._on_start, self._listener = on_start, listener
         self._writer = FrameWriter(account_sid=account_sid, call_sid=stream.call_sid, stream_sid=stream.sid)
-        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(MAX_WAITING_FRAMES)
+        # A clear echoes all marks that wait in one burst; none of them may be lost to a service that reads.
+        room = MAX_WAITING_FRAMES + (MAX_MARKS if stream.order.two_way else 0)
+        self._frames: asyncio.Queue[bytes | None] = asyncio.Queue(room)
         self._first_tick = 0
         self._stopping = False
         self._sending: asyncio.Timeout | None = None

@@ -16,14 +16,10 @@ MAX_MARKS = 10_000  # ours: marks without end must not fill the memory; the newe
 
 
 class Playout(AudioTrack):
-    """A track that a service fills. A recording that is laid on it is heard instead while it lasts.
-
-    ``played_bytes`` counts what was played in all, without the silence between; 8 bytes are a millisecond.
-    """
+    """A track that a service fills. A recording that is laid on it is heard instead while it lasts."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.played_bytes = 0
         self._queue: deque[memoryview | str] = deque()  # audio, or the name of a mark
         self._waiting_bytes = 0
         self._waiting_marks = 0
@@ -86,7 +82,6 @@ class Playout(AudioTrack):
         if not frame:
             return SILENT_FRAME
         self._waiting_bytes -= len(frame)
-        self.played_bytes += len(frame)
         return bytes(frame) + SILENT_FRAME[len(frame) :]
 
     def _release(self) -> None:

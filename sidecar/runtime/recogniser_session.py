@@ -13,7 +13,7 @@ import structlog
 
 from sidecar.domain.conference import Fork
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
-from sidecar.domain.replay import SHORTEST_MS, Replay, Span
+from sidecar.domain.replay import Replay, Span
 from sidecar.domain.spans import Hearing
 from sidecar.domain.stream_clock import StreamClock
 from sidecar.domain.transcript import OpenUtterance, UtteranceDesk
@@ -48,7 +48,7 @@ SHORTEST_WAIT_S = 0.05
 FOR_EVER_MS = 1 << 62
 # Missing stretches with less between them than this are told as one gap.
 ONE_GAP_MS = 2_000
-# While nobody listens, what is lost is told in gaps of this.
+# As long as more and more is lost, it is told in gaps of this.
 TOLD_AT_MS = 10_000
 
 
@@ -150,7 +150,7 @@ class RecogniserSession:
         self._declare_lost()
         self._watch_for_silence()
         if self._live is None:
-            self._live = self._open(tasks, "live") if self._replay.head_ms else None
+            self._live = self._open(tasks, "live") if self._somebody_must_listen() else None
         elif self._live.hearing and not self._finished:
             self._change_in_a_pause(tasks, self._live)
             self._probe_an_engine(tasks)
@@ -159,6 +159,10 @@ class RecogniserSession:
         if self._half_said and not self._replay.missing():
             self._scribe.clear(self._half_said)  # nobody will hear it again
         self._health.tell(self._live, self._waiting_ms(), self._replay.head_ms)
+
+    def _somebody_must_listen(self) -> bool:
+        """On a call: always. After hang-up only for what is missing and another lane does not see to."""
+        return bool(self._replay.missing(self._seen_to()) if self._finished else self._replay.head_ms)
 
     def _open(self, tasks: asyncio.TaskGroup, purpose: str, *, late: bool = False) -> Lane | None:
         """A new lane with the best engine, unless it is too early to try again."""
@@ -293,12 +297,13 @@ class RecogniserSession:
                 lane.give_up(RecogniserUnavailable("The engine tells nothing of what is said.", code="engine_silent"))
 
     def _declare_lost(self, *, at_once: bool = False) -> None:
-        """What left the ring unheard: as one gap when somebody listens again, or bit by bit if that takes long."""
+        """What left the ring unheard: as one gap as soon as no more of it is lost, or bit by bit if that takes long."""
         lost = self._replay.lost
-        if lost is None or (not at_once and lost[1] - lost[0] < TOLD_AT_MS and not self._heard_now()):
+        if lost is None:
             return
-        self._replay.lost = None
-        if lost[1] - lost[0] >= SHORTEST_MS:
+        grows = self._replay.tail_ms - lost[1] < ONE_GAP_MS
+        if at_once or not grows or lost[1] - lost[0] >= TOLD_AT_MS:
+            self._replay.lost = None
             self._scribe.gap(*lost, self._gap_reason)
 
     def _heard_now(self) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from sidecar.domain.conference import Fork
 from sidecar.domain.events import TranscriptGap, UtteranceFinal, UtterancePartial, Word
-from sidecar.domain.replay import RING_MS, Replay
+from sidecar.domain.replay import RING_MS, Replay, Span
 from sidecar.domain.same_words import middle, told_before
 from sidecar.domain.spans import Hearing
 from sidecar.domain.stream_clock import StreamClock
@@ -123,7 +123,7 @@ class Scribe:
     def _news(self, lane: Lane, words: Sequence[Word]) -> tuple[list[Word], int]:
         """The words that no other lane told, and the middle of the last one that another did."""
         told = [
-            (other.answers_ms, word)
+            (other, word)
             for other, word in self._told
             if other is not lane and middle(word) > lane.absorbed_ms and lane.hears(middle(word))
         ]
@@ -133,7 +133,8 @@ class Scribe:
             words,
             [word for _, word in told],
             began_ms=lane.began_ms,
-            listened_from_ms=min(answers_ms for answers_ms, _ in told),
+            answers_ms=lane.answers_ms,
+            listened=_stretches(told),
         )
         news = [word for i, word in enumerate(words) if i not in same and not _torn(word, lane)]
         return news, max((middle(told[j][1]) for j in same.values()), default=-1)
@@ -160,6 +161,11 @@ class Scribe:
 
 def _shifted(words: Sequence[Word], by_ms: int) -> list[Word]:
     return [msgspec.structs.replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms) for word in words]
+
+
+def _stretches(told: Sequence[tuple[Lane, Word]]) -> list[Span]:
+    """Of each lane: from where it answered to the last word that it told."""
+    return [(lane.answers_ms, middle(word)) for lane, word in dict(told).items()]
 
 
 def _torn(word: Word, lane: Lane) -> bool:

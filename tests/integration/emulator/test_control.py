@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.integration.emulator.small_service import ACCOUNT, small
 
@@ -81,3 +83,22 @@ async def test_health_and_debugger_answer() -> None:
         assert debugger["total"] == 1
         assert debugger["entries"][0]["error_code"] == 11200
         assert debugger["entries"][0]["sid"] == call
+
+
+async def test_a_caller_says_something_when_told(tmp_path: Path) -> None:
+    """From that moment on, behind what it says already; recordings by absolute paths."""
+    file = tmp_path / "said.wav"
+    soundfile.write(file, np.full(800, 0.5), 8000)
+    async with small() as s:
+        s.service.twiml = f"<Response>{s.service.stream()}{s.service.conference()}</Response>"
+        call = await s.call()
+        await s.until(lambda: bool(s.service.sockets) and len(s.service.sockets[0].media) > 2)
+        said = {"says": [{"wav": str(file), "at": 0.1}, {"wav": str(file)}]}
+        status, answer = await s.post(f"/control/calls/{call}/say", said)
+        assert (status, answer["ends"] - answer["begins"]) == (200, 10)
+        await s.until(lambda: s.exchange.ticker.tick > answer["ends"] + 2)
+        assert len(s.service.sockets[0].audio().strip(b"\xff")) == 1600
+        assert (await s.post(f"/control/calls/{call}/say", {"says": [{"wav": "said.wav"}]}))[0] == 400
+        assert (await s.post(f"/control/calls/{call}/say", {}))[0] == 400
+        await s.hang_up(call)
+        assert (await s.post(f"/control/calls/{call}/say", said))[0] == 404

@@ -235,3 +235,29 @@ async def test_a_stuck_service_loses_frames_and_delays_nobody(monkeypatch: pytes
         assert [int(f["sequenceNumber"]) for f in healthy.media] == list(range(2, len(healthy.media) + 2))
         await stuck[0].ended.wait()
         assert len(stuck[0].media) < len(healthy.media)
+
+
+async def test_a_caller_is_connected_both_ways_without_a_conference() -> None:
+    """What cannot open is noted, and the next verb follows; then the caller is heard, and hears."""
+    heard: list[bytes] = []
+
+    async def talk(ws: web.WebSocketResponse, socket: Socket) -> None:
+        for _ in range(5):
+            socket.frames.append(await ws.receive_json())
+        await socket.say(b"\x90" * 320, "heard")
+
+    async with small() as s:
+        s.service.on_socket = talk
+        wrong = (
+            "<Connect><Stream url='/refuses'/></Connect><Connect><Stream url='/media' track='both_tracks'/></Connect>"
+        )
+        s.service.twiml = f"<Response>{wrong}<Connect><Stream url='/media'/></Connect><Pause/></Response>"
+        call = await s.call()
+        s.exchange.hearing.answer(call, heard.append)
+        await s.until(lambda: bool(s.service.sockets) and s.service.sockets[0].marks == ["heard"])
+        s.exchange.calls.say(call, b"\x20" * 160, s.exchange.ticker.tick + 1)
+        await s.until(lambda: b"\x20" * 160 in s.service.sockets[0].audio())
+        assert b"\x90" * 320 in b"".join(heard)
+        await s.hang_up(call)
+        assert s.errors() == [31920, 31941]
+        assert s.service.sockets[0].frames[-1]["event"] == "stop"

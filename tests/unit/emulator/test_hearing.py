@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sidecar.emulator.assumptions import Assumptions
 from sidecar.emulator.audio import SILENT_FRAME, AudioTrack
 from sidecar.emulator.frames import FRAME_BYTES
-from sidecar.emulator.hearing import Hearing
+from sidecar.emulator.hearing import Heard, Hearing
 from sidecar.emulator.state import Account, Conference, ConferenceStatus, Participant, State
 from sidecar.emulator.ticker import Ticker
 
@@ -54,7 +54,8 @@ class Room:
         self.state.conferences["CF1"] = self.conference
         self.tracks = {sid: {"inbound": AudioTrack(), "outbound": AudioTrack()} for sid in people}
         self.tracks["ann"]["inbound"].put(1, SPOKEN * 10)
-        self.hearing = Hearing(self.state, self.ticker, self.tracks.get, Assumptions())
+        self.assumptions = Assumptions()
+        self.hearing = Hearing(self.state, self.ticker, self.tracks.get, self.assumptions)
 
 
 def test_a_listener_and_a_caller_hear_who_speaks_until_they_close() -> None:
@@ -112,3 +113,16 @@ def test_two_ears_of_one_room_ask_each_speaker_once() -> None:
     room.hearing.listen("CF1", second.append)
     room.ticker.turn()
     assert first[0] is second[0]
+
+
+def test_an_application_hears_the_others_and_under_another_assumption_itself() -> None:
+    """As a track: what is played to the call comes instead; outside of a room it is silent."""
+    room = Room()
+    ann, ben = Heard(room.hearing, "ann"), Heard(room.hearing, "ben")
+    assert (ann.frame(1), ben.frame(1)) == (SILENT_FRAME, SPOKEN)
+    room.assumptions.own_voice = "heard"
+    assert (ann.frame(2), ben.frame(2)) == (SPOKEN, SPOKEN)
+    room.tracks["ben"]["outbound"].put(3, PLAYED)
+    assert (ann.frame(3), ben.frame(3)) == (SPOKEN, PLAYED)
+    del room.conference.participants["ann"]
+    assert ann.frame(4) is SILENT_FRAME
