@@ -115,17 +115,9 @@ class Settings(BaseSettings):
     )
     dial_out_per_hour: int = Field(10, ge=1, description="Calls that a tenant may place within an hour.")
     dial_out_per_day: int = Field(100, ge=1, description="Calls that all tenants together may place within a day.")
-    assistant: Literal["cascade", "off"] = Field(
-        "cascade", description="What the assistant runs on. off: nobody can invite it."
-    )
-    assistant_name: str = Field(
-        "Ava",
-        min_length=1,
-        max_length=40,
-        pattern=r"^[^\W\d_]+$",
-        description="What the assistant is called and answers to: one word of letters.",
-    )
-    assistant_minutes: int = Field(60, ge=1, le=240, description="After so long in a conference the assistant leaves.")
+    assistant: Literal["cascade", "off"] = Field("cascade", description="Its runtime. off: nobody can invite it.")
+    assistant_name: str = Field("Ava", pattern=r"^[^\W\d_]{1,40}$", description="One word, which it answers to.")
+    assistant_minutes: int = Field(60, ge=1, le=240, description="After so long in a conference it leaves.")
     assistant_per_hour: int = Field(30, ge=1, description="Assistants that a tenant may invite within an hour.")
     forward_events_to: str = Field(
         "",
@@ -168,7 +160,7 @@ class Settings(BaseSettings):
     )
     twilio_twiml_app_sid: str = Field(
         "",
-        validation_alias=_vendor("TWILIO_TWIML_APP_SID"),
+        validation_alias=vendor("TWILIO_TWIML_APP_SID"),
         pattern=r"^(AP[0-9a-fA-F]{32})?$",
         description="AP…: the TwiML application by which the assistant joins; without it nobody can invite it.",
     )
