@@ -33,6 +33,32 @@ BACKCHANNELS = _phrases(
 )
 
 
+# Said before it has begun to answer, these call the answer off; alone, or with signs of listening around them.
+CALL_OFF = (*STOP, *_phrases("never mind, nevermind, forget it, forget about it, dont bother, no need, leave it"))
+
+_AI = "(?:ai|a i)(?: assistant)?"
+_IT = f"(?:{_AI}|assistant|robot|bot)s?"
+_THE = "(?:an?|the|any|this|that|your|some) "
+# Nobody has to be polite to have it gone. But "there is no AI in it" or "turn off the robot" may be what it is about.
+_NOT_WANTED = re.compile(
+    rf"\bno (?:more )?{_IT} (?:please|on (?:this|the|my|our) call|in (?:this|the) call)\b"
+    rf"|\bplease no {_IT}\b"
+    rf"|^(?:(?:oh|um|uh|sorry|hey|well|okay|ok) )*no (?:more )?{_IT}$"
+    rf"|\b(?:dont|do not|didnt|did not) want (?:{_THE})?{_AI}\b"
+    rf"|\b(?:dont|not|didnt|wont) (?:want |like |going )?(?:to )?(?:talk|speak|talking|speaking) (?:to|with)"
+    rf" (?:{_THE})?(?:{_IT}|machine|computer)\b"
+    rf"|\b(?:remove|kick|drop|disconnect|turn off|switch off|get rid of) (?:{_THE})?(?:{_AI}|assistant|bot)"
+    rf"(?: off| out| from (?:this|the) call|(?: please)?$)"
+    rf"|\b(?:turn|switch|kick|take|get|throw) (?:{_THE})?(?:{_AI}|assistant|bot) (?:off|out)\b"
+    rf"|\bwithout (?:{_THE})?(?:{_AI}|bot) please\b"
+)
+
+
+def wants_no_assistant(text: str) -> bool:
+    """Whether somebody does not want an artificial participant on the call: "No AI, please."."""
+    return _NOT_WANTED.search(" ".join(words_of(text))) is not None
+
+
 def find(phrases: Sequence[Sequence[str]], words: Sequence[str]) -> int | None:
     """Where the first of the phrases begins in the words; None if none is there."""
     for at in range(len(words)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.domain.phrases import BACKCHANNELS, STOP, find, without, words_of
+from sidecar.domain.phrases import BACKCHANNELS, STOP, find, wants_no_assistant, without, words_of
 
 
 def test_words_are_bare() -> None:
@@ -31,3 +31,44 @@ def test_signs_of_listening_leave_no_word(text: str) -> None:
 
 def test_other_words_are_left_in_their_order() -> None:
     assert without(BACKCHANNELS, words_of("Okay, but I see no refund, right?")) == ["but", "no", "refund"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No AI, please.",
+        "no A.I. please",
+        "Um, no AI.",
+        "Please, no bots!",
+        "Sorry, no robots please",
+        "I don't want to talk to a robot.",
+        "I'm not talking to a machine",
+        "I'd rather not speak with an AI.",
+        "I do not want an AI on this call",
+        "Could you turn off the AI?",
+        "Please remove the assistant from the call.",
+        "Kick the bot out",
+        "Switch that AI off, please",
+        "Can we do this without the AI, please?",
+    ],
+)
+def test_nobody_has_to_accept_an_assistant(text: str) -> None:
+    assert wants_no_assistant(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "There is no AI in this product.",
+        "No assistant manager was there",
+        "Turn off the computer and wait",
+        "I don't want a robot vacuum",
+        "I'd like to talk to an assistant",
+        "Does it have AI, please?",
+        "Take the machine out of the box",
+        "No, Ava is fine, please go on",
+    ],
+)
+def test_what_a_call_is_about_is_no_such_wish(text: str) -> None:
+    assert not wants_no_assistant(text)
