@@ -95,6 +95,7 @@ class NumberedStream:
                 end_ms=said[-1].end_ms,
                 text=" ".join(word.text for word in said),
                 words=said if self._word_times else (),
+                told_to_ms=self._ear.settled_ms,
             )
         )
 

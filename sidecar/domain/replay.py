@@ -15,8 +15,9 @@ SILENCE = b"\xff"
 RING_MS = 30_000
 # A replay begins so long before the first word that is missing: words begin softly, and the first ones need context.
 LEAD_IN_MS = 500
-# More than this is not caught up on the live session, at an engine that takes old audio hardly faster than new.
-CATCH_UP_MS = 2_000
+# More than this is not caught up on the live session, at an engine that takes old audio hardly faster than new: all
+# captions would be late by as much for a long time.
+CATCH_UP_MS = 1_000
 # Sounds with less silence than this between them are one stretch, and a stretch shorter than this is no word.
 SHORTEST_MS = 100
 
@@ -84,20 +85,24 @@ class Replay:
         if not at_once and self.head_ms - answers_ms > CATCH_UP_MS:
             answers_ms = self._last_pause_ms()
             if not self._sounds_at(answers_ms - 1):
-                return answers_ms, answers_ms
+                before_ms = max((end for _, end in self._sounds if end <= answers_ms), default=self.tail_ms)
+                return max(answers_ms - LEAD_IN_MS, (before_ms + answers_ms) // 2), answers_ms
         return max(self.tail_ms, answers_ms - LEAD_IN_MS), answers_ms
 
     def begin_gap_lane(self, besides: Sequence[Span]) -> tuple[int, int, int] | None:
         """What is missing and nobody sees to: the first audio to hear for it, its first sound, and where it ends.
 
-        It ends half a second late if that is amid speech, so that no word is torn.
+        It ends half a second late if that is amid speech, so that no word is torn; else amid the pause behind it.
         """
         missing = self.missing(besides)
         if not missing:
             return None
         first_ms, end_ms = missing[0][0], missing[-1][1]
-        torn = self._sounds_at(end_ms)
-        return max(self.tail_ms, first_ms - LEAD_IN_MS), first_ms, end_ms + (LEAD_IN_MS if torn else 0)
+        begin_ms = max(self.tail_ms, first_ms - LEAD_IN_MS)
+        if self._sounds_at(end_ms):
+            return begin_ms, first_ms, end_ms + LEAD_IN_MS
+        after_ms = min((start for start, _ in self._sounds if start >= end_ms), default=self.head_ms)
+        return begin_ms, first_ms, min(end_ms + LEAD_IN_MS, (end_ms + after_ms) // 2)
 
     def _last_pause_ms(self) -> int:
         """The end of the newest silence that is not older than what may be caught up; else now."""

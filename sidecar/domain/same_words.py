@@ -16,19 +16,22 @@ SAME_WITHIN_MS = 400
 # What it costs, in ms of difference, to hold that ...
 OTHER_WORDING = 50  # ... a word is the same although it reads otherwise
 NOT_HEARD_AGAIN = 350  # ... the second session missed a word
+HALF_HEARD = 230  # ... at most, if it began amid speech and perhaps in the middle of that word
 NOT_TOLD_BEFORE = 400  # ... the first session missed a word, or so much of the lead-in was not told
 # How sure that is grows with the distance from the edge of what a session heard, for times are off there too.
 HEARD_EDGE_MS = 100
+AMID_EDGE_MS = 150
 LEAD_IN_EDGE_MS = 300
 
 
 def told_before(
-    words: Sequence[Word], told: Sequence[Word], *, began_ms: int, answers_ms: int, listened: Sequence[Span]
+    words: Sequence[Word], told: Sequence[Word], *, began_ms: int, answers_ms: int | None, listened: Sequence[Span]
 ) -> dict[int, int]:
     """By index of each word of the second session that was told before: the index in ``told``.
 
     ``told`` is in order. ``began_ms``: where the second session's audio began; it cannot have heard what lies before.
-    ``answers_ms``: what lies before is thought to be told. ``listened``: from where to where first sessions told all.
+    ``answers_ms``: what lies before is thought to be told; None: it began amid speech that nobody had told.
+    ``listened``: from where to where first sessions told all.
     """
     passed = sum(middle(one) < began_ms for one in told)
     told = told[passed:]
@@ -40,7 +43,7 @@ def told_before(
     best: list[tuple[float, dict[int, int]]] = [(0.0, {})]
     for j, one in enumerate(told):
         cost, pairs = best[j]
-        best.append((cost + _missed(one, began_ms), pairs))
+        best.append((cost + _missed(one, began_ms, amid=answers_ms is None), pairs))
     for i, word in enumerate(near):
         news = _untold(middle(word), answers_ms, listened)
         after = [(cost + news, pairs) for cost, pairs in best]
@@ -51,12 +54,12 @@ def told_before(
                 same = cost + apart + (0 if _plain(word) == _plain(one) else OTHER_WORDING)
                 if same < after[j + 1][0]:
                     after[j + 1] = (same, pairs | {i: j})
-            missed = after[j][0] + _missed(one, began_ms)
+            missed = after[j][0] + _missed(one, began_ms, amid=answers_ms is None)
             if missed < after[j + 1][0]:
                 after[j + 1] = (missed, after[j][1])
         best = after
     ways = [
-        (cost + sum(_missed(one, began_ms) * _come(one, words[-1]) for one in told[j:]), pairs)
+        (cost + sum(_missed(one, began_ms, amid=answers_ms is None) * _come(one, words[-1]) for one in told[j:]), pairs)
         for j, (cost, pairs) in enumerate(best)
     ]
     return {i: j + passed for i, j in min(ways, key=lambda way: way[0])[1].items()}
@@ -67,9 +70,12 @@ def middle(word: Word) -> int:
     return (word.start_ms + word.end_ms) // 2
 
 
-def _missed(word: Word, began_ms: int) -> float:
+def _missed(word: Word, began_ms: int, *, amid: bool) -> float:
     """What it costs that the second session did not hear a word again: it may have begun in the middle of it."""
-    return NOT_HEARD_AGAIN * _share(word.start_ms - began_ms, HEARD_EDGE_MS)
+    inside_ms = word.start_ms - began_ms
+    if amid and inside_ms < AMID_EDGE_MS:
+        return min(HALF_HEARD, NOT_HEARD_AGAIN * _share(inside_ms + AMID_EDGE_MS, 2 * AMID_EDGE_MS))
+    return NOT_HEARD_AGAIN * _share(inside_ms, HEARD_EDGE_MS)
 
 
 def _come(word: Word, last: Word) -> float:
@@ -77,12 +83,13 @@ def _come(word: Word, last: Word) -> float:
     return _share(SAME_WITHIN_MS - (middle(word) - middle(last)), SAME_WITHIN_MS)
 
 
-def _untold(at_ms: int, answers_ms: int, listened: Sequence[Span]) -> float:
+def _untold(at_ms: int, answers_ms: int | None, listened: Sequence[Span]) -> float:
     """What it costs that nobody told a word at this place."""
     amid = [
         ((start <= at_ms) + (start <= at_ms - SAME_WITHIN_MS)) / 2 for start, end in listened if start <= at_ms <= end
     ]
-    return NOT_TOLD_BEFORE * max([_share(answers_ms - at_ms, LEAD_IN_EDGE_MS), *amid])
+    lead_in = 0.0 if answers_ms is None else _share(answers_ms - at_ms, LEAD_IN_EDGE_MS)
+    return NOT_TOLD_BEFORE * max([lead_in, *amid])
 
 
 def _share(part: float, whole: float) -> float:

@@ -1,7 +1,8 @@
 """Where the audio of a media stream lies on the conference clock, and what to do about holes in it.
 
 One clock per media stream. Audio handed on is counted in ms (8 bytes are 1 ms); anchors tie that count to the
-conference clock, so that a time which a recogniser counts in audio can be told in conference time.
+conference clock, so that a time which a recogniser counts in audio can be told in conference time. Twilio counts ms
+from the stream's start and does not tell when that was: when its first message was read, or earlier if we were busy.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ HOLE_MS = 60
 MAX_PADDING_MS = 10_000
 # Missing audio shorter than this hides no word, unless somebody was speaking just then.
 LOSES_SPEECH_MS = 200
+# So much audio tells when the stream began: a frame that was read late says nothing, but hardly all of them were.
+SETTLES_MS = 3_000
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
@@ -34,13 +37,14 @@ class StreamClock:
     """The caller must hand on exactly what ``place`` says: padding, then the frame if ``use``."""
 
     def __init__(self, base_ms: int) -> None:
-        """``base_ms``: the conference time at which the stream started (its timestamp 0)."""
+        """``base_ms``: the conference time at which the stream started (its timestamp 0), or later."""
         self._audio_ms = 0.0
         self._timestamp_anchor: float | None = None  # the timestamp that audio position 0 would have
         self._sequence = 0
         self._anchors_audio = [0.0]
         self._anchors_conference = [float(base_ms)]
         self._base_ms = base_ms
+        self.settling = True  # whether arrivals still say something of when the stream began
         self.duplicates = 0
         self.backward_jumps = 0
 
@@ -56,11 +60,29 @@ class StreamClock:
 
     def conference_ms(self, audio_ms: float) -> int:
         """A position in the audio handed on, told in conference time."""
-        i = bisect_right(self._anchors_audio, audio_ms) - 1
-        return round(self._anchors_conference[i] + audio_ms - self._anchors_audio[i])
+        return round(self._conference(audio_ms))
 
-    def place(self, sequence: int, timestamp_ms: int, length_bytes: int) -> Placed:
-        """Where a frame goes. Duplicates (a sequence number not above the last; 0: unknown) are dropped."""
+    def _conference(self, audio_ms: float) -> float:
+        i = bisect_right(self._anchors_audio, audio_ms) - 1
+        return self._anchors_conference[i] + audio_ms - self._anchors_audio[i]
+
+    def place(self, sequence: int, timestamp_ms: int, length_bytes: int, *, arrived_ms: int | None = None) -> Placed:
+        """Where a frame goes. Duplicates (a sequence number not above the last; 0: unknown) are dropped.
+
+        ``arrived_ms``: the present on the conference clock, while this one is ``settling``. Nothing was said later than
+        that, so if the frame seems to end in the future the stream began earlier. ``now_ms`` never goes back.
+        """
+        before_ms = self._conference(self._audio_ms)
+        placed = self._place(sequence, timestamp_ms, length_bytes)
+        if self.settling and placed.use:
+            # Nothing is told anew of a time that was told as a hole.
+            self.settling = self._audio_ms < SETTLES_MS and placed.hole is None
+            if self.settling and arrived_ms is not None:
+                early_ms = self._conference(self._audio_ms) - max(before_ms, arrived_ms)
+                self._anchors_conference[0] = max(0.0, self._anchors_conference[0] - max(0.0, early_ms))
+        return placed
+
+    def _place(self, sequence: int, timestamp_ms: int, length_bytes: int) -> Placed:
         if sequence and sequence <= self._sequence:
             self.duplicates += 1
             return _DROP

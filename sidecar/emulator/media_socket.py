@@ -127,6 +127,7 @@ class MediaSocket:
             return
         self._stopping = True
         self._ticker.remove(self._on_tick)
+        self._listener.end()
         if self._sending is not None:
             self._sending.reschedule(asyncio.get_running_loop().time() + CLOSE_TIMEOUT_S)
         self._wake()

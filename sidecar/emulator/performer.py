@@ -24,13 +24,13 @@ from sidecar.emulator.state import Account, CallStatus, StatusCallback, StreamOr
 from sidecar.emulator.streams import Streams
 from sidecar.emulator.ticker import Ticker
 from sidecar.emulator.twiml import (
+    Act,
     ConnectStream,
     DialConference,
     Document,
     Hangup,
     Pause,
     Play,
-    QuickAct,
     Redirect,
     Say,
     StartStream,
@@ -129,7 +129,7 @@ class Performer:
             self._debugger.note(ErrorNumber.TWIML_SCHEMA_WARNING, line.call.sid, warning)
         return document
 
-    async def _perform(self, line: Line, verb: QuickAct, base: str) -> None:
+    async def _perform(self, line: Line, verb: Act, base: str) -> None:
         match verb:
             case Say(text, loop):
                 await asyncio.sleep(loop * len(text) / SPOKEN_CHARS_PER_S)

@@ -33,11 +33,11 @@ class StreamListener(Protocol):
         ...
 
     def end(self) -> None:
-        """The stream is over."""
+        """The stream is over, and whatever the service still says on it is not heard. Twice is no error."""
         ...
 
 
-class Nobody:
+class OneWay:
     """A fork's: whatever comes is a mistake (https://www.twilio.com/docs/api/errors/31924), noted once."""
 
     def __init__(self, note: Note) -> None:
@@ -62,17 +62,20 @@ class Nobody:
         """Nothing to forget."""
 
 
-class Player:
+class TwoWay:
     """A two-way stream's: plays audio, clears it, echoes marks. Each kind of mistake is noted once per stream."""
 
     def __init__(self, stream_sid: str, playout: Playout, note: Note) -> None:
         self._stream_sid, self._playout, self._note = stream_sid, playout, note
         self._noted: set[ErrorNumber] = set()
         self._late = LateMarks()
+        self._ended = False
         self._tick = 0
 
     def hear(self, text: str | None) -> Sequence[str]:
         """Do what the message says; one that cannot be read is ignored."""
+        if self._ended:
+            return ()
         try:
             message = read_message(text, self._stream_sid) if text is not None else None
         except MessageMalformed as error:
@@ -93,6 +96,8 @@ class Player:
 
     def play(self, tick: int) -> Sequence[str]:
         """One tick of audio goes to whoever asks the track for it."""
+        if self._ended:
+            return ()
         self._tick = tick
         self._playout.frame(tick)
         return self._late.let_through(self._playout.take_due(), tick)
@@ -102,9 +107,11 @@ class Player:
         self._late.order(order)
 
     def end(self) -> None:
-        """What was not played yet, never will be."""
-        self._playout.drop()
-        self._playout.take_due()
+        """What was not played yet, never will be; from now on the buffer belongs to the call's next stream."""
+        if not self._ended:
+            self._ended = True
+            self._playout.drop()
+            self._playout.take_due()
 
     def _mistake(self, number: ErrorNumber, text: str) -> None:
         if number not in self._noted:

@@ -40,7 +40,7 @@ from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import Call, State, Stream, StreamOrder, StreamStatus
-from sidecar.emulator.stream_listener import Nobody, Note, Player, StreamListener
+from sidecar.emulator.stream_listener import Note, OneWay, StreamListener, TwoWay
 from sidecar.emulator.ticker import Ticker
 
 MAX_TRACKS_PER_CALL = 4  # https://www.twilio.com/docs/voice/media-streams
@@ -287,8 +287,8 @@ class Streams:
 
 def _listener(stream: Stream, outbound: AudioTrack, note: Note) -> StreamListener:
     if stream.order.two_way and isinstance(outbound, Playout):
-        return Player(stream.sid, outbound, note)
-    return Nobody(note)
+        return TwoWay(stream.sid, outbound, note)
+    return OneWay(note)
 
 
 def stream_form(

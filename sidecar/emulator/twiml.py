@@ -92,8 +92,8 @@ class Hangup(msgspec.Struct, frozen=True):
     """End the call."""
 
 
-QuickAct = Say | Play | Pause | StartStream | StopStream | DialConference
-Verb = QuickAct | ConnectStream | Redirect | Hangup
+Act = Say | Play | Pause | StartStream | StopStream | DialConference
+Verb = Act | ConnectStream | Redirect | Hangup
 
 
 class Document(msgspec.Struct, frozen=True):

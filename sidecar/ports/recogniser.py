@@ -30,7 +30,10 @@ class PartialResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FinalResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The text of a finished segment. Empty text: it was not speech."""
+    """The text of a finished segment. Empty text: it was not speech.
+
+    ``told_to_ms``: all that was said up to here is told with this; None: up to ``end_ms``.
+    """
 
     segment: int
     start_ms: int
@@ -38,6 +41,7 @@ class FinalResult(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     words: Sequence[Word] = ()
     confidence: float | None = None
+    told_to_ms: int | None = None
 
 
 class Unrecognised(msgspec.Struct, frozen=True, kw_only=True):

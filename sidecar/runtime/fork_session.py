@@ -79,7 +79,8 @@ class ForkSession:
             raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
         self.frames += 1
         self._tally.frames += 1
-        placed = self.timeline.place(sequence, timestamp_ms, len(audio))
+        arrived_ms = self._recorder.now_ms() if self.timeline.settling else None
+        placed = self.timeline.place(sequence, timestamp_ms, len(audio), arrived_ms=arrived_ms)
         if not placed.use:
             self._tally.frames_dropped += 1
             return

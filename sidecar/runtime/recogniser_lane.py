@@ -41,6 +41,7 @@ class Lane:
         self.hearing = False  # ``begin`` was called
         self.told = False  # it gave a result
         self.began_ms = self.answers_ms = self.sent_ms = 0
+        self.began_amid = False  # amid speech that is for another lane to tell
         self.until_ms: int | None = None
         self.absorbed_ms = -1  # the middle of the last word that another session had told
         self._replay = replay
@@ -61,6 +62,7 @@ class Lane:
         self.hearing = True
         self.began_ms = self.sent_ms = self._sign_ms = first_ms
         self.answers_ms, self.until_ms = answers_ms, until_ms
+        self.began_amid = any(start < answers_ms <= end for start, end in self._replay.missing())
         self._started_ms = self._replay.head_ms
         self._more.set()
 
@@ -194,12 +196,16 @@ class Lane:
             pass
 
     async def _listen(self, stream: RecogniserStream) -> None:
-        async for result in stream.results():
-            self._sign_ms = self.sent_ms
-            self._open.setdefault(result.segment, self.began_ms + result.start_ms)
-            self._take(self, result)
-            if isinstance(result, FinalResult | Unrecognised):
-                self._open.pop(result.segment)
+        try:
+            async for result in stream.results():
+                self._sign_ms = self.sent_ms
+                self._open.setdefault(result.segment, self.began_ms + result.start_ms)
+                self._take(self, result)
+                if isinstance(result, FinalResult | Unrecognised):
+                    self._open.pop(result.segment)
+        except RecogniserUnavailable:
+            self._noticed_ms = stream.noticed_ms  # the failure comes behind all results: nothing is under way any more
+            raise
         if not self._finishing:
             raise RecogniserUnavailable("The engine ended a session early.", code="ended_early")
 

@@ -50,7 +50,8 @@ class Scribe:
                 self._partial(lane, result, start_ms, end_ms)
             case FinalResult():
                 self._final(lane, result, start_ms, end_ms)
-                self._replay.cover(start_ms, end_ms)
+                told_to_ms = end_ms if result.told_to_ms is None else lane.began_ms + result.told_to_ms
+                self._replay.cover(start_ms, max(end_ms, told_to_ms))
             case Unrecognised():
                 cleared = lane.desk.abandon(result.segment, self._conference_ms(end_ms))
                 self._recorder.tell([cleared] if cleared else [])
@@ -133,7 +134,7 @@ class Scribe:
             words,
             [word for _, word in told],
             began_ms=lane.began_ms,
-            answers_ms=lane.answers_ms,
+            answers_ms=None if lane.began_amid else lane.answers_ms,
             listened=_stretches(told),
         )
         news = [word for i, word in enumerate(words) if i not in same and not _torn(word, lane)]

@@ -64,7 +64,7 @@ class Assembler:
         if not self._open:
             return results
         if piece.ends or nothing_left or (self._ending and piece.is_final):
-            self._end(self._frozen, results)
+            self._end(self._frozen, results, self.frozen_ms)
         else:
             self._show(results)
         return results
@@ -81,21 +81,22 @@ class Assembler:
             self._ending = True
             return []
         results: list[Result] = []
-        self._end(self._frozen, results)
+        self._end(self._frozen, results, self.frozen_ms)
         return results
 
     def finish(self) -> list[Result]:
         """The stream ended in order: whatever text there is of the open segment is its final."""
         results: list[Result] = []
         if self._open:
-            self._end([*self._frozen, *([self._interim] if self._interim else [])], results)
+            last = [self._interim] if self._interim else []
+            self._end([*self._frozen, *last], results, max([self.frozen_ms, *(piece.end_ms for piece in last)]))
         return results
 
     def give_up(self) -> list[Result]:
         """The stream broke: what is frozen stays true; the rest, from ``frozen_ms`` on, is lost."""
         results: list[Result] = []
         if self._open and self._frozen:
-            self._end(self._frozen, results)
+            self._end(self._frozen, results, self.frozen_ms)
         return results
 
     def _begin(self, piece: Piece, results: list[Result]) -> None:
@@ -116,7 +117,7 @@ class Assembler:
                 PartialResult(segment=self._segment, start_ms=self._start_ms, end_ms=end_ms, text=text, words=words)
             )
 
-    def _end(self, pieces: Sequence[Piece], results: list[Result]) -> None:
+    def _end(self, pieces: Sequence[Piece], results: list[Result], told_to_ms: int | None = None) -> None:
         words = [word for piece in pieces for word in piece.words]
         self._last_end_ms = self._end_of(pieces)
         results.append(
@@ -127,6 +128,7 @@ class Assembler:
                 text=_text(pieces),
                 words=words,
                 confidence=_confidence(words, pieces),
+                told_to_ms=told_to_ms,
             )
         )
         self._open, self._frozen, self._interim = False, [], None

@@ -68,6 +68,18 @@ def test_frozen_pieces_up_to_the_pause_are_one_utterance() -> None:
     assert [word.text for word in final.words] == ["one", "two", "three"]
 
 
+def test_what_is_told_reaches_to_the_end_of_the_piece_and_not_only_of_its_last_word() -> None:
+    """Or the end of a word that Deepgram places too early would count as not heard."""
+    words = [Word("one", 0, 900)]
+    [final] = finals(told(piece(0, 1_000, "one", final=True, words=words), piece(1_000, 1_300, "", ends=True)))
+    assert (final.end_ms, final.told_to_ms) == (900, 1_300)
+    assembler = Assembler(0)
+    assembler.piece(piece(0, 1_000, "one", final=True, words=words))
+    assembler.piece(piece(1_000, 2_000, "two"))
+    [final] = finals(assembler.give_up())
+    assert (final.end_ms, final.told_to_ms) == (900, 1_000)
+
+
 def test_silence_says_nothing_but_moves_what_is_known() -> None:
     """Empty texts are normal."""
     assembler = Assembler(500)

@@ -68,6 +68,13 @@ def test_words_before_what_the_other_session_listened_to_are_new() -> None:
     assert laid_beside(again, told, began_ms=700, answers_ms=1_200, listened_from_ms=2_000) == {2: 0}
 
 
+def test_a_lane_that_began_amid_speech_tells_a_word_whose_beginning_it_may_have_missed() -> None:
+    """Another lane told the word before, and places it late; this one did not hear it whole. Nothing is lost."""
+    told = [Word("fifty", 28_003, 28_280)]
+    again = [Word("fifty-one", 28_173, 28_600), Word("fifty-two", 28_706, 28_884)]
+    assert told_before(again, told, began_ms=27_900, answers_ms=None, listened=[(27_080, 28_141)]) == {}
+
+
 @given(st.integers(0, 2**32))
 def test_a_partial_is_laid_beside_as_far_as_it_goes(seed: int) -> None:
     """The gap lane has come to the second of five words which the live lane told already."""

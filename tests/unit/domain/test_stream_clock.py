@@ -87,6 +87,38 @@ def test_the_first_timestamp_counts_from_the_stream_s_start() -> None:
     assert clock.conference_ms(0) == 1_300
 
 
+def test_frames_that_were_read_late_say_that_the_stream_began_earlier() -> None:
+    """Busy for 900 ms at the stream's beginning, and again later on, which says nothing."""
+    clock = StreamClock(5_900)
+    arrivals = [max(5_900, 5_020 + n * 20) if n < 80 else 7_500 for n in range(100)]
+    for n, arrived_ms in enumerate(arrivals):
+        clock.place(n + 2, n * 20, FRAME, arrived_ms=arrived_ms)
+    assert (clock.conference_ms(0), clock.now_ms) == (5_000, 7_000)
+
+
+@given(delays=st.lists(st.integers(0, 1_500), min_size=1, max_size=200), settled_at=st.integers(0, 199))
+def test_however_late_frames_are_read_no_time_goes_back_and_one_in_time_sets_it_right(
+    delays: list[int], settled_at: int
+) -> None:
+    """The stream began at second 10 of the conference. Frames keep their order, so one that is late delays others."""
+    began, arrived, last = 10_000, 10_000 + delays[0], 0
+    clock = StreamClock(arrived)  # when the start message was read, which comes before any frame
+    in_time = settled_at % len(delays)
+    for n, delay in enumerate(delays):
+        own = began + n * 20 + 20
+        arrived = max(arrived, own + (0 if n == in_time else delay))
+        late = arrived - own
+        settling = clock.settling
+        clock.place(n + 2, n * 20, FRAME, arrived_ms=arrived if settling else None)
+        assert last <= clock.now_ms
+        last = clock.now_ms
+        if settling:
+            assert clock.conference_ms(0) <= began + late
+        assert clock.conference_ms(0) >= began
+    times = [clock.conference_ms(ms) for ms in range(0, clock.audio_ms, 20)]
+    assert times == sorted(times)
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 4000), st.integers(0, 3_000), st.booleans()), min_size=1, max_size=60),
     st.integers(0, 10**7),

@@ -111,8 +111,8 @@ async def hear(fork: ForkSession, clock: FakeClock, ms: int) -> None:
     """Steady frames of sound."""
     first = fork.frames
     for n in range(first, first + ms // 20):
-        await fork.receive(n + 2, n * 20, b"\x10\x90" * 80)
         clock.pass_ms(20)
+        await fork.receive(n + 2, n * 20, b"\x10\x90" * 80)
         if n % 5 == 4:
             await asyncio.sleep(0.001)  # the recogniser hears it, too
 
@@ -484,11 +484,13 @@ async def test_a_pause_outlives_the_process_and_whatever_is_asked_twice(house: O
         _, _, token = await h.telephony.asked.get()
         _, fork = await h.stream(AGENT, token)
         for n in range(10):
+            h.clock.pass_ms(20)
             await fork.receive(n + 2, n * 20, said)
         session = await h.session()
         pauses = await session.set_paused(Resume(by="Ana"))
         assert pauses.since is None
         for n in range(10, 60):  # the first of it was under way before
+            h.clock.pass_ms(20)
             await fork.receive(n + 2, n * 20, said)
         events = await h.events()
     assert set(before.streams[0].audio) == {0xFF}

@@ -34,16 +34,26 @@ HELLO: Script = [
 class Rig:
     """A fork session on a real store."""
 
-    def __init__(self, fork: ForkSession, engine: ScriptedRecogniser, log: SqlEventLog, conference: str) -> None:
+    def __init__(
+        self, fork: ForkSession, engine: ScriptedRecogniser, log: SqlEventLog, conference: str, clock: FakeClock
+    ) -> None:
         self.fork = fork
         self.engine = engine
         self._log = log
         self._conference = conference
+        self._clock = clock
+        self._passed_ms = 0  # since the stream began
+
+    async def hear(self, n: int, audio: bytes = FRAME) -> None:
+        """A frame of 20 ms by its place in the stream, at its time."""
+        self._clock.pass_ms(max(0, n * 20 + 20 - self._passed_ms))
+        self._passed_ms = max(self._passed_ms, n * 20 + 20)
+        await self.fork.receive(n + 2, n * 20, audio)
 
     async def speak(self, first: int, last: int) -> None:
-        """Frames of 20 ms, by their place in the stream."""
+        """Frames by their place in the stream."""
         for n in range(first, last):
-            await self.fork.receive(n + 2, n * 20, FRAME)
+            await self.hear(n)
 
     async def stream(self) -> ScriptedStream:
         """The engine's session, once it is opened."""
@@ -73,7 +83,7 @@ async def running(database: Database, script: Script = HELLO, hearing: Hearing |
     async with asyncio.TaskGroup() as tasks:
         storing = tasks.create_task(writer.run())
         run = tasks.create_task(fork.run())
-        yield Rig(fork, engine, log, bound.conference.id)
+        yield Rig(fork, engine, log, bound.conference.id, clock)
         await fork.end(EndReason.STOPPED)
         await run
         assert await writer.flush(5)
@@ -84,7 +94,7 @@ async def test_frames_go_on_in_pieces_of_100_ms_and_nothing_is_left_behind(datab
     """Whatever does not fill a piece goes with the end."""
     async with running(database) as rig:
         for n in range(12):
-            await rig.fork.receive(n + 2, n * 20, FRAME)
+            await rig.hear(n)
         stream = await rig.stream()
         await eventually(lambda: len(stream.audio) == 2 * BATCH_BYTES)
     assert bytes(stream.audio) == FRAME * 12
@@ -95,9 +105,20 @@ async def test_times_count_from_when_the_stream_began_on_the_conference_clock(da
     """The stream began at second 5."""
     async with running(database) as rig:
         for n in range(60):
-            await rig.fork.receive(n + 2, n * 20, FRAME)
+            await rig.hear(n)
     [said] = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
     assert (said.start_ms, said.end_ms) == (5_200, 5_800)
+
+
+async def test_a_stream_whose_beginning_was_read_late_began_earlier(database: Database) -> None:
+    """The process was busy for 800 ms while 40 frames came: the words lie where they were said, from second 4.2 on."""
+    async with running(database) as rig:
+        for n in range(40):
+            await rig.fork.receive(n + 2, n * 20, FRAME)
+            assert rig.fork.timeline.now_ms == 5_000
+        await rig.speak(40, 60)
+    [said] = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
+    assert (said.start_ms, said.end_ms) == (4_400, 5_000)
 
 
 async def test_a_hole_is_filled_with_silence_and_declared(database: Database) -> None:
@@ -131,7 +152,7 @@ async def test_a_line_without_any_sound_costs_no_session(database: Database) -> 
     """It hangs up before an engine was there: there is nothing to wait for."""
     async with running(database, ()) as rig:
         for n in range(20):
-            await rig.fork.receive(n + 2, n * 20, b"\xff" * 160)
+            await rig.hear(n, b"\xff" * 160)
     assert rig.engine.streams == []
     assert await rig.stored() == []
 
@@ -150,7 +171,7 @@ async def test_what_is_said_muted_or_held_never_reaches_the_recogniser_and_the_c
         for n in range(50):
             if n in (10, 40):
                 rig.fork.heed(rests=n == 10, coaching=False)
-            await rig.fork.receive(n + 2, n * 20, FRAME)
+            await rig.hear(n)
         stream = await rig.stream()
     assert bytes(stream.audio) == FRAME * 10 + b"\xff" * (160 * 30) + FRAME * 10
     said = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
@@ -176,7 +197,7 @@ async def test_a_coach_s_whisper_is_marked(database: Database, from_frame: int, 
     async with running(database) as rig:
         for n in range(60):
             rig.fork.heed(rests=False, coaching=from_frame <= n < to_frame)
-            await rig.fork.receive(n + 2, n * 20, FRAME)
+            await rig.hear(n)
     [said] = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]
     assert said.coaching is marked
 
@@ -185,7 +206,7 @@ async def test_covered_time_reaches_the_rows(database: Database) -> None:
     """So that a crash shows a gap from there, and not from the beginning."""
     async with running(database) as rig:
         for n in range(500):
-            await rig.fork.receive(n + 2, n * 20, FRAME)
+            await rig.hear(n)
             if n % 10 == 0:
                 await asyncio.sleep(0)
     [fork] = await SqlDirectory(database).forks((await rig.stored())[0].conference)

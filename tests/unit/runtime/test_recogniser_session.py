@@ -249,7 +249,7 @@ async def test_the_fallback_hears_what_the_engine_did_not_and_hands_back_in_a_pa
     assert "second" in [health.engine for health in facts(session.told, ForkHealth) if health.fallback]
 
 
-async def test_more_than_two_seconds_are_for_a_gap_lane_and_live_text_goes_on(rig: Running) -> None:
+async def test_more_than_a_moment_is_for_a_gap_lane_and_live_text_goes_on(rig: Running) -> None:
     """Told late, with true times; every word once."""
     engine = NumberedRecogniser()
     engine.refusals = [RecogniserUnavailable("Busy.") for _ in range(3)]
