@@ -125,6 +125,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 application_sid=settings.twilio_twiml_app_sid,
                 from_number=settings.twilio_from,
                 minutes=settings.assistant_minutes,
+                tokens=settings.assistant_tokens,
                 per_hour=settings.assistant_per_hour,
             ),
             rows=assistants,

@@ -32,22 +32,22 @@ class Line:
 
     async def order(self, kind: str, **fields: Any) -> None:
         """A fault."""
-        await self._post("/control/faults", {"kind": kind, **fields})
+        await self.control("/control/faults", {"kind": kind, **fields})
 
     async def play(self, seconds: float, steps: list[dict[str, Any]] | None = None) -> None:
         """Two people in the room ``support`` for so long."""
         people = [{"label": name, "says": [{"wav": str(self._quiet)}]} for name in ("agent", "customer")]
         voice = f"{self.service.base}/twilio/voice"
         body = {"room": "support", "voice_url": voice, "participants": people, "hang_up_after": seconds}
-        await self._post("/control/scenarios", body | {"steps": steps or []})
+        await self.control("/control/scenarios", body | {"steps": steps or []})
 
     async def call(self, voice_url: str, **order: Any) -> str:
         """One call to that address; its sid."""
-        return str((await self._post("/control/calls", {"voice_url": voice_url, **order}))["call_sid"])
+        return str((await self.control("/control/calls", {"voice_url": voice_url, **order}))["call_sid"])
 
     async def hang_up(self, call_sid: str) -> None:
         """The caller puts the phone down."""
-        await self._post(f"/control/calls/{call_sid}/hangup", None)
+        await self.control(f"/control/calls/{call_sid}/hangup", None)
 
     async def state(self) -> dict[str, Any]:
         """All that the emulator knows."""
@@ -71,10 +71,11 @@ class Line:
                     return events
                 await asyncio.sleep(0.1)
 
-    async def _post(self, path: str, body: dict[str, Any] | None) -> Any:
+    async def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """An order to the emulator."""
         async with self.service.http.post(self._twilio + path, json=body) as answer:
-            assert answer.status in (201, 204), await answer.text()
-            return await answer.json() if answer.status == 201 else None
+            assert answer.status in (200, 201, 204), await answer.text()
+            return await answer.json() if answer.status != 204 else None
 
 
 class TwimlApp:

@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     assistant: Literal["cascade", "off"] = Field("cascade", description="Its runtime. off: nobody can invite it.")
     assistant_name: str = Field("Ava", pattern=r"^[^\W\d_]{1,40}$", description="One word, which it answers to.")
     assistant_minutes: int = Field(60, ge=1, le=240, description="After so long in a conference it leaves.")
+    assistant_tokens: int = Field(500_000, ge=1_000, description="What its thinking may cost in one call, in tokens.")
     assistant_per_hour: int = Field(30, ge=1, description="Assistants that a tenant may invite within an hour.")
     forward_events_to: str = Field(
         "",

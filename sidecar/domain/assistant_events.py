@@ -50,13 +50,13 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
 class TurnLatency(msgspec.Struct, frozen=True, kw_only=True):
     """How long each stage of an answer took, in ms; None where it was not needed.
 
-    ``waited``: from being due (addressed, asked) until everybody was quiet. ``model``: to its first words. ``voice``:
-    from there to the first audio. ``sent``: to the first audio on the line. ``total``: from the end of the wait to it.
+    ``model``: from being meant to its first words. ``voice``: from there to their first audio. ``waited``: from there
+    until there was room. ``sent``: from there to the line. ``total``: from being meant to the line.
     """
 
-    waited: int | None = None
     model: int | None = None
     voice: int | None = None
+    waited: int | None = None
     sent: int | None = None
     total: int | None = None
 
@@ -108,7 +108,9 @@ class AssistantFailed(EventData, frozen=True, kw_only=True):
 
 
 class AssistantDoing(EventData, frozen=True, kw_only=True):
-    """What the assistant does just now. ``note``: a stable word for what the people at the panel should know, or ""."""
+    """What the assistant does just now. ``note``: a stable word for what the people at the panel should know, or "";
+    ``detail``: more to it, for people.
+    """
 
     type: ClassVar[str] = "assistant.state"
     assistant: str
@@ -117,3 +119,4 @@ class AssistantDoing(EventData, frozen=True, kw_only=True):
     muted: bool
     at_ms: int
     note: str = ""
+    detail: str = ""

@@ -165,6 +165,11 @@ class Playback:
         return self._turn.proven // BYTES_PER_MS if self._turn else 0
 
     @property
+    def waiting_ms(self) -> int:
+        """How much audio of the turn waits to be sent."""
+        return len(self._turn.waiting) // BYTES_PER_MS if self._turn else 0
+
+    @property
     def heard(self) -> str:
         """The words of the turn that are proved to have been heard."""
         return self._turn.script.split(self._turn.proven)[0] if self._turn else ""

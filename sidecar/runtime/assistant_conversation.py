@@ -1,39 +1,42 @@
-"""The assistant's part of the talk: what it hears, when it answers, what it says, and when it is interrupted.
+"""The assistant's part of the talk: what it hears goes to the floor, and what the floor orders is done.
 
-The rules are pure and live in ``domain`` (playback, barge_in, turn_taking, addressing, echo); here they get their facts
-and their time, and what they decide is done. It knows neither the telephone network nor the web.
+All judgement - who is meant, when there is room, what interrupts - is ``domain.floor``'s; it gets facts and time here.
+It knows neither the telephone network nor the web.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Sequence
 
-import msgspec
 import structlog
 
-from sidecar.domain.assistant import Assistant, Audience, Doing, Spoken, consent
-from sidecar.domain.barge_in import BargeIn, Decision, GoOn, Hold, Interrupted, Why
+from sidecar.domain import floor_orders as floor
+from sidecar.domain.assistant import Assistant, Doing, Spoken, consent
 from sidecar.domain.conference import Fork, Role
-from sidecar.domain.echo import Echo
-from sidecar.domain.errors import VoiceFailed
 from sidecar.domain.events import (
     Event,
+    ParticipantJoined,
     ParticipantLeft,
     ParticipantUpdated,
     UtteranceFinal,
     UtterancePartial,
 )
+from sidecar.domain.floor import Floor
 from sidecar.domain.phrases import words_of
-from sidecar.domain.playback import Outcome, Over
+from sidecar.domain.turn_taking import State
+from sidecar.ports.chat_model import ChatMessage, ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_mouth import Mouth, Turn
-from sidecar.runtime.assistant_records import TurnRecords, turn_facts
+from sidecar.runtime.assistant_answer import Answering
+from sidecar.runtime.assistant_memory import Memory, privately
+from sidecar.runtime.assistant_mouth import Mouth
+from sidecar.runtime.assistant_records import TurnRecords
 from sidecar.runtime.assistant_roster import Roster
+from sidecar.runtime.assistant_turns import Turns
+from sidecar.runtime.cascade import Cascade
 from sidecar.runtime.recorder import Recorder
 from sidecar.speech.talking import Talking, voice_detector
 
@@ -42,202 +45,149 @@ log = structlog.get_logger()
 PAGE_EVENTS = 250
 # So long after it asked whether it may take part, somebody has to have said yes.
 AGREED_WITHIN_S = 20.0
-# At most so many things wait to be said.
-WISHES_MOST = 8
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to be said word by word. ``why``: a stable word."""
-
-    text: str
-    why: str
-
-
-class Saying(msgspec.Struct, kw_only=True):
-    """A turn under way: why, and what its text is so far."""
-
-    utterance: str
-    why: str
-    text: str = ""
-    outcome: str = "completed"
-    sounds: bool = False
+# How a turn ended that was cut, as ``assistant.turn`` says it.
+_ENDED = {
+    floor.Ended.WORDS: "interrupted",
+    floor.Ended.STOP_WORD: "stop_word",
+    floor.Ended.STOPPED: "stopped",
+    floor.Ended.MUTED: "muted",
+    floor.Ended.LEAVING: "left",
+}
 
 
 class Conversation:
     """``run`` is its one task. Everything else is synchronous and may be called while it runs."""
 
     def __init__(
-        self, assistant: Assistant, *, recorder: Recorder, records: TurnRecords, voice: Voice, clock: Clock
+        self,
+        assistant: Assistant,
+        *,
+        recorder: Recorder,
+        records: TurnRecords,
+        chat_model: ChatModel,
+        voice: Voice,
+        clock: Clock,
+        minutes: int,
+        tokens: int,
     ) -> None:
+        """``minutes``, ``tokens``: how long it stays at most, and what its thinking may cost."""
         self._assistant = assistant
         self._recorder = recorder
-        self._records = records
-        self._voice = voice
         self._clock = clock
         self._zero_ms = recorder.now_ms() - round(clock.monotonic() * 1000)
-        # Set by whoever looks after its stay: what it does has changed, with a note or ""; it has to go, and why.
-        self.on_change: Callable[[str], None] = lambda _note: None
+        self._leave_at_ms = self.now_ms() + minutes * 60_000
+        # Set by whoever looks after its stay: what it does has changed, with a note and more to it, or "" and "";
+        # it has to go, and why.
+        self.on_change: Callable[[str, str], None] = lambda _note, _detail: None
         self.on_leave: Callable[[str], None] = lambda _reason: None
-        self.mouth = Mouth(
-            self.now_ms,
-            on_sound=self._sounds,
-            on_heard=self._heard,
-            on_over=self._over,
-            stirred=self._stir,
-        )
-        self._echo = Echo()
-        self._barge_in = BargeIn(self._echo)
-        self._talking: dict[str, Talking] = {}  # by participant
         self.roster = Roster()
-        self._wishes: deque[Wish] = deque(maxlen=WISHES_MOST)
-        self._saying: Saying | None = None
-        self._speaking: asyncio.Task[None] | None = None
-        self._quiet_until_ms = 0
+        self._memory = Memory(assistant)
+        self._cascade = Cascade(
+            chat_model,
+            self._memory,
+            most_tokens=tokens,
+            now_ms=self.now_ms,
+            on_notify=lambda line: self.on_change("supervisor_wanted", line),
+        )
+        self._turns = Turns(
+            recorder=recorder,
+            records=records,
+            voice=voice,
+            chat_engine=chat_model.engine,
+            now_ms=self.now_ms,
+            think=self._think,
+            stirred=self._stir,
+            on_ready=lambda turn: self._obey(self._floor.ready(turn, self.now_ms())),
+            on_sound=lambda text: self._floor.sounds(text, self.now_ms()),
+            on_over=self._turn_over,
+            on_failed=self._turn_failed,
+            on_gone=self._gone,
+        )
+        self._floor = Floor(self._manners(), lambda: recorder.new_id("utt"))
+        self._orders: deque[floor.Order] = deque()
+        self._obeying = False
+        self._talking: dict[str, Talking] = {}  # by participant
         self._agreed_by_ms: int | None = None  # while nobody has said yes to it
-        self._stirred = asyncio.Event()
-        self._silent = asyncio.Event()
-        self._silent.set()
-        self._tasks: asyncio.TaskGroup | None = None
+        self._takes_part = False
         self._closed = False
+        self._stirred, self._silent, self._memory_grew = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._silent.set()
 
     def now_ms(self) -> int:
         """The conference clock, which never goes back here."""
         return self._zero_ms + round(self._clock.monotonic() * 1000)
 
-    # -- what the session tells --------------------------------------------------------------------------------
+    @property
+    def mouth(self) -> Mouth:
+        """What carries its voice to a line."""
+        return self._turns.mouth
+
+    @property
+    def tokens(self) -> int:
+        """What its thinking has cost so far."""
+        return self._cascade.tokens
 
     @property
     def doing(self) -> Doing:
         """What it does while it is there."""
-        if self._saying is None:
-            return Doing.LISTENING
-        return Doing.SPEAKING if self._saying.sounds else Doing.THINKING
+        if self.mouth.sounding:
+            return Doing.SPEAKING
+        return Doing.THINKING if self._floor.state is not State.LISTENING else Doing.LISTENING
+
+    # -- its stay ----------------------------------------------------------------------------------------------
 
     async def read(self, event_log: EventLog) -> None:
         """What happened so far. Raises StoreUnavailable."""
         while page := await event_log.read(self._recorder.conference.id, after=self.roster.seq, limit=PAGE_EVENTS):
             for event in page:
-                self.hear(event)
-
-    def hear(self, event: Event) -> None:
-        """An event of the conference; one that came before is passed over."""
-        if not self.roster.take(event):
-            return
-        match event.data:
-            case ParticipantUpdated(participant=who) as told if told.muted or told.hold or told.coaching:
-                self._is_no_more(who)
-            case ParticipantLeft(participant=who):
-                self._is_no_more(who)
-            case UtteranceFinal(fork=fork) as said if fork and self._agreed_by_ms is not None:
-                self._hear_answer(said)
-            case _:
-                pass
-
-    def _hear_answer(self, said: UtteranceFinal) -> None:
-        """It asked whether it may take part."""
-        agreed = consent(words_of(said.text))
-        if agreed:
-            self._agreed_by_ms = None
-            self._stir()
-        elif agreed is False:
-            self.on_leave("declined")
-
-    def _is_no_more(self, participant: str) -> None:
-        """Somebody is gone, or cannot be heard by all."""
-        self._talking.pop(participant, None)
-        self._decide(self._barge_in.left(participant, self.now_ms()))
-
-    # -- what it hears, before anything of it is stored (runtime.ears) -----------------------------------------
-
-    def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
-        """Audio of a participant: does it speak?"""
-        who = fork.participant_id
-        person = self.roster.get(who)
-        if self._closed or (person is not None and (person.coaching or person.role is Role.ASSISTANT)):
-            return
-        talking = self._talking.get(who)
-        if talking is None:
-            talking = self._talking[who] = Talking(voice_detector())
-        for talk in talking.hear(audio, ends_ms):
-            now_ms = self.now_ms()
-            if talk.began:
-                self._decide(self._barge_in.speech_started(who, talk.at_ms, now_ms))
-            else:
-                self._decide(self._barge_in.speech_ended(who, now_ms))
-            self._stir()
-
-    def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
-        """Text of a participant. True: it is our own words, come back by a loudspeaker."""
-        if self._closed:
-            return False
-        own = not said.coaching and self._echo.is_own(said.text, said.start_ms, said.end_ms)
-        self._decide(self._barge_in.words(said, self.now_ms()))
-        self._stir()
-        return own
-
-    def _decide(self, decision: Decision | None) -> None:
-        match decision:
-            case Hold():
-                self.mouth.hold()
-            case GoOn():
-                self.mouth.go_on()
-            case Interrupted(participant=who, why=why):
-                log.info("assistant_interrupted", assistant=self._assistant.id, participant=who, why=why)
-                self.stop("interrupted" if why is Why.WORDS else "stopped")
-            case None:
-                pass
-
-    # -- what the session tells, once it is there --------------------------------------------------------------
-
-    def set_manners(self, assistant: Assistant) -> None:
-        """Other manners from now on; who is muted is silent at once."""
-        self._assistant = assistant
-        if assistant.muted:
-            self.stop("muted")
+                self.roster.take(event)
+                if isinstance(event.data, UtteranceFinal):
+                    self._remember_words(event.data)
+        self._obey([order for one in self.roster.present for order in self._floor.present(one, self.now_ms())])
 
     def announced(self, seconds: float, *, asks: bool) -> None:
         """For so long the call hears that it comes. ``asks``: then somebody has to say yes."""
-        self._quiet_until_ms = self.now_ms() + round(seconds * 1000)
-        self._agreed_by_ms = self._quiet_until_ms + round(AGREED_WITHIN_S * 1000) if asks else None
+        quiet_until_ms = self.now_ms() + round(seconds * 1000)
+        self._turns.be_quiet_until(quiet_until_ms)
+        self._agreed_by_ms = quiet_until_ms + round(AGREED_WITHIN_S * 1000) if asks else None
 
-    def there(self) -> None:
-        """A line is open."""
+    def there(self, away_ms: int | None) -> None:
+        """A line is open; ``away_ms``: for how long there was none, if this is not the first."""
+        self._takes_part = True
+        if away_ms is not None:
+            seconds = max(1, round(away_ms / 1000))
+            self._memory.note(
+                self.now_ms(), f"(You could neither hear nor be heard for {seconds} s; what was said then is above.)"
+            )
         self._stir()
 
     def recover(self, spoken: Spoken | None) -> None:
-        """An earlier process died while it said this."""
+        """An earlier process died, perhaps while it said this."""
         if spoken is not None:
-            self._record(spoken, cut=spoken.text[len(spoken.heard) :].strip(), outcome="service_restarted")
+            self._turns.recover(spoken)
+        if not self.roster.humans:
+            self.on_leave(floor.Leaving.LAST_HUMAN_LEFT)
 
-    def say(self, text: str, *, why: str = "say") -> None:
-        """Say exactly this, as soon as it can."""
-        self._wishes.append(Wish(text=text, why=why))
-        self._silent.clear()
-        self._stir()
-
-    def stop(self, outcome: str = "stopped") -> None:
-        """Be silent now, and forget what was to be said."""
-        self._wishes.clear()
-        if self._saying is not None:
-            self._saying.outcome = outcome
-        self.mouth.cut()
+    def behave(self, assistant: Assistant) -> None:
+        """Other manners from now on; who is muted is silent at once."""
+        self._assistant = assistant
+        self._memory.behave(assistant)
+        self._obey(self._floor.behave(self._manners(), self.now_ms()))
 
     async def silent(self) -> None:
-        """Returns when nothing is said any more, and nothing waits to be said."""
+        """Returns when it neither speaks nor thinks."""
         await self._silent.wait()
 
     async def close(self) -> None:
         """Say no more, and see what was said stored."""
         self._closed = True
-        self.stop("left")
-        await self._records.settle()
-
-    # -- its life ----------------------------------------------------------------------------------------------
+        await self._turns.close("left")
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        async with asyncio.TaskGroup() as self._tasks:
-            self._tasks.create_task(self._records.run(), name=f"records:{self._assistant.id}")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._turns.run(), name=f"turns:{self._assistant.id}")
+            tasks.create_task(self._remember(), name=f"remembers:{self._assistant.id}")
             while True:
                 self._step()
                 self._stirred.clear()  # what the step itself stirred, it has seen to
@@ -248,103 +198,198 @@ class Conversation:
                 except TimeoutError:
                     pass
 
+    async def _remember(self) -> None:
+        """Between turns, what is too old to be shown is summed up."""
+        while True:
+            await self._memory_grew.wait()
+            self._memory_grew.clear()
+            await self._cascade.remember()
+
     def _step(self) -> None:
         """What is due by now."""
         now_ms = self.now_ms()
-        self._decide(self._barge_in.tick(now_ms))
+        self._obey(self._floor.tick(now_ms))
         self.mouth.tick()
         if self._agreed_by_ms is not None and now_ms >= self._agreed_by_ms:
             self._agreed_by_ms = None
             self.on_leave("not_agreed")
-        if self._wishes and self._may_speak() and self._tasks is not None:
-            wish = self._wishes.popleft()
-            self._speaking = self._tasks.create_task(self._speak(wish), name=f"turn:{self._assistant.id}")
+        if self._floor.turn is None and not self._turns.under_way:
+            self._silent.set()
 
     def _next_ms(self) -> int | None:
-        times = [self.mouth.next_ms(), self._barge_in.next_ms(), self._agreed_by_ms]
-        if self._wishes and self.now_ms() < self._quiet_until_ms:
-            times.append(self._quiet_until_ms)
+        times = (self.mouth.next_ms(), self._floor.next_ms(), self._agreed_by_ms)
         return min((time for time in times if time is not None), default=None)
-
-    def _may_speak(self) -> bool:
-        busy = self._saying is not None or self._closed or self._assistant.muted or self._agreed_by_ms is not None
-        return self.mouth.free and not busy and self.now_ms() >= self._quiet_until_ms
 
     def _stir(self) -> None:
         self._stirred.set()
 
-    # -- a turn ------------------------------------------------------------------------------------------------
-
-    async def _speak(self, wish: Wish) -> None:
-        saying = Saying(utterance=self._recorder.new_id("utt"), why=wish.why)
-        self._saying = saying
-        self.mouth.begin(saying.utterance)
-        self.on_change("")
-        try:
-            saying.text = wish.text
-            self.mouth.piece(saying.utterance, wish.text)
-            async with aclosing(self._voice.speak(wish.text)) as audio:
-                async for piece in audio:
-                    self.mouth.audio(saying.utterance, piece)
-            self.mouth.piece_done(saying.utterance)
-            self.mouth.end(saying.utterance)
-        except VoiceFailed as error:
-            log.warning("assistant_voice_failed", assistant=self._assistant.id, code=error.code)
-            saying.outcome = error.code
-            self.mouth.abandon()
-
-    def _sounds(self, text: str) -> None:
-        """These words sound about now."""
-        now_ms = self.now_ms()
-        if self._saying is not None and not self._saying.sounds:
-            self._saying.sounds = True
-            self._barge_in.began(now_ms)
-            self.on_change("")
-        self._echo.said(text, now_ms)
-
-    def _heard(self, text: str) -> None:
-        turn, saying = self.mouth.turn, self._saying
-        if turn is None or saying is None or turn.first_sound_ms is None:
-            return
-        self._records.note(self._spoken(turn, saying, heard=text))
-        self._recorder.tell(
-            [
-                UtterancePartial(
-                    id=saying.utterance,
-                    participant=self._assistant.participant_id,
-                    start_ms=turn.first_sound_ms,
-                    end_ms=turn.heard_until_ms,
-                    text=text,
-                    lag_ms=0,
-                    coaching=self._assistant.audience is Audience.AGENT,
-                )
-            ]
+    def _manners(self) -> floor.Manners:
+        return floor.Manners(
+            name=self._assistant.name,
+            speaks=self._assistant.speaks,
+            audience=self._assistant.audience,
+            muted=self._assistant.muted,
+            leave_at_ms=self._leave_at_ms,
         )
 
-    def _over(self, turn: Turn, over: Over) -> None:
-        saying, self._saying = self._saying, None
-        self._barge_in.over()
-        assert saying is not None  # noqa: S101 - a turn of the mouth is one of ours
-        outcome = saying.outcome
-        if over.outcome is Outcome.ABANDONED and outcome == "completed":
-            outcome = "line_lost"
-        spoken = self._spoken(turn, saying, heard=over.heard)
-        self._record(spoken, cut=over.unheard, outcome=outcome)
-        if not self._wishes:
-            self._silent.set()
-        self.on_change("")
+    # -- what it hears -----------------------------------------------------------------------------------------
+
+    def hear(self, event: Event) -> None:
+        """An event of the conference, when it is stored; one that came before is passed over."""
+        if event.seq is None or not self.roster.take(event):
+            return
+        now_ms = self.now_ms()
+        match event.data:
+            case ParticipantJoined(participant=who) | ParticipantUpdated(participant=who):
+                person = self.roster.get(who)
+                if person is not None:
+                    self._obey(self._floor.present(person, now_ms))
+            case ParticipantLeft(participant=who):
+                self._talking.pop(who, None)
+                self._obey(self._floor.left(who, now_ms))
+            case UtteranceFinal() as said:
+                self._remember_words(said)
+                if self._takes_part and said.fork and self._agreed_by_ms is None:
+                    self._obey(self._floor.words(said, now_ms))
+                elif self._takes_part and said.fork:
+                    self._hear_consent(said)
+            case _:
+                pass
+
+    def _remember_words(self, said: UtteranceFinal) -> None:
+        own = said.participant == self._assistant.participant_id
+        if own or not said.coaching:
+            self._memory.hear(said, self.roster.name(said.participant), own=own)
+
+    def _hear_consent(self, said: UtteranceFinal) -> None:
+        """It asked whether it may take part."""
+        agreed = consent(words_of(said.text))
+        if agreed:
+            self._agreed_by_ms = None
+            self.on_change("agreed", "")
+        elif agreed is False:
+            self.on_leave("declined")
+
+    def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
+        """Audio of a participant, on its way to the recogniser (``runtime.ears``): does it speak?"""
+        who = fork.participant_id
+        if self._closed or not self._takes_part:
+            return
+        talking = self._talking.get(who)
+        if talking is None:
+            talking = self._talking[who] = Talking(voice_detector())
+        for talk in talking.hear(audio, ends_ms):
+            now_ms = self.now_ms()
+            if talk.began:
+                self._obey(self._floor.speech_started(who, talk.at_ms, now_ms))
+            else:
+                self._obey(self._floor.speech_ended(who, talk.at_ms, now_ms))
+            self._stir()
+
+    def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
+        """Text of a participant, before it is told (``runtime.ears``). True: it is our own, come back by a loudspeaker.
+
+        A final is heard once more when it is stored; what interrupts waits for nothing.
+        """
+        if self._closed or not self._takes_part:
+            return False
+        if isinstance(said, UtterancePartial) and self._agreed_by_ms is None:
+            self._obey(self._floor.words(said, self.now_ms()))
+            self._stir()
+        return not said.coaching and self._floor.is_echo(said)
+
+    # -- what is wished ----------------------------------------------------------------------------------------
+
+    def ask(self, text: str, *, by: str, exact: bool) -> None:
+        """Answer this, or say exactly this, as soon as there is room."""
+        self._obey(self._floor.ask(floor.Ask(by=by, text=text, exact=exact), self.now_ms()))
+
+    async def answer_in_words(self, text: str, *, by: str) -> str:
+        """An answer that nobody on the call hears. Raises ChatModelFailed."""
+        return await self._cascade.in_words(privately(text, by), self._people())
+
+    def know(self, text: str, *, by: str) -> None:
+        """Something to know, not to answer."""
+        self._memory.note(self.now_ms(), f"({by} tells you privately: {text})")
+
+    def stop(self) -> None:
+        """Be silent now."""
+        self._obey(self._floor.stop(self.now_ms()))
+
+    # -- what the floor orders ---------------------------------------------------------------------------------
+
+    def _obey(self, orders: Sequence[floor.Order]) -> None:
+        """One after another; those that follow from doing so come last."""
+        self._orders.extend(orders)
+        if self._obeying or not self._orders:
+            return
+        self._obeying = True
+        try:
+            while self._orders:
+                self._do(self._orders.popleft())
+        finally:
+            self._obeying = False
+        self.on_change("", "")
         self._stir()
 
-    def _spoken(self, turn: Turn, saying: Saying, *, heard: str) -> Spoken:
-        start_ms = turn.first_sound_ms if turn.first_sound_ms is not None else self.now_ms()
-        return Spoken(
-            utterance=saying.utterance,
-            start_ms=start_ms,
-            end_ms=max(start_ms, turn.heard_until_ms),
-            text=saying.text,
-            heard=heard,
-            why=saying.why,
-        )
+    def _do(self, order: floor.Order) -> None:
+        match order:
+            case floor.Answer():
+                self._silent.clear()
+                self._turns.answer(order)
+            case floor.Speak(turn=turn):
+                self._turns.speak(turn)
+            case floor.Filler(turn=turn):
+                self._turns.fill(turn)
+            case floor.Drop(turn=turn, why=why):
+                log.info("assistant_answer_dropped", assistant=self._assistant.id, turn=turn, why=why)
+                self._turns.end(why)
+            case floor.GiveUp(turn=turn):
+                log.info("assistant_answer_dropped", assistant=self._assistant.id, turn=turn, why="gave_up")
+                self._turns.end("gave_up")
+            case floor.HoldPlayback():
+                self.mouth.hold()
+            case floor.GoOnPlaying():
+                self.mouth.go_on()
+            case floor.Cut(turn=turn, why=ended):
+                log.info("assistant_cut", assistant=self._assistant.id, turn=turn, why=ended)
+                self._turns.end(_ENDED[ended])
+            case floor.SayGoodbyeAndLeave(why=leaving):
+                self._turns.say_goodbye(leaving)
+            case floor.Leave(why=leaving):
+                self.on_leave(leaving)
+            case floor.TellPanel(note=note):
+                self.on_change(note, "")
 
-    def _record(self, spoken: Spoken, *, cut: str, outcome: str) -> None:
-        self._records.over(turn_facts(self._assistant, spoken, cut=cut, outcome=outcome, voice=self._voice.engine))
+    def _turn_over(self, turn: str, heard: str) -> None:
+        self._obey(self._floor.over(turn, heard, self.now_ms()))
+        self.on_change("", "")
+        self._stir()
+        if self._cascade.wants_to_leave:
+            self.on_leave("asked_to_leave")
+        self._memory_grew.set()
+
+    def _gone(self, why: str) -> None:
+        self.on_leave(why)
+
+    def _turn_failed(self, turn: str, code: str) -> None:
+        self._obey(self._floor.failed(turn, self.now_ms()))
+        self.on_change("failed", code)
+        self._stir()
+
+    # -- thinking ----------------------------------------------------------------------------------------------
+
+    def _think(self, answering: Answering) -> AsyncGenerator[str, None]:
+        """The words of an answer."""
+        order = answering.order
+        asker = self.roster.get(order.asked_by)
+        if order.private:
+            question, role = privately(order.prompt, order.asked_by), None
+        else:
+            name = self.roster.name(order.asked_by)
+            question = [ChatMessage("system", f"{name} speaks to you. Answer aloud, now.")]
+            role = asker.role if asker else Role.OTHER
+        return self._cascade.answer(question, self._people(), asked_by=role, tools=answering.tools)
+
+    def _people(self) -> list[str]:
+        return [self.roster.name(person.participant) for person in self.roster.humans]

@@ -45,6 +45,8 @@ log = structlog.get_logger()
 # A conference that is over waits so long for what its assistant has yet to record.
 LAST_WORDS_TIMEOUT_S = 3.0
 GIVE_UP_AGAIN_S = 5.0
+# The provider's limit is for when ours does not work.
+LIMIT_SLACK_S = 60
 
 
 class Engines(NamedTuple):
@@ -57,13 +59,15 @@ class Engines(NamedTuple):
 class AssistantPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """What assistants may do here. ``application_sid`` or ``from_number`` "": there are none.
 
-    ``minutes``: how long one stays at most. ``per_hour``: how many a tenant may invite.
+    ``minutes``: how long one stays at most; ``tokens``: what its thinking may cost. ``per_hour``: how many a tenant may
+    invite.
     """
 
     name: str = "Ava"
     application_sid: str = ""
     from_number: str = ""
     minutes: int = 60
+    tokens: int = 500_000
     per_hour: int = 30
 
 
@@ -88,7 +92,7 @@ class AssistantDesk:
         self._leg_policy = LegPolicy(
             application_sid=policy.application_sid,
             from_number=policy.from_number,
-            time_limit_s=policy.minutes * 60,
+            time_limit_s=policy.minutes * 60 + LIMIT_SLACK_S,
         )
         self._rows = rows
         self._directory = directory
@@ -253,9 +257,12 @@ class AssistantDesk:
         conversation = Conversation(
             assistant,
             recorder=recorder,
-            records=TurnRecords(assistant.id, recorder=recorder, rows=self._rows),
+            records=TurnRecords(assistant, recorder=recorder, rows=self._rows),
+            chat_model=self._engines.chat_model,
             voice=self._engines.voice,
             clock=self._clock,
+            minutes=self._policy.minutes,
+            tokens=self._policy.tokens,
         )
         session = AssistantSession(
             assistant,

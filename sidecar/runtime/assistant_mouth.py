@@ -6,6 +6,7 @@ to. While there is no line nothing is said, and what was being said when it brok
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -40,6 +41,7 @@ class Mouth:
         self._stirred = stirred
         self._playback = Playback()
         self._writer: LineWriter | None = None
+        self._moved = asyncio.Event()
         self.turn: Turn | None = None
 
     # -- the line ----------------------------------------------------------------------------------------------
@@ -79,6 +81,12 @@ class Mouth:
     def free(self) -> bool:
         """Whether a turn may begin."""
         return self._writer is not None and self.turn is None
+
+    async def until_waiting(self, most_ms: int) -> None:
+        """Returns when no more audio than this waits to be sent."""
+        while self._playback.waiting_ms > most_ms:
+            self._moved.clear()
+            await self._moved.wait()
 
     @property
     def sounding(self) -> bool:
@@ -149,6 +157,7 @@ class Mouth:
         if over is not None and self.turn is not None:
             turn, self.turn = self.turn, None
             self._on_over(turn, over)
+        self._moved.set()
         self._stirred()
 
     def _sounds(self, text: str) -> None:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import structlog
 
 from sidecar.domain.assistant import Assistant, Audience, Spoken
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.assistant_events import AssistantTurn, ToolUse, TurnLatency
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.event_data import EventData
-from sidecar.domain.events import UtteranceFinal
+from sidecar.domain.events import UtteranceFinal, UtterancePartial
 from sidecar.ports.assistants import Assistants
 from sidecar.runtime.event_writer import StoreOverloaded
 from sidecar.runtime.recorder import Recorder
@@ -23,45 +23,11 @@ from sidecar.runtime.recorder import Recorder
 log = structlog.get_logger()
 
 
-def turn_facts(assistant: Assistant, spoken: Spoken, *, cut: str, outcome: str, voice: str) -> list[EventData]:
-    """A turn that is over: its line in the transcript, if anything of it was heard, and what became of it."""
-    turn = AssistantTurn(
-        assistant=assistant.id,
-        participant=assistant.participant_id,
-        utterance=spoken.utterance if spoken.heard else None,
-        start_ms=spoken.start_ms,
-        end_ms=spoken.end_ms,
-        text=spoken.text,
-        heard=spoken.heard,
-        why=spoken.why,
-        outcome=outcome,
-        voice=voice,
-    )
-    if not spoken.heard:
-        return [turn]
-    line = UtteranceFinal(
-        id=spoken.utterance,
-        participant=assistant.participant_id,
-        fork="",
-        session=assistant.id,
-        result_index=spoken.start_ms,
-        revision=1,
-        start_ms=spoken.start_ms,
-        end_ms=spoken.end_ms,
-        text=spoken.heard,
-        engine=voice,
-        lag_ms=0,
-        coaching=assistant.audience is Audience.AGENT,
-        cut=cut,
-    )
-    return [line, turn]
-
-
 class TurnRecords:
     """``run`` is its one task. One writer, so that a late note never comes back after the turn it belongs to."""
 
-    def __init__(self, assistant_id: str, *, recorder: Recorder, rows: Assistants) -> None:
-        self._assistant_id = assistant_id
+    def __init__(self, assistant: Assistant, *, recorder: Recorder, rows: Assistants) -> None:
+        self.assistant = assistant
         self._recorder = recorder
         self._rows = rows
         self._noted: Spoken | None = None  # only the newest counts
@@ -75,11 +41,72 @@ class TurnRecords:
         self._noted = spoken
         self._wake()
 
-    def over(self, facts: Sequence[EventData]) -> None:
-        """What the turn came to."""
+    def turn_over(
+        self,
+        spoken: Spoken,
+        *,
+        cut: str,
+        outcome: str,
+        engines: tuple[str, str],
+        to: str | None = None,
+        tools: Sequence[ToolUse] = (),
+        latency: TurnLatency | None = None,
+    ) -> None:
+        """What the turn came to: its line in the transcript, if anything of it was heard, and all else about it.
+
+        ``cut``: what nobody heard. ``engines``: what it was thought and spoken with.
+        """
+        facts: list[EventData] = [self._line(spoken, cut, engines[1])] if spoken.heard else []
+        facts.append(
+            AssistantTurn(
+                assistant=self.assistant.id,
+                participant=self.assistant.participant_id,
+                utterance=spoken.utterance if spoken.heard else None,
+                start_ms=spoken.start_ms,
+                end_ms=spoken.end_ms,
+                text=spoken.text,
+                heard=spoken.heard,
+                why=spoken.why,
+                outcome=outcome,
+                to=to,
+                tools=list(tools),
+                latency=latency or TurnLatency(),
+                chat_model=engines[0],
+                voice=engines[1],
+            )
+        )
         self._noted = None
         self._turns.append(facts)
         self._wake()
+
+    def partial(self, spoken: Spoken) -> UtterancePartial:
+        """So much of the present turn was heard, for who looks on."""
+        return UtterancePartial(
+            id=spoken.utterance,
+            participant=self.assistant.participant_id,
+            start_ms=spoken.start_ms,
+            end_ms=spoken.end_ms,
+            text=spoken.heard,
+            lag_ms=0,
+            coaching=self.assistant.audience is Audience.AGENT,
+        )
+
+    def _line(self, spoken: Spoken, cut: str, voice: str) -> UtteranceFinal:
+        return UtteranceFinal(
+            id=spoken.utterance,
+            participant=self.assistant.participant_id,
+            fork="",
+            session=self.assistant.id,
+            result_index=spoken.start_ms,
+            revision=1,
+            start_ms=spoken.start_ms,
+            end_ms=spoken.end_ms,
+            text=spoken.heard,
+            engine=voice,
+            lag_ms=0,
+            coaching=self.assistant.audience is Audience.AGENT,
+            cut=cut,
+        )
 
     async def settle(self) -> None:
         """Returns when all is stored."""
@@ -106,11 +133,11 @@ class TurnRecords:
             await self._recorder.record(*facts)
         except StoreOverloaded as error:
             self._recorder.tally.facts_lost += len(facts)
-            log.error("turn_lost", assistant=self._assistant_id, code=error.code)
+            log.error("turn_lost", assistant=self.assistant.id, code=error.code)
 
     async def _note(self, spoken: Spoken) -> None:
         self._noted = None
         try:
-            await self._rows.note_speaking(self._assistant_id, spoken)
+            await self._rows.note_speaking(self.assistant.id, spoken)
         except StoreUnavailable as error:
-            log.warning("speaking_not_noted", assistant=self._assistant_id, code=error.code)
+            log.warning("speaking_not_noted", assistant=self.assistant.id, code=error.code)

@@ -6,30 +6,16 @@ import msgspec
 
 from sidecar.domain.conference import Role
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, ParticipantUpdated
-
-
-class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody on the call. ``rests``: muted or on hold."""
-
-    id: str
-    call_sid: str
-    name: str
-    role: Role
-    coaching: bool
-    rests: bool
-
-    @property
-    def shown(self) -> str:
-        """Name and role, as a chat model is shown them."""
-        return f"{self.name} ({self.role})"
+from sidecar.domain.floor_orders import Person
 
 
 class Roster:
     """Fed with events in order of seq; says of each whether it is new."""
 
     def __init__(self) -> None:
-        self._people: dict[str, Person] = {}
+        self._present: dict[str, Person] = {}
         self._known: dict[str, Person] = {}  # those who left too
+        self._calls: dict[str, str] = {}
         self.seq = 0
 
     def take(self, event: Event) -> bool:
@@ -39,29 +25,13 @@ class Roster:
                 return False
             self.seq = event.seq
         match event.data:
-            case ParticipantJoined() as joined:
-                self._keep(
-                    Person(
-                        id=joined.participant,
-                        call_sid=joined.call_sid,
-                        name=joined.name,
-                        role=joined.role,
-                        coaching=joined.coaching,
-                        rests=joined.muted or joined.hold,
-                    )
-                )
-            case ParticipantUpdated(participant=who) as told if who in self._people:
-                self._keep(
-                    msgspec.structs.replace(
-                        self._people[who],
-                        name=told.name,
-                        role=told.role,
-                        coaching=told.coaching,
-                        rests=told.muted or told.hold,
-                    )
-                )
+            case ParticipantJoined(participant=who) as joined:
+                self._calls[who] = joined.call_sid
+                self._keep(Person(participant=who, name="", role=joined.role), joined)
+            case ParticipantUpdated(participant=who) as told if who in self._present:
+                self._keep(self._present[who], told)
             case ParticipantLeft(participant=who):
-                self._people.pop(who, None)
+                self._present.pop(who, None)
             case _:
                 pass
         return True
@@ -70,15 +40,28 @@ class Roster:
         """Somebody who is or was on the call."""
         return self._known.get(participant)
 
+    def name(self, participant: str) -> str:
+        """What to call somebody, with the role, as a chat model is shown it."""
+        person = self._known.get(participant)
+        return f"{person.name} ({person.role})" if person else "Somebody"
+
+    @property
+    def present(self) -> list[Person]:
+        """Who is on the call."""
+        return list(self._present.values())
+
     @property
     def humans(self) -> list[Person]:
-        """Who is on the call besides assistants."""
-        return [person for person in self._people.values() if person.role is not Role.ASSISTANT]
+        """Who of them is heard by all, and no assistant."""
+        return [one for one in self._present.values() if one.role is not Role.ASSISTANT and not one.coaching]
 
     @property
     def agent_call(self) -> str | None:
         """The call of the agent, whom an assistant may coach."""
-        return next((one.call_sid for one in self._people.values() if one.role is Role.AGENT), None)
+        return next((self._calls[who] for who, one in self._present.items() if one.role is Role.AGENT), None)
 
-    def _keep(self, person: Person) -> None:
-        self._people[person.id] = self._known[person.id] = person
+    def _keep(self, before: Person, told: ParticipantJoined | ParticipantUpdated) -> None:
+        now = msgspec.structs.replace(
+            before, name=told.name, role=told.role, coaching=told.coaching, rests=told.muted or told.hold
+        )
+        self._present[now.participant] = self._known[now.participant] = now

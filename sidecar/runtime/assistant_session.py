@@ -33,8 +33,6 @@ HELD_AFTER_S = 10.0
 RENDERINGS_MOST = 5
 # Who dismisses it politely waits for the end of what it says, but not for ever.
 POLITE_TIMEOUT_S = 15.0
-# While the last human of a conference changes telephones, it waits.
-ALONE_TIMEOUT_S = 2.0
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +71,7 @@ class AssistantSession:
         self._told: tuple[Doing, bool] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._lines: dict[Line, asyncio.Task[None]] = {}
-        self._line_came, self._line_went, self._alone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._line_came, self._line_went = asyncio.Event(), asyncio.Event()
         self._away_since_ms: int | None = None
         self._end: End | None = None
         self._ending = asyncio.Event()
@@ -118,7 +116,7 @@ class AssistantSession:
     def set_manners(self, assistant: Assistant) -> None:
         """It is to behave otherwise from now on."""
         self.assistant = assistant
-        self.conversation.set_manners(assistant)
+        self.conversation.behave(assistant)
         self.tell()
 
     async def set_audience(self, audience: Audience) -> None:
@@ -146,8 +144,8 @@ class AssistantSession:
         self._ending.set()
         await self.done.wait()
 
-    def tell(self, note: str = "") -> None:
-        """What it does has changed. ``note``: what the panel should say to it."""
+    def tell(self, note: str = "", detail: str = "") -> None:
+        """What it does has changed. ``note``: what the panel should say to it; ``detail``: more to that."""
         shown = (self.doing, self.assistant.muted)
         if shown == self._told and not note:
             return
@@ -161,6 +159,7 @@ class AssistantSession:
                     muted=self.assistant.muted,
                     at_ms=self.recorder.now_ms(),
                     note=note,
+                    detail=detail,
                 )
             ]
         )
@@ -178,7 +177,6 @@ class AssistantSession:
                         tasks.create_task(self.conversation.run(), name=f"conversation:{who}"),
                         tasks.create_task(self._follow(news), name=f"follows:{who}"),
                         tasks.create_task(self._stay(recover=recover), name=f"stays:{who}"),
-                        tasks.create_task(self._leave_when_alone(), name=f"alone:{who}"),
                     ]
                     self._tasks = tasks
                     await self._ending.wait()
@@ -249,7 +247,7 @@ class AssistantSession:
             await self.recorder.record(joined)
         away_ms = None if self._away_since_ms is None else self.recorder.now_ms() - self._away_since_ms
         log.info("assistant_there", assistant=self.assistant.id, away_ms=away_ms)
-        self.conversation.there()
+        self.conversation.there(away_ms)
         self._show(None)
         try:
             async with asyncio.timeout(HELD_AFTER_S):
@@ -287,16 +285,6 @@ class AssistantSession:
                         self.finish(End(reason="conference_ended", gone=True))
                     case ParticipantLeft(participant=who) if who == self.assistant.participant_id:
                         self.finish(End(reason="removed", gone=True))
-                    case ParticipantLeft() if not self.conversation.roster.humans:
-                        self._alone.set()
-
-    async def _leave_when_alone(self) -> None:
-        while True:
-            await self._alone.wait()
-            self._alone.clear()
-            await asyncio.sleep(ALONE_TIMEOUT_S)
-            if not self.conversation.roster.humans:
-                self.finish(End(reason="last_human_left"))
 
     async def _leave_politely(self, end: End) -> None:
         try:

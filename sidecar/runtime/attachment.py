@@ -43,7 +43,7 @@ class Introduction:
         if ours is not None and ours.live:
             return Met(participant=_participant(ours, call_sid), fork=None)
         if ours is not None or is_assistant(label):
-            if ours is not None or self._assistants is not None:
+            if ours is not None:  # others may have assistants of their own
                 await self._put_out(conference, call_sid)
             return Met(participant=self._stranger(conference, call_sid, label), fork=None)
         role = await self._role(call_sid, label)

@@ -124,7 +124,7 @@ async def say(request: web.Request) -> web.Response:
 
     async def act() -> web.Response:
         session = await _present(request)
-        session.conversation.say(words)
+        session.conversation.ask(words, by=request[CALLER].name, exact=True)
         return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
 
     return await once(request, act)

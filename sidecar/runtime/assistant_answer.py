@@ -1,0 +1,140 @@
+"""One answer on its way: text in pieces, made into audio at once, sounding as soon as there is room.
+
+Until then the audio is kept, so that thinking and speaking cost no time behind the moment of quiet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from sidecar.domain.assistant_events import ToolUse, TurnLatency
+from sidecar.domain.floor_orders import Answer
+from sidecar.domain.replay import BYTES_PER_MS
+from sidecar.ports.voice import Voice
+from sidecar.runtime.assistant_mouth import Mouth
+
+# So much audio is made ahead of what is sent: what is made beyond that is thrown away when somebody interrupts.
+AHEAD_MS = 4_000
+FILLER = "One moment, please."
+
+
+class Answering:
+    """Of one turn. ``text``: all that is ready to be said; ``outcome``: how it ended, unless by itself."""
+
+    def __init__(self, order: Answer, *, mouth: Mouth, voice: Voice, now_ms: Callable[[], int]) -> None:
+        self.order = order
+        self.text = ""
+        self.outcome = "completed"
+        self.tools: list[ToolUse] = []
+        self._mouth = mouth
+        self._voice = voice
+        self._now_ms = now_ms
+        self._kept: list[Callable[[], None]] = []  # what the mouth is told as soon as there is room
+        self._kept_bytes = 0
+        self._may_sound = False
+        self._begun = False
+        self._filling = False
+        self._flows = asyncio.Event()  # nothing is kept any more
+        self._ordered_ms = now_ms()
+        self._words_ms: int | None = None
+        self._ready_ms: int | None = None
+        self._room_ms: int | None = None
+
+    @property
+    def turn(self) -> str:
+        """Its id, which is that of its utterance too."""
+        return self.order.turn
+
+    @property
+    def begun(self) -> bool:
+        """Whether the mouth has it."""
+        return self._begun
+
+    async def say(self, pieces: AsyncGenerator[str, None], on_ready: Callable[[], None]) -> None:
+        """Speak the pieces as they come; ``on_ready``: the first audio is there.
+
+        Raises VoiceFailed, and what the pieces raise.
+        """
+        async with aclosing(pieces):
+            async for piece in pieces:
+                if self._words_ms is None:
+                    self._words_ms = self._now_ms()
+                await self._until_wanted()
+                await self._speak(piece, on_ready)
+        self._tell(lambda: self._mouth.end(self.turn))
+
+    def may_sound(self) -> None:
+        """There is room."""
+        self._room_ms = self._now_ms()
+        self._may_sound = True
+        if not self._filling:
+            self._begin()
+
+    async def fill(self, wanted: Callable[[], bool]) -> None:
+        """Something short while it thinks, if that is still wanted by the time it is spoken. Raises VoiceFailed."""
+        self._filling = True
+        audio = b"".join([part async for part in self._voice.speak(FILLER)])
+        self._filling = False
+        if not self._may_sound and self._ready_ms is None and wanted():
+            self._begun = True
+            self._mouth.begin(self.turn)
+            self.text = FILLER
+            self._mouth.piece(self.turn, FILLER)
+            self._mouth.audio(self.turn, audio)
+            self._mouth.piece_done(self.turn)
+        if self._may_sound:
+            self._begin()
+
+    def latency(self, first_sound_ms: int | None) -> TurnLatency:
+        """How long each stage took."""
+        return TurnLatency(
+            model=_between(self._ordered_ms, self._words_ms) if not self.order.exact else None,
+            voice=_between(self._words_ms, self._ready_ms),
+            waited=_between(self._ready_ms, self._room_ms),
+            sent=_between(self._room_ms, first_sound_ms),
+            total=_between(self._ordered_ms, first_sound_ms),
+        )
+
+    async def _speak(self, piece: str, on_ready: Callable[[], None]) -> None:
+        turn, opened = self.turn, False
+        async with aclosing(self._voice.speak(piece)) as voice:
+            async for audio in voice:
+                if not opened:
+                    opened = True
+                    self.text = f"{self.text} {piece}".strip()
+                    self._tell(lambda: self._mouth.piece(turn, piece))
+                if not self._flows.is_set():
+                    self._kept_bytes += len(audio)
+                self._tell(lambda part=audio: self._mouth.audio(turn, part))  # type: ignore[misc]
+                if self._ready_ms is None:
+                    self._ready_ms = self._now_ms()
+                    on_ready()
+        if opened:
+            self._tell(lambda: self._mouth.piece_done(turn))
+
+    async def _until_wanted(self) -> None:
+        """More audio is made only when what there is will soon be sent."""
+        if self._kept_bytes > AHEAD_MS * BYTES_PER_MS:
+            await self._flows.wait()
+        await self._mouth.until_waiting(AHEAD_MS)
+
+    def _tell(self, act: Callable[[], None]) -> None:
+        if self._may_sound and not self._filling:
+            act()
+        else:
+            self._kept.append(act)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._mouth.begin(self.turn)
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
+        for act in kept:
+            act()
+        self._flows.set()
+
+
+def _between(begin: int | None, end: int | None) -> int | None:
+    return None if begin is None or end is None else max(0, end - begin)
