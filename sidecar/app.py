@@ -232,6 +232,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         llm_base_url=settings.llm_base_url,
         llm_api_key=settings.llm_api_key.get_secret_value(),
         llm_model=settings.llm_model,
+        realtime_model=settings.realtime_model,
         voice_name=settings.voice_name,
         voice_model=settings.voice_model,
         deepgram_api_key=settings.deepgram_api_key.get_secret_value(),

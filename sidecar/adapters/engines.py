@@ -8,7 +8,8 @@ from typing import Any
 
 from sidecar.domain.errors import SidecarError
 from sidecar.ports.chat_model import ChatModel
-from sidecar.ports.engines import CHAT_MODELS, RECOGNISERS, VOICES, EngineSettings
+from sidecar.ports.engines import CHAT_MODELS, REALTIME_MODELS, RECOGNISERS, VOICES, EngineSettings
+from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.voice import Voice
 
@@ -32,6 +33,11 @@ def open_chat_model(name: str, settings: EngineSettings) -> AbstractAsyncContext
 def open_voice(name: str, settings: EngineSettings) -> AbstractAsyncContextManager[Voice]:
     """Raises EngineMissing; entering it may raise VoiceFailed."""
     return _factory(VOICES, name)(settings)  # type: ignore[no-any-return]
+
+
+def open_realtime_model(name: str, settings: EngineSettings) -> AbstractAsyncContextManager[RealtimeModel]:
+    """Raises EngineMissing; entering it may raise RealtimeFailed."""
+    return _factory(REALTIME_MODELS, name)(settings)  # type: ignore[no-any-return]
 
 
 def _factory(group: str, name: str) -> Any:

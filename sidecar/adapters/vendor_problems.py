@@ -73,9 +73,10 @@ def too_slow(vendor: Vendor, what: str, seconds: float) -> Problem:
     return Problem("timeout", f"{vendor.name} did not give {what} within {seconds:g} s.", "Choose something quicker.")
 
 
-def broken_off(vendor: Vendor) -> Problem:
-    """It ended without an end."""
-    return Problem("broken_off", f"{vendor.name} broke off.", "It is tried again with the next turn.")
+def broken_off(vendor: Vendor, how: str = "") -> Problem:
+    """It ended without an end. ``how``: a word or two."""
+    message = f"{vendor.name} broke off ({how})." if how else f"{vendor.name} broke off."
+    return Problem("broken_off", message, "It is tried again with the next turn.")
 
 
 def unreadable(vendor: Vendor, what: str) -> Problem:

@@ -86,13 +86,14 @@ class Settings(BaseSettings):
     )
     llm_api_key: SecretStr = Field(SecretStr(""), description="Its key, if it wants one.")
     llm_model: str = Field("", description="Its model. For OpenAI's own address there is a default.")
+    realtime_model: str = Field("", description="OpenAI's realtime model; the default is gpt-realtime-2.1.")
     voice: str = Field(
         "auto",
         description="The assistant's voice. auto: aura when DEEPGRAM_API_KEY is set, else openai when OPENAI_API_KEY "
         "is, else local.",
     )
     voice_name: str = Field(
-        "", description="Which of its voices: aura-2-thalia-en and so on for aura, marin and so on for openai."
+        "", description="Which of its voices: aura-2-thalia-en and so on for aura, marin and so on with OpenAI."
     )
     voice_model: str = Field("", description="Model of the voice openai; the default is gpt-4o-mini-tts.")
     max_forks: int = Field(

@@ -148,3 +148,20 @@ class VoiceFailed(SidecarError):
     def __init__(self, message: str, *, next_step: str = "", code: str | None = None, permanent: bool = False) -> None:
         super().__init__(message, next_step=next_step, code=code)
         self.permanent = permanent
+
+
+class RealtimeFailed(SidecarError):
+    """A realtime model gave no answer, broke off, or cannot be reached. ``code`` says why (docs/assistant-engines.md).
+
+    ``permanent``: no second try mends it; somebody has to see to the account or the settings.
+    """
+
+    code = "realtime_failed"
+
+    def __init__(self, message: str, *, next_step: str = "", code: str | None = None, permanent: bool = False) -> None:
+        super().__init__(message, next_step=next_step, code=code)
+        self.permanent = permanent
+
+    def again(self) -> RealtimeFailed:
+        """The same as a new object, to be raised at another place."""
+        return RealtimeFailed(self.message, next_step=self.next_step, code=self.code, permanent=self.permanent)

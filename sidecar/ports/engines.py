@@ -1,4 +1,4 @@
-"""How engines are found and built: an entry point in one of three groups names a factory.
+"""How engines are found and built: an entry point in one of four groups names a factory.
 
     [project.entry-points."sidecar.voices"]
     parrot = "parrot_voice:open_voice"
@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sidecar.ports.chat_model import ChatModel
+from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.voice import Voice
 
 RECOGNISERS = "sidecar.recognisers"
 CHAT_MODELS = "sidecar.chat_models"
 VOICES = "sidecar.voices"
+REALTIME_MODELS = "sidecar.realtime_models"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,7 @@ class EngineSettings:
     llm_base_url: str = ""
     llm_api_key: str = field(default="", repr=False)
     llm_model: str = ""
+    realtime_model: str = ""
     voice_name: str = ""
     voice_model: str = ""
     deepgram_api_key: str = field(default="", repr=False)
@@ -51,3 +54,4 @@ class EngineSettings:
 RecogniserFactory = Callable[[EngineSettings], AbstractAsyncContextManager[Recogniser]]
 ChatModelFactory = Callable[[EngineSettings], AbstractAsyncContextManager[ChatModel]]
 VoiceFactory = Callable[[EngineSettings], AbstractAsyncContextManager[Voice]]
+RealtimeModelFactory = Callable[[EngineSettings], AbstractAsyncContextManager[RealtimeModel]]

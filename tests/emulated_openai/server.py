@@ -18,6 +18,7 @@ from aiohttp import web
 from sidecar.cli.children import free_ports
 from tests.emulated_openai import chat, speech
 from tests.emulated_openai.chat import Brain, Reply
+from tests.emulated_openai.realtime import RealtimeServer
 from tests.emulated_speech import Speech, speak
 
 KEY = "openai-test-key-5c1d"
@@ -48,6 +49,7 @@ class EmulatedOpenai:
         self.speeches: deque[Speech] = deque()
         self.requests: list[Request] = []
         self.changed = asyncio.Condition()
+        self.realtime = RealtimeServer(key, self._tell)
         self._key = key
         self._models = models
         self._old = old
@@ -58,6 +60,7 @@ class EmulatedOpenai:
         app.router.add_get("/healthz", self._health)
         app.router.add_post("/v1/chat/completions", self._recorded(self._chat))
         app.router.add_post("/v1/audio/speech", self._recorded(self._speech))
+        app.router.add_get("/v1/realtime", self.realtime.handle)
         return app
 
     async def until(self, true: Callable[[], bool]) -> None:

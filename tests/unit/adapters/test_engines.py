@@ -12,12 +12,23 @@ from typing import Any
 
 import pytest
 
-from sidecar.adapters.engines import EngineMissing, open_chat_model, open_recogniser, open_voice
-from sidecar.domain.errors import ChatModelFailed, VoiceFailed
-from sidecar.ports.engines import CHAT_MODELS, RECOGNISERS, VOICES, EngineSettings
+from sidecar.adapters.engines import (
+    EngineMissing,
+    open_chat_model,
+    open_realtime_model,
+    open_recogniser,
+    open_voice,
+)
+from sidecar.domain.errors import ChatModelFailed, RealtimeFailed, VoiceFailed
+from sidecar.ports.engines import CHAT_MODELS, REALTIME_MODELS, RECOGNISERS, VOICES, EngineSettings
 
 Opener = Callable[[str, EngineSettings], AbstractAsyncContextManager[Any]]
-OPENERS: dict[str, Opener] = {RECOGNISERS: open_recogniser, CHAT_MODELS: open_chat_model, VOICES: open_voice}
+OPENERS: dict[str, Opener] = {
+    RECOGNISERS: open_recogniser,
+    CHAT_MODELS: open_chat_model,
+    VOICES: open_voice,
+    REALTIME_MODELS: open_realtime_model,
+}
 PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
 OURS = [(group, name) for group in OPENERS for name in PROJECT["entry-points"][group]]
 EVERYTHING = EngineSettings(deepgram_api_key="key", openai_api_key="key", local_workers=1)
@@ -94,6 +105,13 @@ async def test_a_chat_model_without_key_or_model_says_what_to_set(settings: Engi
         async with open_chat_model("openai-compatible", settings):
             pass
     assert (failed.value.code, failed.value.permanent) == ("chat_not_configured", True)
+
+
+async def test_a_realtime_model_without_a_key_says_what_to_set() -> None:
+    with pytest.raises(RealtimeFailed, match="OPENAI_API_KEY") as failed:
+        async with open_realtime_model("openai-realtime", EngineSettings()):
+            pass
+    assert (failed.value.code, failed.value.permanent) == ("realtime_not_configured", True)
 
 
 def test_secrets_do_not_show_in_what_engines_are_given() -> None:
