@@ -37,12 +37,19 @@ GOLDEN = Path(__file__).parent / "golden" / "twilio"
 class Service:
     """A running service, and requests to it that are signed as Twilio signs them. ``http`` carries an API key."""
 
-    def __init__(self, app: web.Application, http: aiohttp.ClientSession, port: int) -> None:
-        self.app = app
+    def __init__(self, app: web.Application | None, http: aiohttp.ClientSession, port: int) -> None:
+        """``app`` None: it runs in a process of its own."""
+        self._app = app
         self.http = http
         self.base = f"http://127.0.0.1:{port}"
         self.socket_url = f"ws://127.0.0.1:{port}/twilio/media"
         self._validator = RequestValidator(TOKEN)
+
+    @property
+    def app(self) -> web.Application:
+        """What runs in this process."""
+        assert self._app is not None
+        return self._app
 
     @property
     def refusals(self) -> Mapping[str, int]:
