@@ -53,6 +53,7 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get(one, assistants.get_assistant)
     app.router.add_patch(one, assistants.change_assistant)
     app.router.add_delete(one, assistants.dismiss)
+    app.router.add_post(f"{one}/prompts", assistants.prompt)
     app.router.add_post(f"{one}/say", assistants.say)
     app.router.add_post(f"{one}/stop", assistants.stop)
     app.router.add_post(f"{one}/mute", assistants.mute)

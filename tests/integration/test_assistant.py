@@ -38,7 +38,10 @@ async def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 async def test_it_is_invited_answers_by_name_is_interrupted_and_leaves(call: AssistedCall) -> None:
     """It says what it is told; a sign of listening does not stop it, other words and a stop word do."""
     await call.says("customer", ORDER)
+    await call.told("utterance.final")
     one = await call.invite(prompt="Be brief.")
+    answer = await call.ask("POST", f"/{one}/prompts", {"text": "read back the last number", "reply": "text"})
+    assert answer == (200, {"answer": "The last number, from Customer, was seven three five two nine."})
     assert (await call.ask("POST", f"/{one}/say", {"text": "Good morning."}))[0] == 202
     turn = await call.told("assistant.turn")
     assert (turn["heard"], turn["outcome"], turn["why"]) == ("Good morning.", "completed", "say")
@@ -71,6 +74,7 @@ async def test_it_is_invited_answers_by_name_is_interrupted_and_leaves(call: Ass
 async def test_a_line_that_breaks_comes_back_and_so_does_the_service(call: AssistedCall) -> None:
     """What it was saying is recorded as far as it was heard; it goes on with all that was said."""
     await call.says("customer", ORDER)
+    await call.told("utterance.final")
     one = await call.invite()
     await call.says("agent", RECAP)
     await call.until_speaking()
@@ -83,3 +87,69 @@ async def test_a_line_that_breaks_comes_back_and_so_does_the_service(call: Assis
     await call.says("agent", RECAP)
     turn = await call.told("assistant.turn", 2)
     assert turn["outcome"] == "completed"
+
+
+async def test_one_at_a_time_announced_and_gone_when_it_is_not_wanted(call: AssistedCall) -> None:
+    """The same key the same answer, another invitation a conflict; cancelled while joining; declined; refused."""
+    status, problem = await call.ask("POST", body={"announce": "none"})
+    assert (status, problem["code"]) == (422, "announcement_needed")
+    key = {"Idempotency-Key": "once"}
+    answers = [await call.ask("POST", body={"speaks": "asked"}, **key) for _ in range(2)]
+    assert [status for status, _ in answers] == [202, 202]
+    assert answers[0][1] == answers[1][1]
+    one = answers[0][1]["id"]
+    status, problem = await call.ask("POST", body={})
+    assert (status, problem["code"], problem["assistant"]["id"]) == (409, "assistant_present", one)
+    assert (await call.ask("DELETE", f"/{one}?now=true"))[0] == 202
+    left = await call.told("assistant.left")
+    assert (left["assistant"], left["reason"]) == (one, "dismissed")
+    await call.line.until(lambda state: [len(room["participants"]) for room in state["conferences"]] == [2])
+    assert (await call.ask("POST", f"/{one}/say", {"text": "Still there?"}))[1]["code"] == "assistant_gone"
+
+    two = await call.invite(announce="ask")
+    await call.says("customer", OBJECTION)
+    left = await call.told("assistant.left", 2)
+    assert (left["assistant"], left["reason"]) == (two, "declined")
+
+    await call.line.order("fail_rest", count=1, status=400, code=21216, path="/Participants")
+    status, _ = await call.ask("POST", body={})
+    assert status == 202
+    failed = await call.told("assistant.failed")
+    assert failed["reason"] == "invitation_refused"
+    assert failed["detail"].startswith("Twilio error 21216")
+    for label in ("agent", "customer"):
+        assert (await call.line.state())["calls"][0]["status"] == "in-progress", label
+    listed = (await call.ask("GET"))[1]["data"]
+    assert [one["stage"] for one in listed] == ["failed", "left", "left"]
+
+
+async def test_it_coaches_the_agent_alone_and_leaves_with_the_last_human(call: AssistedCall) -> None:
+    """Only the agent's words count and only the agent hears it; muted it is silent; nobody is left: it goes."""
+    one = await call.invite(announce="none", audience="agent")
+    state = await call.line.state()
+    legs = [leg for room in state["conferences"] for leg in room["participants"].values()]
+    [mine] = [leg for leg in legs if leg["label"] == f"assistant-{one}"]
+    assert (mine["coaching"], mine["call_sid_to_coach"]) == (True, call.people["agent"]["call_sid"])
+    assert (mine["start_on_enter"], mine["end_on_exit"]) == (False, False)
+    assert (await call.ask("POST", f"/{one}/mute"))[1]["muted"]
+    await call.says("agent", RECAP)
+    await asyncio.sleep(4)
+    assert (await call.ask("POST", f"/{one}/unmute"))[1]["muted"] is False
+    await call.says("customer", RECAP)
+    await asyncio.sleep(4)
+    await call.says("agent", RECAP)
+    turn = await call.told("assistant.turn")
+    assert (turn["outcome"], turn["to"]) == ("completed", call.participant("agent"))
+    [line] = [
+        event["data"] for event in await call.line.service.events() if event["data"].get("id") == turn["utterance"]
+    ]
+    assert line["coaching"]
+    status, changed = await call.ask("PATCH", f"/{one}", {"audience": "all", "speaks": "asked"})
+    assert (status, changed["audience"], changed["speaks"]) == (200, "all", "asked")
+    for label in ("agent", "customer"):
+        await call.line.hang_up(call.people[label]["call_sid"])
+    assert (await call.told("assistant.left"))["reason"] in ("last_human_left", "conference_ended")
+    events = await call.line.ended()
+    assert events[-1]["type"] == "transcript.completed"
+    kinds = [event["type"] for event in events]
+    assert kinds.index("assistant.left") < kinds.index("transcript.completed")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
 
 from sidecar.domain.assistant import (
+    PROMPT_MAX_CHARS,
     SAY_MAX_CHARS,
     Announce,
     Assistant,
@@ -20,16 +22,22 @@ from sidecar.domain.assistant import (
     Wish,
     check_text,
 )
+from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.conference import Conference
-from sidecar.domain.errors import NotFound
+from sidecar.domain.errors import ChatModelFailed, NotFound
 from sidecar.runtime.assistant_session import AssistantSession
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice, once
-from sidecar.server.app_keys import ASSISTANTS, DIRECTORY, SWITCHBOARD
+from sidecar.server.app_keys import ASSISTANTS, DIRECTORY, SWITCHBOARD, TRANSCRIPTS
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.problems import RequestRefused, problem
 
 T = TypeVar("T")
+# Whoever asks for an answer in words waits so long at most.
+ANSWER_TIMEOUT_S = 20.0
+# Of its turns, the newest.
+TURNS_SHOWN = 50
+EVENTS_READ = 1_000
 _STATUS = {
     "assistant_off": HTTPStatus.CONFLICT,
     "announcement_needed": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -58,9 +66,16 @@ class Manners(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Words(msgspec.Struct, forbid_unknown_fields=True):
-    """Words for the assistant, or from it."""
+    """What it is to say."""
 
     text: str
+
+
+class Prompt(msgspec.Struct, forbid_unknown_fields=True):
+    """What only the assistant is told. ``reply``: it answers aloud, in words here, or not at all."""
+
+    text: str
+    reply: Literal["voice", "text", "none"] = "voice"
 
 
 async def invite(request: web.Request) -> web.Response:
@@ -95,12 +110,28 @@ async def list_assistants(request: web.Request) -> web.Response:
 
 
 async def get_assistant(request: web.Request) -> web.Response:
-    """One of them, gone or not."""
+    """One of them, gone or not, with its newest turns: what it said, what was heard, how long each stage took."""
     conference, wanted = await _conference(request), request.match_info["assistant"]
     found = next((one for one in await request.app[ASSISTANTS].of_conference(conference.id) if one.id == wanted), None)
     if found is None:
         raise NotFound(f"Conference {conference.id} has no assistant {wanted[:64]}.")
-    return _answer(request, found)
+    session = request.app[ASSISTANTS].session(wanted)
+    return _json(shown(found, session) | {"turns": await _turns(request, conference, wanted)})
+
+
+async def _turns(request: web.Request, conference: Conference, assistant: str) -> list[dict[str, Any]]:
+    turns: list[dict[str, Any]] = []
+    after = 0
+    while page := await request.app[TRANSCRIPTS].other_events(
+        conference.id, until=conference.seq, after=after, limit=EVENTS_READ
+    ):
+        turns += [
+            {"seq": event.seq} | msgspec.to_builtins(event.data)
+            for event in page
+            if isinstance(event.data, AssistantTurn) and event.data.assistant == assistant
+        ]
+        after = page[-1].seq or 0
+    return turns[-TURNS_SHOWN:]
 
 
 async def change_assistant(request: web.Request) -> web.Response:
@@ -118,9 +149,33 @@ async def unmute(request: web.Request) -> web.Response:
     return await _set_manners(request, Manners(muted=False))
 
 
+async def prompt(request: web.Request) -> web.Response:
+    """202, and with ``reply`` text 200 with its ``answer``, which nobody on the call hears; 502 when it has none."""
+    wish = await body_of(request, Prompt)
+    text, by = _checked(wish.text, PROMPT_MAX_CHARS), request[CALLER].name
+
+    async def act() -> web.Response:
+        session = await _present(request)
+        conversation = session.conversation
+        if wish.reply == "text":
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    return _json({"answer": await conversation.answer_in_words(text, by=by)})
+            except (ChatModelFailed, TimeoutError) as error:
+                code = error.code if isinstance(error, ChatModelFailed) else "chat_timeout"
+                return problem(request, HTTPStatus.BAD_GATEWAY, code, str(error) or "It took too long.")
+        if wish.reply == "voice":
+            conversation.ask(text, by=by, exact=False)
+        else:
+            conversation.know(text, by=by)
+        return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
+
+    return await once(request, act)
+
+
 async def say(request: web.Request) -> web.Response:
     """202: it will say exactly this, to its audience, as soon as nobody else speaks."""
-    words = await _words(request, SAY_MAX_CHARS)
+    words = _checked((await body_of(request, Words)).text, SAY_MAX_CHARS)
 
     async def act() -> web.Response:
         session = await _present(request)
@@ -167,10 +222,9 @@ async def _present(request: web.Request) -> AssistantSession:
     return await _refusable(request.app[ASSISTANTS].present(conference.id, request.match_info["assistant"]))
 
 
-async def _words(request: web.Request, most: int) -> str:
-    words = await body_of(request, Words)
+def _checked(text: str, most: int) -> str:
     try:
-        return check_text(words.text, most, name="text")
+        return check_text(text, most, name="text")
     except AssistantRefused as refused:
         raise _refused(refused) from refused
 
@@ -205,6 +259,7 @@ def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, A
         "stage": assistant.stage,
         "state": session.doing if session is not None else None,
         "muted": assistant.muted,
+        "tokens": session.conversation.tokens if session is not None else None,
         "speaks": assistant.speaks,
         "announce": assistant.announce,
         "audience": assistant.audience,
