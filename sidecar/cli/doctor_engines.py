@@ -67,9 +67,7 @@ def _local_voice(settings: Settings) -> Check:
     return _check("voice", Result.OK, "local, English; its model is here")
 
 
-async def _models(
-    http: aiohttp.ClientSession, name: str, base: str, *, key: str, model: str, variable: str
-) -> Check:
+async def _models(http: aiohttp.ClientSession, name: str, base: str, *, key: str, model: str, variable: str) -> Check:
     """Servers list their models: https://platform.openai.com/docs/api-reference/models/list."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     timeout = aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)
