@@ -6,14 +6,18 @@ Whatever waits in them waits by ``asyncio.sleep``, so that a test may let virtua
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
-from sidecar.domain.errors import ChatModelFailed, VoiceFailed
+from sidecar.domain.errors import ChatModelFailed, RealtimeFailed, VoiceFailed
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool
+from sidecar.ports.realtime import AudioPiece, Brief, Found, Lost, RealtimePiece
 from sidecar.speech import g711
 
 Answer = Sequence[str | Piece | float | ChatModelFailed]
 """Text, other pieces, seconds to wait, and how it breaks off."""
+SpokenAnswer = Sequence[str | RealtimePiece | float | RealtimeFailed]
+"""Text, which is spoken, other pieces, seconds to wait, and how it breaks off."""
 
 TONE = bytes([g711.SILENCE ^ 0x40])  # a steady level: audio that is not silence
 
@@ -105,6 +109,107 @@ class FakeVoice:
             whole = True
         finally:
             self.stopped += not whole
+
+    async def close(self) -> None:
+        """Remembered."""
+        self.closed = True
+
+
+class FakeRealtimeSession:
+    """``audio``: what it heard; ``told``: messages so far; ``forgotten_behind_ms``: each ``heard``.
+
+    ``lose`` and ``find`` are for the test: in between nothing is heard and told, and answers fail.
+    """
+
+    def __init__(self, model: FakeRealtimeModel, brief: Callable[[int], Brief]) -> None:
+        self._model = model
+        self._brief = brief
+        self._lost: RealtimeFailed | None = None
+        self._news: asyncio.Queue[Lost | Found | None] = asyncio.Queue()
+        self.briefs = [brief(0)]
+        self.audio = bytearray()
+        self.told: list[ChatMessage] = []
+        self.forgotten_behind_ms: list[int] = []
+        self.stopped = 0
+
+    def lose(self, failure: RealtimeFailed) -> None:
+        """The connection is gone."""
+        self._lost = failure
+        self._news.put_nowait(Lost(failure.code, failure.message, failure.permanent))
+
+    def find(self, away_ms: int) -> None:
+        """There is another one."""
+        self._lost = None
+        self.briefs.append(self._brief(away_ms))
+        self._news.put_nowait(Found(away_ms))
+
+    def hear(self, audio: bytes) -> None:
+        """Kept, unless it is lost."""
+        self.audio += b"" if self._lost else audio
+
+    def tell(self, message: ChatMessage) -> None:
+        """Kept, unless it is lost."""
+        if not self._lost:
+            self.told.append(message)
+
+    async def answer(self, *, instructions: str = "") -> AsyncGenerator[RealtimePiece, None]:
+        """The next answer of the model's; "You said: …" behind the last one."""
+        if self._lost:
+            raise self._lost.again()
+        self._model.asked.append(instructions)
+        said = [*self.briefs[-1].history, *self.told]
+        whole = False
+        try:
+            for step in self._model.answers.pop(0) if self._model.answers else (f"You said: {said[-1].text}",):
+                match step:
+                    case RealtimeFailed():
+                        raise step
+                    case int() | float():
+                        await asyncio.sleep(step)
+                    case str():
+                        for word in step.split(" "):
+                            yield TextPiece(f"{word} ")
+                            yield AudioPiece(TONE * (len(word) + 1) * 60 * g711.BYTES_PER_MS)
+                    case _:
+                        yield step
+            whole = True
+        finally:
+            self.stopped += not whole
+
+    def heard(self, ms: int) -> None:
+        """Remembered."""
+        self.forgotten_behind_ms.append(ms)
+
+    async def news(self) -> AsyncIterator[Lost | Found]:
+        """Until the session ends."""
+        while (item := await self._news.get()) is not None:
+            yield item
+
+    def end(self) -> None:
+        """No more news."""
+        self._news.put_nowait(None)
+
+
+class FakeRealtimeModel:
+    """``answers``: that its sessions give, one after another; ``asked``: the instructions of each."""
+
+    engine = "fake"
+
+    def __init__(self, *answers: SpokenAnswer) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self.sessions: list[FakeRealtimeSession] = []
+        self.closed = False
+
+    @asynccontextmanager
+    async def open(self, brief: Callable[[int], Brief]) -> AsyncIterator[FakeRealtimeSession]:
+        """A session."""
+        session = FakeRealtimeSession(self, brief)
+        self.sessions.append(session)
+        try:
+            yield session
+        finally:
+            session.end()
 
     async def close(self) -> None:
         """Remembered."""

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 import typer
 
-from sidecar.cli import doctor_here, doctor_public, doctor_twilio
+from sidecar.cli import doctor_engines, doctor_here, doctor_public, doctor_twilio
 from sidecar.config import Settings, SettingsInvalid, load
 from sidecar.domain.checkup import Check, Result, exit_code, worst
 
@@ -44,6 +44,7 @@ async def examine(settings: Settings, number: str, wait_s: float) -> list[Check]
         await _wait(http, settings, wait_s)
         return [
             *await doctor_here.checks(settings, http),
+            *await doctor_engines.checks(settings, http),
             *await doctor_twilio.checks(settings, http, number),
             *await doctor_public.checks(settings, http),
             *doctor_twilio.by_hand(settings),

@@ -67,6 +67,8 @@ async def _store(settings: Settings) -> list[Check]:
 async def _recogniser(settings: Settings, http: aiohttp.ClientSession) -> Check:
     if settings.uses_deepgram:
         return await _deepgram(settings, http)
+    if settings.recogniser_engine != "local":
+        return _check("recogniser", Result.OK, f"{settings.recogniser_engine}; it is installed")
     from sidecar.speech.moonshine import check_local_speech
 
     try:

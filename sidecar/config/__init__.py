@@ -13,8 +13,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from sidecar.config import checks
+from sidecar.config.checks import listed
 from sidecar.config.sources import SecretFiles, Unreadable, vendor
-from sidecar.domain.dial_out import known_country
 from sidecar.domain.errors import SidecarError
 
 
@@ -183,30 +184,14 @@ class Settings(BaseSettings):
             raise ValueError(str(value))
         return value
 
-    @field_validator("public_url", "twilio_api_base_url", "deepgram_base_url", "llm_base_url", "openai_base_url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("must start with https:// or http://")
-        if "?" in value or "#" in value:
-            raise ValueError("must have no query and no fragment")
-        return value.rstrip("/")
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, value: str) -> str:
-        for network in _listed(value):
-            ip_network(network, strict=False)  # its ValueError says which text and why
-        return value
-
-    @field_validator("twilio_shared_keys")
-    @classmethod
-    def _ids_and_secrets(cls, value: SecretStr) -> SecretStr:
-        for pair in _listed(value.get_secret_value()):
-            name, _, secret = pair.partition(":")
-            if not name or not secret:
-                raise ValueError("must be ID:SECRET, several separated by commas")
-        return value
+    _web_addresses = field_validator(
+        "public_url", "twilio_api_base_url", "deepgram_base_url", "llm_base_url", "openai_base_url"
+    )(checks.web_address)
+    _keys = field_validator("deepgram_api_key", "llm_api_key", "openai_api_key")(checks.key_of_vendor)
+    _networks = field_validator("trusted_proxies")(checks.networks)
+    _ids_and_secrets = field_validator("twilio_shared_keys")(checks.ids_and_secrets)
+    _countries = field_validator("dial_out")(checks.countries)
+    _known_database = field_validator("database_url")(checks.database)
 
     @field_validator("forward_events_to")
     @classmethod
@@ -239,26 +224,11 @@ class Settings(BaseSettings):
         """An empty path would be the present folder."""
         return None if value == "" else value
 
-    @field_validator("database_url")
-    @classmethod
-    def _known_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite:///", "postgresql://")):
-            raise ValueError("must start with sqlite:/// or postgresql://")
-        return value
-
     @model_validator(mode="after")
     def _whole_certificate(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("SIDECAR_TLS_CERTIFICATE and SIDECAR_TLS_KEY need each other")
         return self
-
-    @field_validator("dial_out")
-    @classmethod
-    def _countries(cls, value: str) -> str:
-        for code in _listed(value.upper()):
-            if not known_country(code):
-                raise ValueError(f"{code} is not the code of a country, such as DE or US")
-        return value.upper()
 
     @model_validator(mode="after")
     def _number_to_call_from(self) -> Settings:
@@ -300,23 +270,23 @@ class Settings(BaseSettings):
     @property
     def dial_out_countries(self) -> frozenset[str]:
         """The countries one by one."""
-        return frozenset(_listed(self.dial_out))
+        return frozenset(listed(self.dial_out))
 
     @property
     def twilio_tokens(self) -> tuple[str, ...]:
         """The auth tokens that may sign."""
-        return _listed(self.twilio_auth_token.get_secret_value())
+        return listed(self.twilio_auth_token.get_secret_value())
 
     @property
     def twilio_shared_key_secrets(self) -> dict[str, str]:
         """The secrets of webhook shared keys, by the keys' ids."""
-        pairs = (pair.partition(":") for pair in _listed(self.twilio_shared_keys.get_secret_value()))
+        pairs = (pair.partition(":") for pair in listed(self.twilio_shared_keys.get_secret_value()))
         return {name: secret for name, _, secret in pairs}
 
     @property
     def trusted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of proxies whose forwarding headers count."""
-        return tuple(ip_network(network, strict=False) for network in _listed(self.trusted_proxies))
+        return tuple(ip_network(network, strict=False) for network in listed(self.trusted_proxies))
 
     @property
     def uses_deepgram(self) -> bool:
@@ -326,7 +296,7 @@ class Settings(BaseSettings):
     @property
     def keyterm_list(self) -> tuple[str, ...]:
         """The keyterms one by one."""
-        return _listed(self.keyterms)
+        return listed(self.keyterms)
 
     @property
     def scheme(self) -> str:
@@ -364,10 +334,6 @@ class Settings(BaseSettings):
             dotenv_settings,
             TomlConfigSettingsSource(settings_cls),
         )
-
-
-def _listed(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def load(**flags: Any) -> Settings:

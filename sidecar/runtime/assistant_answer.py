@@ -17,7 +17,7 @@ from sidecar.runtime.assistant_mouth import Mouth
 
 # So much audio is made ahead of what is sent: what is made beyond that is thrown away when somebody interrupts.
 AHEAD_MS = 4_000
-FILLER = "One moment, please."
+FILLER = "Let me see."  # not "one moment": by a loudspeaker that would come back as a stop word
 
 
 class Answering:

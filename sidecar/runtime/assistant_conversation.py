@@ -15,6 +15,7 @@ import structlog
 from sidecar.domain import floor_orders as floor
 from sidecar.domain.assistant import Assistant, Doing, Spoken, consent
 from sidecar.domain.conference import Fork, Role
+from sidecar.domain.context import Context, Question
 from sidecar.domain.events import (
     Event,
     ParticipantJoined,
@@ -25,13 +26,14 @@ from sidecar.domain.events import (
 )
 from sidecar.domain.floor import Floor
 from sidecar.domain.phrases import words_of
+from sidecar.domain.said import Said
+from sidecar.domain.tool_policy import Asker
 from sidecar.domain.turn_taking import State
-from sidecar.ports.chat_model import ChatMessage, ChatModel
+from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_answer import Answering
-from sidecar.runtime.assistant_memory import Memory, privately
 from sidecar.runtime.assistant_mouth import Mouth
 from sidecar.runtime.assistant_records import TurnRecords
 from sidecar.runtime.assistant_roster import Roster
@@ -81,12 +83,11 @@ class Conversation:
         self.on_change: Callable[[str, str], None] = lambda _note, _detail: None
         self.on_leave: Callable[[str], None] = lambda _reason: None
         self.roster = Roster()
-        self._memory = Memory(assistant)
+        self._context = Context(assistant)
         self._cascade = Cascade(
             chat_model,
-            self._memory,
+            self._context,
             most_tokens=tokens,
-            now_ms=self.now_ms,
             on_notify=lambda line: self.on_change("supervisor_wanted", line),
         )
         self._turns = Turns(
@@ -156,8 +157,8 @@ class Conversation:
         self._takes_part = True
         if away_ms is not None:
             seconds = max(1, round(away_ms / 1000))
-            self._memory.note(
-                self.now_ms(), f"(You could neither hear nor be heard for {seconds} s; what was said then is above.)"
+            self._context.note(
+                self.now_ms(), f"You could neither hear nor be heard for {seconds} s; what was said then is above."
             )
         self._stir()
 
@@ -171,7 +172,7 @@ class Conversation:
     def behave(self, assistant: Assistant) -> None:
         """Other manners from now on; who is muted is silent at once."""
         self._assistant = assistant
-        self._memory.behave(assistant)
+        self._context.behave(assistant)
         self._obey(self._floor.behave(self._manners(), self.now_ms()))
 
     async def silent(self) -> None:
@@ -259,7 +260,7 @@ class Conversation:
     def _remember_words(self, said: UtteranceFinal) -> None:
         own = said.participant == self._assistant.participant_id
         if own or not said.coaching:
-            self._memory.hear(said, self.roster.name(said.participant), own=own)
+            self._context.hear(said, self.roster.name(said.participant), own=own)
 
     def _hear_consent(self, said: UtteranceFinal) -> None:
         """It asked whether it may take part."""
@@ -306,11 +307,11 @@ class Conversation:
 
     async def answer_in_words(self, text: str, *, by: str) -> str:
         """An answer that nobody on the call hears. Raises ChatModelFailed."""
-        return await self._cascade.in_words(privately(text, by), self._people())
+        return await self._cascade.in_words(self._question(text, by, private=True), self._people())
 
     def know(self, text: str, *, by: str) -> None:
         """Something to know, not to answer."""
-        self._memory.note(self.now_ms(), f"({by} tells you privately: {text})")
+        self._context.note(self.now_ms(), f"{by} tells you privately: {text}")
 
     def stop(self) -> None:
         """Be silent now."""
@@ -382,14 +383,15 @@ class Conversation:
     def _think(self, answering: Answering) -> AsyncGenerator[str, None]:
         """The words of an answer."""
         order = answering.order
-        asker = self.roster.get(order.asked_by)
-        if order.private:
-            question, role = privately(order.prompt, order.asked_by), None
-        else:
-            name = self.roster.name(order.asked_by)
-            question = [ChatMessage("system", f"{name} speaks to you. Answer aloud, now.")]
-            role = asker.role if asker else Role.OTHER
-        return self._cascade.answer(question, self._people(), asked_by=role, tools=answering.tools)
+        person = self.roster.get(order.asked_by)
+        role = None if order.private else person.role if person else Role.OTHER
+        name = order.asked_by if order.private else self.roster.name(order.asked_by)
+        question = self._question(order.prompt, name, private=order.private)
+        asker = Asker(why=order.why, role=role, words=order.prompt)
+        return self._cascade.answer(question, self._people(), asker=asker, tools=answering.tools)
+
+    def _question(self, text: str, by: str, *, private: bool) -> Question:
+        return Question(Said(by, text, self.now_ms()), private=private)
 
     def _people(self) -> list[str]:
         return [self.roster.name(person.participant) for person in self.roster.humans]

@@ -1,6 +1,6 @@
 """Thinks answers over: what was said and asked goes to a chat model, sentences come back, tools in between.
 
-Which tools are done is for ``domain.assistant_tools``, never for the model. What it costs is counted, and has an end.
+Which tools are used is for ``domain.tool_policy``, never for the model. What it costs is counted, and has an end.
 """
 
 from __future__ import annotations
@@ -11,22 +11,12 @@ from contextlib import aclosing
 import structlog
 
 from sidecar.domain.assistant_events import ToolUse
-from sidecar.domain.assistant_tools import (
-    CALLS_MOST,
-    ROUNDS_MOST,
-    Leave,
-    Notices,
-    Notify,
-    Refused,
-    Search,
-    ToolName,
-    judge,
-)
-from sidecar.domain.conference import Role
+from sidecar.domain.context import Context, Question, Told
 from sidecar.domain.errors import ChatModelFailed
 from sidecar.domain.sentences import Sentences
+from sidecar.domain.tool_policy import Asker, ToolPolicy
+from sidecar.domain.tools import TOOLS, LeaveCall, Notify, Search, ToolName, ToolRefused
 from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece, Tool, ToolCall, Usage
-from sidecar.runtime.assistant_memory import Memory
 
 log = structlog.get_logger()
 
@@ -35,20 +25,10 @@ CHARACTERS_PER_TOKEN = 4
 # An answer that goes on and on is no answer on a call; the rest is not said.
 ANSWER_MAX_CHARACTERS = 1_500
 
-_TEXT = {"type": "string"}
-TOOLS = (
-    Tool(
-        ToolName.SEARCH,
-        "Find lines of this call's transcript in which these words occur.",
-        {"type": "object", "properties": {"query": _TEXT}, "required": ["query"]},
-    ),
-    Tool(
-        ToolName.NOTIFY,
-        "Show the supervisors one line of text. Only when somebody on the call needs their help now.",
-        {"type": "object", "properties": {"message": _TEXT}, "required": ["message"]},
-    ),
-    Tool(ToolName.LEAVE, "Leave the call after this answer.", {"type": "object", "properties": {}}),
-)
+# A model that asks for tools again and again is not answering.
+ROUNDS_MOST = 3
+
+_TOOLS = tuple(Tool(tool.name, tool.description, tool.parameters) for tool in TOOLS)
 
 
 class Spent(ChatModelFailed):
@@ -63,10 +43,9 @@ class Cascade:
     def __init__(
         self,
         chat_model: ChatModel,
-        memory: Memory,
+        context: Context,
         *,
         most_tokens: int,
-        now_ms: Callable[[], int],
         on_notify: Callable[[str], None],
     ) -> None:
         """``on_notify``: supervisors are to see this line."""
@@ -74,25 +53,22 @@ class Cascade:
         self.tokens = 0
         self.wants_to_leave = False
         self._chat_model = chat_model
-        self._memory = memory
+        self._context = context
         self._most_tokens = most_tokens
-        self._now_ms = now_ms
         self._on_notify = on_notify
-        self._notices = Notices()
+        self._policy = ToolPolicy()
 
     async def answer(
         self,
-        question: Sequence[ChatMessage],
+        question: Question,
         people: Sequence[str],
         *,
-        asked_by: Role | None,
+        asker: Asker,
         tools: list[ToolUse],
     ) -> AsyncGenerator[str, None]:
-        """Pieces to be spoken. ``question``: behind what is known of the call. ``asked_by``: None: the panel.
-
-        ``tools`` gets what was asked for. Raises ChatModelFailed, Spent.
-        """
-        messages = [*self._memory.messages(people), *question]
+        """Pieces to be spoken. ``tools`` gets what was asked for. Raises ChatModelFailed, Spent."""
+        self._policy.begin_turn(asker)
+        messages = _as_messages(self._context.messages(question, people))
         said = 0
         for round_ in range(ROUNDS_MOST + 1):
             sentences, text, calls = Sentences(), "", list[ToolCall]()
@@ -112,27 +88,27 @@ class Cascade:
             if not calls:
                 return
             messages.append(ChatMessage("assistant", text, tool_calls=tuple(calls)))
-            messages += [self._use(call, i, asked_by, tools) for i, call in enumerate(calls)]
+            messages += [self._use(call, tools) for call in calls]
 
-    async def in_words(self, question: Sequence[ChatMessage], people: Sequence[str]) -> str:
+    async def in_words(self, question: Question, people: Sequence[str]) -> str:
         """An answer as text, for the panel; without tools. Raises ChatModelFailed, Spent."""
-        messages = [*self._memory.messages(people), *question]
+        messages = _as_messages(self._context.messages(question, people))
         async with aclosing(self._pieces(messages, tools=False)) as pieces:
             return "".join([piece.text async for piece in pieces if isinstance(piece, TextPiece)]).strip()
 
     async def remember(self) -> None:
         """Make a summary of what is too old to be shown, if there is enough of it."""
-        wanted = self._memory.to_summarise()
+        wanted = self._context.to_summarise()
         if wanted is None:
             return
-        messages, until = wanted
+        told, until = wanted
         try:
-            async with aclosing(self._pieces(messages, tools=False)) as pieces:
+            async with aclosing(self._pieces(_as_messages(told), tools=False)) as pieces:
                 summary = "".join([piece.text async for piece in pieces if isinstance(piece, TextPiece)])
         except ChatModelFailed as error:
             log.warning("assistant_summary_failed", code=error.code)
             return
-        self._memory.summarised(summary, until)
+        self._context.summarised(summary, until)
 
     async def _pieces(
         self, messages: Sequence[ChatMessage], *, tools: bool
@@ -144,7 +120,7 @@ class Cascade:
                 permanent=True,
             )
         told, characters = False, sum(len(message.text) for message in messages)
-        answer = self._chat_model.answer(messages, tools=TOOLS if tools else ())
+        answer = self._chat_model.answer(messages, tools=_TOOLS if tools else ())
         try:
             async with aclosing(answer):
                 async for piece in answer:
@@ -161,24 +137,24 @@ class Cascade:
             if not told:
                 self.tokens += characters // CHARACTERS_PER_TOKEN
 
-    def _use(self, call: ToolCall, number: int, asked_by: Role | None, tools: list[ToolUse]) -> ChatMessage:
+    def _use(self, call: ToolCall, tools: list[ToolUse]) -> ChatMessage:
         """Do what the model asks for, if it may. What comes of it is for the model to read."""
-        judgement = (
-            judge(call.name, call.arguments, asked_by=asked_by, notices=self._notices, now_ms=self._now_ms())
-            if number < CALLS_MOST
-            else Refused("That is too many requests at once.")
-        )
         outcome, told = "done", "Done."
-        match judgement:
-            case Refused(why=why):
-                outcome, told = "refused", f"Refused: {why}"
-                log.info("assistant_tool_refused", tool=call.name if call.name in set(ToolName) else "unknown")
-            case Search(query=query):
-                told = self._memory.search(query)
-            case Notify(message=message):
-                self._notices = Notices(self._notices.count + 1, self._now_ms())
-                self._on_notify(message)
-            case Leave():
-                self.wants_to_leave = True
+        try:
+            match self._policy.judge(call.name, call.arguments):
+                case Search(query=query, limit=limit):
+                    told = self._context.search(query, limit)
+                case Notify(reason=reason):
+                    self._on_notify(" ".join(reason.split()))
+                case LeaveCall():
+                    self.wants_to_leave = True
+        except ToolRefused as refused:
+            outcome, told = "refused", str(refused)
+            tool = call.name if call.name in set(ToolName) else "unknown"
+            log.info("assistant_tool_refused", tool=tool, code=refused.code)
         tools.append(ToolUse(name=call.name[:64], outcome=outcome))
         return ChatMessage("tool", told, tool_call_id=call.id)
+
+
+def _as_messages(told: Sequence[Told]) -> list[ChatMessage]:
+    return [ChatMessage(one.role, one.text) for one in told]

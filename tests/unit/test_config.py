@@ -239,3 +239,16 @@ def test_settings_of_a_chat_model_need_each_other(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsInvalid, match=f"{name} needs {needs}"):
         load()
+
+
+@pytest.mark.parametrize("key", ["sk-Ñ", "sk-1\nsk-2", "sk 1"])
+def test_a_key_that_no_header_takes_is_refused_before_it_is_used_and_is_not_shown(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "DEEPGRAM_API_KEY"):
+        monkeypatch.setenv(name, key)
+    with pytest.raises(SettingsInvalid) as error:
+        load()
+    assert "OPENAI_API_KEY: must be letters" in str(error.value)
+    assert "DEEPGRAM_API_KEY: must be letters" in str(error.value)
+    assert "sk" not in str(error.value)

@@ -20,6 +20,7 @@ class Answer:
 
     def __init__(self) -> None:
         self._thoughts = Thoughts()
+        self._half = ""  # a character of which the other half has not come
         self._calls: list[list[str]] = []  # id, name, arguments
         self._at: dict[int, int] = {}  # position in ``_calls`` by the index that the server gives
         self.begun = False
@@ -36,7 +37,7 @@ class Answer:
             delta = getattr(choice, "delta", None)
             content = _text(getattr(delta, "content", None)) or _text(getattr(delta, "refusal", None))
             self.characters += len(content)
-            text += self._thoughts.without(content)
+            text += self._thoughts.without(self._whole(content))
             for fragment in _list(getattr(delta, "tool_calls", None)):
                 self._take_call(fragment)
         self.begun = self.begun or bool(text or self._calls)
@@ -49,10 +50,16 @@ class Answer:
     def calls(self) -> list[ToolCall]:
         """At the end: all tool calls. One without an id gets one, because the answer to it needs it."""
         return [
-            ToolCall(id_ or f"call_{at}", name, arguments)
+            ToolCall(id_ or f"call_{at}", _valid(name), _valid(arguments))
             for at, (id_, name, arguments) in enumerate(self._calls)
             if name
         ]
+
+    def _whole(self, content: str) -> str:
+        """Some servers tear characters beyond the basic plane, such as emoji, into two chunks."""
+        content = self._half + content
+        self._half = content[-1:] if "\ud800" <= content[-1:] <= "\udbff" else ""
+        return _valid(content.removesuffix(self._half) if self._half else content)
 
     def _take_call(self, fragment: Any) -> None:
         """A fragment belongs to the call with its index.
@@ -69,6 +76,11 @@ class Answer:
         name, arguments = _text(getattr(function, "name", None)), _text(getattr(function, "arguments", None))
         self._calls[at] = [call[0] or id_, call[1] or name, call[2] + arguments]
         self.characters += len(name) + len(arguments)
+
+
+def _valid(text: str) -> str:
+    """Halves of characters are put together where they meet, and replaced where they do not: no file takes them."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _text(value: object) -> str:
