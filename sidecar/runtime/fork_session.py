@@ -50,7 +50,7 @@ class ForkSession:
         self._ended = asyncio.Event()
         self.done = asyncio.Event()  # the last words are with the writer
         self.end_reason: EndReason | None = None
-        self.frames = 0
+        self.frames = self._frames_told = 0
 
     def heed(self, *, rests: bool, coaching: bool, heard_from_ms: int = 0) -> None:
         """From the next frame on: muted, held or paused, so nothing of it is for the recogniser; or a coach's whisper.
@@ -60,15 +60,12 @@ class ForkSession:
         at_ms = self.timeline.now_ms
         self._hearing.switch(rests=rests, coaching=coaching, at_ms=at_ms, heard_from_ms=heard_from_ms)
 
-    async def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
+    def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
         """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth.
 
-        Raises ForkRefused (fork_gone) when nobody works on this stream any more: close the socket.
+        Raises ForkRefused (fork_gone), within 100 ms, when nobody works on this stream any more: close the socket.
         """
-        if self.done.is_set():
-            raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
         self.frames += 1
-        self._tally.frames += 1
         arrived_ms = self._recorder.now_ms() if self.timeline.settling else None
         placed = self.timeline.place(sequence, timestamp_ms, len(audio), arrived_ms=arrived_ms)
         if not placed.use:
@@ -77,9 +74,10 @@ class ForkSession:
         if placed.hole is not None:
             self._note_hole(placed.hole)
             self._batch += ULAW_SILENCE * (placed.padding_ms * 8)
-        self._batch += ULAW_SILENCE * len(audio) if self._hearing.resting_at(self.timeline.now_ms) else audio
+        resting = self._hearing.ever_rests and self._hearing.resting_at(self.timeline.now_ms)
+        self._batch += ULAW_SILENCE * len(audio) if resting else audio
         if len(self._batch) >= BATCH_BYTES:
-            await self._hand_on()
+            self._hand_on()
 
     async def run(self) -> None:
         """Read the recogniser until the stream ended and its last words are final, or time is up."""
@@ -101,15 +99,19 @@ class ForkSession:
         if self._ended.is_set():
             return
         self.end_reason = reason
-        if self._batch:
-            await self._hand_on()
+        if self._batch and not self.done.is_set():
+            self._hand_on()
         await self._recogniser.finish()
         self._ended.set()
 
-    async def _hand_on(self) -> None:
+    def _hand_on(self) -> None:
+        if self.done.is_set():
+            raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
+        self._tally.frames += self.frames - self._frames_told
+        self._frames_told = self.frames
         audio = bytes(self._batch)
         self._batch.clear()
-        await self._recogniser.send(audio)
+        self._recogniser.send(audio)
         if self.timeline.now_ms - self._covered_ms < COVERAGE_EVERY_MS:
             return  # no more than what came can be covered
         covered = self._recogniser.covered_ms()
