@@ -29,6 +29,7 @@ ULAW_SILENCE = b"\xff"
 BATCH_BYTES = 800
 # How often the store learns that nothing was missed so far.
 COVERAGE_EVERY_MS = 2_000
+COVERAGE_LATE_MS = 500
 
 
 class ForkSession:
@@ -47,6 +48,7 @@ class ForkSession:
         )
         self._batch = bytearray()
         self._covered_ms = fork.covered_ms
+        self._look_at_ms = self._covered_ms + COVERAGE_EVERY_MS
         self._ended = asyncio.Event()
         self.done = asyncio.Event()  # the last words are with the writer
         self.end_reason: EndReason | None = None
@@ -112,12 +114,15 @@ class ForkSession:
         audio = bytes(self._batch)
         self._batch.clear()
         self._recogniser.send(audio)
-        if self.timeline.now_ms - self._covered_ms < COVERAGE_EVERY_MS:
-            return  # no more than what came can be covered
+        now_ms = self.timeline.now_ms
+        if now_ms < self._look_at_ms:
+            return
         covered = self._recogniser.covered_ms()
         if covered - self._covered_ms >= COVERAGE_EVERY_MS:
             self._covered_ms = covered
             self._recorder.cover(self.fork.id, covered)
+        # No more than what came can be covered; and what is on its way to the recogniser is not covered at once.
+        self._look_at_ms = max(self._covered_ms + COVERAGE_EVERY_MS, now_ms + COVERAGE_LATE_MS)
 
     def _note_hole(self, hole: tuple[int, int]) -> None:
         if not loses_speech(hole, speaking=self._recogniser.speaking):
