@@ -23,7 +23,7 @@ from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.transcripts import SqlTranscripts
-from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony, load_client
+from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
@@ -196,8 +196,6 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 tasks.create_task(wallboard.run(), name="wallboard"),
                 tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
             ]
-            if telephony is not None:
-                running.append(tasks.create_task(asyncio.to_thread(load_client), name="load-twilio"))
             if forwarder is not None:
                 running.append(tasks.create_task(forwarder.run(), name="event-forwarder"))
             yield

@@ -6,32 +6,21 @@ import sys
 
 import typer
 
-from sidecar.cli.configuration import config
-from sidecar.cli.demo import demo
-from sidecar.cli.doctor import doctor
-from sidecar.cli.emulate import emulate
-from sidecar.cli.fork import fork
-from sidecar.cli.keys import keys
-from sidecar.cli.migrate import migrate
-from sidecar.cli.serve import serve
-from sidecar.cli.transcripts import transcripts
-from sidecar.cli.twilio_setup import twilio
-from sidecar.cli.users import users
+from sidecar.cli.commands import Commands
 from sidecar.domain.errors import SidecarError
 
 app = typer.Typer(
+    cls=Commands,
     help="Live transcripts beside Twilio Conferences.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (demo, serve, fork, doctor, emulate, migrate):
-    app.command()(command)
-app.add_typer(transcripts, name="transcripts")
-app.add_typer(config, name="config")
-app.add_typer(twilio, name="twilio")
-app.add_typer(users, name="users")
-app.add_typer(keys, name="keys")
+
+
+@app.callback()
+def _all() -> None:
+    """The commands are in ``Commands``; typer wants to see something of its own."""
 
 
 def main() -> None:

@@ -50,6 +50,8 @@ class Feed(msgspec.Struct, frozen=True):
 
     ``due_ms``: while it is pending, when a stream has to be asked for. ``asked``: somebody asks already.
     ``problem``: why none came so far, in the provider's words. ``stopping``: the provider was told to end its stream.
+    ``stopped_ms``: when the provider stopped the last one, until it is known what that means: a hang-up, or another one
+    comes. ``finished``: and its last words are stored.
     """
 
     fork: Fork
@@ -59,6 +61,8 @@ class Feed(msgspec.Struct, frozen=True):
     asked: bool = False
     problem: str = ""
     stopping: bool = False
+    stopped_ms: int | None = None
+    finished: bool = False
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,8 @@ from sidecar.domain.pauses import after as pauses_after
 
 # A conference without any stream for this long is asked about: its end may have been told while nobody listened.
 QUIET_BEFORE_INQUIRY_MS = 60_000
+# Who hangs up leaves within this time of its stream's stop, whichever is told first. Who stays hung up nothing.
+HANG_UP_MS = 2_000
 # When everybody has left, the end is due much sooner.
 EMPTY_BEFORE_INQUIRY_MS = 10_000
 
@@ -228,13 +230,18 @@ class _Move(Move):
         """Everybody who is here gets a stream, and whoever else is here is looked for."""
         if self._ended_ms is not None:
             return
-        for fork_id, feed in self._feeds.items():
-            member = self._members.get(feed.fork.call_sid)
-            here = member is not None and member.participant.state is ParticipantState.JOINED
-            if here and not feed.streaming and feed.fork.state is ForkState.STOPPED:
+        for fork_id, feed in list(self._feeds.items()):
+            if feed.streaming or feed.asked or not self._is_here(feed.fork):
+                continue
+            if feed.stopped_ms is not None:
+                self._interrupt(feed, feed.stopped_ms)
+            elif feed.fork.state is ForkState.STOPPED:
                 lost = LostStream(self._at_ms, "not_forked")
-                self._feeds[fork_id] = msgspec.structs.replace(self._pending_again(feed), lost=lost, asked=True)
-                self.orders.append(Reopen(fork=feed.fork))
+                self._feeds[fork_id] = msgspec.structs.replace(self._pending_again(feed), lost=lost)
+            elif feed.lost is None:
+                continue
+            self._feeds[fork_id] = msgspec.structs.replace(self._feeds[fork_id], asked=True)
+            self.orders.append(Reopen(fork=feed.fork))
         self._polled_ms = self._at_ms
         self.orders.append(Inquire(after_restart=False, routine=True))
 
@@ -287,6 +294,11 @@ class _Move(Move):
         if self._ended_ms is not None or self._recovering:
             return
         self._stop_overdue_streams()
+        for feed in list(self._feeds.values()):
+            stopped_ms = feed.stopped_ms
+            stays = stopped_ms is not None and feed.fork.state is ForkState.LIVE and self._is_here(feed.fork)
+            if stays and stopped_ms is not None and self._at_ms - stopped_ms >= HANG_UP_MS:
+                self._interrupt(feed, stopped_ms)
         if self._conference.sid is not None and not self._heard and self._at_ms - self._polled_ms >= POLL_EVERY_MS:
             self._polled_ms = self._at_ms
             self.orders.append(Inquire(after_restart=False, routine=True))

@@ -147,8 +147,12 @@ class Move:
             self.events.append(updated(now, self._at_ms, provider_seq))
             return
         for fork_id, feed in self._feeds.items():
-            if feed.fork.participant_id == now.id and feed.fork.state in (ForkState.PENDING, ForkState.INTERRUPTED):
+            if feed.fork.participant_id != now.id:
+                continue
+            if feed.fork.state in (ForkState.PENDING, ForkState.INTERRUPTED):
                 self._give_up(fork_id, EndReason.LEFT)
+            elif feed.finished and feed.stopped_ms is not None:
+                self._stop(feed.fork, EndReason.STOPPED, feed.stopped_ms)
         self.events.append(
             ParticipantLeft(participant=now.id, reason=reason, at_ms=self._at_ms, provider_seq=provider_seq)
         )
@@ -159,14 +163,19 @@ class Move:
         fork = bound.fork
         known = self._feeds.get(fork.id)
         first = known is None or known.fork.stream_sid is None
+        if known is not None and known.stopped_ms is not None and known.lost is None:
+            self._interrupt(known, known.stopped_ms)
         self._expect(bound.participant, fork)
         lost = self._feeds[fork.id].lost
         if bound.replaces_until_ms is not None:
             lost = LostStream(bound.replaces_until_ms, "stream_reconnected")
+        elif lost is None and not first:
+            since_ms = self._members[bound.participant.call_sid].since_ms
+            lost = LostStream(max(fork.covered_ms, since_ms), "stream_stopped")
         stream_sid = fork.stream_sid or ""
         if lost is not None:
             self._note_gap(fork, lost)
-        if first or lost is None:
+        if first:
             self.events.append(
                 ForkStarted(fork=fork.id, participant=fork.participant_id, stream_sid=stream_sid, at_ms=self._at_ms)
             )
@@ -186,7 +195,7 @@ class Move:
         fork = self._feeds[ended.fork_id].fork
         self._quiet_since_ms = self._at_ms
         if ended.reason is not EndReason.LOST:
-            self._feeds[fork.id] = Feed(fork)
+            self._feeds[fork.id] = Feed(fork, stopped_ms=ended.until_ms if ended.reason is EndReason.STOPPED else None)
             return
         fork = in_state(fork, ForkState.INTERRUPTED)
         self._feeds[fork.id] = Feed(fork, lost=LostStream(ended.until_ms, "stream_reconnected"), asked=True)
@@ -200,9 +209,31 @@ class Move:
         fork = feed.fork
         if feed.streaming or fork.epoch != done.epoch or fork.state is ForkState.STOPPED or done.reason not in FINAL:
             return  # another stream of the fork goes on, or will
+        if done.reason is EndReason.STOPPED and self._is_here(fork):
+            self._feeds[fork.id] = msgspec.structs.replace(feed, finished=True)
+        else:
+            self._stop(fork, done.reason, done.until_ms)
+
+    def _is_here(self, fork: Fork) -> bool:
+        member = self._members.get(fork.call_sid)
+        return member is not None and member.participant.state is ParticipantState.JOINED
+
+    def _stop(self, fork: Fork, reason: EndReason, at_ms: int) -> None:
         self._feeds[fork.id] = Feed(in_state(fork, ForkState.STOPPED))
+        self.events.append(ForkStopped(fork=fork.id, participant=fork.participant_id, reason=reason, at_ms=at_ms))
+
+    def _interrupt(self, feed: Feed, stopped_ms: int) -> None:
+        """Its stream was stopped, and that was no hang-up."""
+        fork = in_state(feed.fork, ForkState.INTERRUPTED)
+        self._feeds[fork.id] = Feed(fork, lost=LostStream(stopped_ms, "stream_stopped"))
         self.events.append(
-            ForkStopped(fork=fork.id, participant=fork.participant_id, reason=done.reason, at_ms=done.until_ms)
+            ForkInterrupted(
+                fork=fork.id,
+                participant=fork.participant_id,
+                reason=EndReason.STOPPED,
+                at_ms=stopped_ms,
+                detail="its stream was stopped",
+            )
         )
 
     def _refuse(self, refused: StreamRefused) -> None:

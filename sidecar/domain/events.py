@@ -91,7 +91,7 @@ class ForkStarted(EventData, frozen=True, kw_only=True):
 
 
 class ForkInterrupted(EventData, frozen=True, kw_only=True):
-    """The fork has no stream while its participant is on the call; one is being asked for.
+    """The fork has no stream while its participant is on the call; one is being asked for, unless it was stopped.
 
     ``detail``: the provider's reason, for people, or "".
     """
@@ -210,6 +210,7 @@ GAP_REASONS = {
     "service_restarted": "service restarted",
     "stream_reconnected": "stream reconnected",
     "stream_lost": "stream lost",
+    "stream_stopped": "audio was stopped",
     "not_forked": "audio was still being asked for",
     "stream_refused": "the telephone network gave no audio",
     "forks_full": "as many participants as allowed were being transcribed",

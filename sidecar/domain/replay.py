@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 BYTES_PER_MS = 8  # G.711: one byte per sample, 8,000 a second
 SILENCE = b"\xff"
@@ -47,27 +48,35 @@ class Replay:
         """The oldest audio that is still here."""
         return -(-(self._heard_bytes - len(self._ring)) // BYTES_PER_MS)
 
-    def hear(self, audio: bytes, *, sound: bool) -> None:
-        """More audio. ``sound``: whether anything at all can have been said in it."""
-        start_ms = self.head_ms
-        self._ring += audio
-        self._heard_bytes += len(audio)
-        if sound:
+    def hear(self, audio: bytes, sounds: Sequence[Span] = ()) -> None:
+        """More audio. ``sounds``: where in it, in ms, anything at all can have been said."""
+        head_ms = self.head_ms
+        for from_ms, to_ms in sounds:
+            start_ms, end_ms = head_ms + from_ms, head_ms + to_ms
             if self._sounds and start_ms - self._sounds[-1][1] < SHORTEST_MS:
                 start_ms, _ = self._sounds.pop()
-            self._sounds.append((start_ms, self.head_ms))
+            self._sounds.append((start_ms, end_ms))
+        self._ring += audio
+        self._heard_bytes += len(audio)
         if len(self._ring) > RING_MS * BYTES_PER_MS:
             self._let_go(len(self._ring) - RING_MS * BYTES_PER_MS)
 
     def cover(self, from_ms: int, to_ms: int) -> None:
         """What was said here is in the transcript, or is known to be nothing, or was declared a gap."""
-        if to_ms > from_ms:
+        if to_ms <= from_ms:
+            return
+        if self._covered and self._covered[-1][0] <= from_ms <= self._covered[-1][1]:  # as a rule
+            self._covered[-1] = (self._covered[-1][0], max(self._covered[-1][1], to_ms))
+        else:
             self._covered = _united([*self._covered, (max(0, from_ms), to_ms)])
 
     def missing(self, besides: Sequence[Span] = ()) -> list[Span]:
         """Sound in the ring that is not covered and long enough to be a word, without what lies in ``besides``."""
         taken = _united([*self._covered, *besides]) if besides else self._covered
-        return _without(self._sounds, taken)
+        # As a rule all is covered but for what was said last, so it is looked for from the end.
+        covered_ms = self._covered[0][1] if self._covered and self._covered[0][0] <= self._first_sound_ms() else 0
+        recent = list(takewhile(lambda sound: sound[1] > covered_ms, reversed(self._sounds)))
+        return _without(reversed(recent), taken) if recent else []
 
     def quiet_ms(self) -> int:
         """For how long there has been no sound."""
@@ -103,6 +112,9 @@ class Replay:
             return begin_ms, first_ms, end_ms + LEAD_IN_MS
         after_ms = min((start for start, _ in self._sounds if start >= end_ms), default=self.head_ms)
         return begin_ms, first_ms, min(end_ms + LEAD_IN_MS, (end_ms + after_ms) // 2)
+
+    def _first_sound_ms(self) -> int:
+        return self._sounds[0][0] if self._sounds else self.head_ms
 
     def _last_pause_ms(self) -> int:
         """The end of the newest silence that is not older than what may be caught up; else now."""

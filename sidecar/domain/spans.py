@@ -53,6 +53,11 @@ class Hearing:
         self.rests = Spans(pauses.closed).switched(rests or pauses.since is not None, 0)
         self.coaching = Spans(since=0 if coaching else None)
 
+    @property
+    def ever_rests(self) -> bool:
+        """Whether there is any such stretch that is remembered."""
+        return self.rests.since is not None or bool(self.rests.closed)
+
     def resting_at(self, at_ms: int) -> bool:
         """Whether what the line carries at this moment is not for the recogniser: muted, held, or paused."""
         closed = self.rests.closed

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 # How long the first entry of a batch waits for company.
 GATHER_S = 0.012
+# As long as there is nothing but coverage, which nobody waits for: a transaction each 12 ms would cost more than media.
+COVERAGE_GATHER_S = 0.5
 # Entries in one transaction.
 BATCH_ENTRIES = 500
 # Entries in memory. Full: coverage that waits is dropped first, then the newest submission is refused.
@@ -83,6 +85,7 @@ class EventWriter:
         self._idle = asyncio.Event()
         self._idle.set()
         self._hurry = False
+        self._coverage_due: asyncio.TimerHandle | None = None
         self._pinged: set[str] = set()
         self.waiting = 0
         self.stuck = False
@@ -125,6 +128,9 @@ class EventWriter:
             await self._arrived.wait()
             if not self._hurry:
                 await asyncio.sleep(GATHER_S)
+            if self._coverage_due is not None:
+                self._coverage_due.cancel()
+                self._coverage_due = None
             self._take_batch()
             await self._store_in_hand()
             if not self._queue:
@@ -134,6 +140,8 @@ class EventWriter:
     async def flush(self, deadline_s: float) -> bool:
         """Wait until all that was submitted is stored, at most so long. False: something still waits."""
         self._hurry = True
+        if self._queue:
+            self._arrived.set()
         try:
             async with asyncio.timeout(deadline_s):
                 await self._idle.wait()
@@ -153,7 +161,10 @@ class EventWriter:
         self._queue.append(submission)
         self.waiting += len(submission.wanted())
         self._idle.clear()
-        self._arrived.set()
+        if self._hurry or any(isinstance(entry, Draft) for entry in submission.entries):
+            self._arrived.set()
+        elif self._coverage_due is None:
+            self._coverage_due = asyncio.get_running_loop().call_later(COVERAGE_GATHER_S, self._arrived.set)
 
     def _make_room(self, newest: _Submission) -> None:
         for submission in (newest, *self._queue):

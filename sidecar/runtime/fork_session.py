@@ -30,6 +30,7 @@ ULAW_SILENCE = b"\xff"
 BATCH_BYTES = 800
 # How often the store learns that nothing was missed so far.
 COVERAGE_EVERY_MS = 2_000
+COVERAGE_LATE_MS = 500
 
 
 class ForkSession:
@@ -57,10 +58,11 @@ class ForkSession:
         )
         self._batch = bytearray()
         self._covered_ms = fork.covered_ms
+        self._look_at_ms = self._covered_ms + COVERAGE_EVERY_MS
         self._ended = asyncio.Event()
         self.done = asyncio.Event()  # the last words are with the writer
         self.end_reason: EndReason | None = None
-        self.frames = 0
+        self.frames = self._frames_told = 0
 
     def heed(self, *, rests: bool, coaching: bool, heard_from_ms: int = 0) -> None:
         """From the next frame on: muted, held or paused, so nothing of it is for the recogniser; or a coach's whisper.
@@ -70,15 +72,12 @@ class ForkSession:
         at_ms = self.timeline.now_ms
         self._hearing.switch(rests=rests, coaching=coaching, at_ms=at_ms, heard_from_ms=heard_from_ms)
 
-    async def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
+    def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
         """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth.
 
-        Raises ForkRefused (fork_gone) when nobody works on this stream any more: close the socket.
+        Raises ForkRefused (fork_gone), within 100 ms, when nobody works on this stream any more: close the socket.
         """
-        if self.done.is_set():
-            raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
         self.frames += 1
-        self._tally.frames += 1
         arrived_ms = self._recorder.now_ms() if self.timeline.settling else None
         placed = self.timeline.place(sequence, timestamp_ms, len(audio), arrived_ms=arrived_ms)
         if not placed.use:
@@ -87,9 +86,10 @@ class ForkSession:
         if placed.hole is not None:
             self._note_hole(placed.hole)
             self._batch += ULAW_SILENCE * (placed.padding_ms * 8)
-        self._batch += ULAW_SILENCE * len(audio) if self._hearing.resting_at(self.timeline.now_ms) else audio
+        resting = self._hearing.ever_rests and self._hearing.resting_at(self.timeline.now_ms)
+        self._batch += ULAW_SILENCE * len(audio) if resting else audio
         if len(self._batch) >= BATCH_BYTES:
-            await self._hand_on()
+            self._hand_on()
 
     async def run(self) -> None:
         """Read the recogniser until the stream ended and its last words are final, or time is up."""
@@ -111,24 +111,31 @@ class ForkSession:
         if self._ended.is_set():
             return
         self.end_reason = reason
-        if self._batch:
-            await self._hand_on()
+        if self._batch and not self.done.is_set():
+            self._hand_on()
         await self._recogniser.finish()
         self._ended.set()
 
-    async def _hand_on(self) -> None:
+    def _hand_on(self) -> None:
+        if self.done.is_set():
+            raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
+        self._tally.frames += self.frames - self._frames_told
+        self._frames_told = self.frames
         audio = bytes(self._batch)
         self._batch.clear()
+        self._recogniser.send(audio)
+        now_ms = self.timeline.now_ms
         ear = self._ears.get(self.fork.conference_id)
         if ear is not None:
-            ear.sound(self.fork, audio, self.timeline.now_ms)
-        await self._recogniser.send(audio)
-        if self.timeline.now_ms - self._covered_ms < COVERAGE_EVERY_MS:
-            return  # no more than what came can be covered
+            ear.sound(self.fork, audio, now_ms)
+        if now_ms < self._look_at_ms:
+            return
         covered = self._recogniser.covered_ms()
         if covered - self._covered_ms >= COVERAGE_EVERY_MS:
             self._covered_ms = covered
             self._recorder.cover(self.fork.id, covered)
+        # No more than what came can be covered; and what is on its way to the recogniser is not covered at once.
+        self._look_at_ms = max(self._covered_ms + COVERAGE_EVERY_MS, now_ms + COVERAGE_LATE_MS)
 
     def _note_hole(self, hole: tuple[int, int]) -> None:
         if not loses_speech(hole, speaking=self._recogniser.speaking):

@@ -16,6 +16,7 @@ from sidecar.ports.recogniser import FinalResult, Recogniser, RecogniserStream, 
 
 OPEN_TIMEOUT_S = 5.0
 SEND_TIMEOUT_S = 3.0
+WATCH_EACH_S = 0.5
 # With speech that is not told, an engine gives some sign of life within so much audio.
 SILENT_AFTER_MS = 8_000
 # Old audio goes on in pieces of at most this.
@@ -53,9 +54,11 @@ class Lane:
         self._open: dict[int, int] = {}  # segments that are not final: where they start
         self._sign_ms = 0  # audio sent at the last sign of life
         self._noticed_ms = self._noticed_next_ms = 0
+        self._looked_at_ms = -1
         self._more = asyncio.Event()
         self._given_up: Exception | None = None
         self._finishing = False
+        self._sending_for_s: float | None = None  # None: nothing is on its way to the engine
 
     def begin(self, first_ms: int, answers_ms: int, until_ms: int | None = None) -> None:
         """Hear audio from ``first_ms`` on; all that is said from ``answers_ms`` on is this lane's to tell."""
@@ -114,13 +117,14 @@ class Lane:
         return min([self.began_ms + self._noticed_ms, *self._open.values()])
 
     def look(self) -> None:
-        """Ask how far the engine has come; to be called now and then, not twice in one turn of the event loop.
+        """Ask how far the engine has come; to be called now and then.
 
         An engine may have noticed speech whose beginning is still on its way to us, so what counts is what it had
-        noticed at the last look: since then, all of it has arrived.
+        noticed at the last look, if more audio was sent since: by then, all of it has arrived.
         """
-        if self._stream is None:
+        if self._stream is None or self.sent_ms == self._looked_at_ms:
             return
+        self._looked_at_ms = self.sent_ms
         self._noticed_ms, self._noticed_next_ms = self._noticed_next_ms, self._stream.noticed_ms
         if self._noticed_next_ms > self._noticed_ms:
             self._sign_ms = self.sent_ms
@@ -151,8 +155,10 @@ class Lane:
             stream = self._stream = await self.recogniser.open()
         self._opened(self)
         async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch_sending(), name=f"watch:{self.engine}")
             tasks.create_task(self._feed(stream), name=f"feed:{self.engine}")
-            tasks.create_task(self._listen(stream), name=f"listen:{self.engine}")
+            await self._listen(stream)
+            watching.cancel()
 
     async def _feed(self, stream: RecogniserStream) -> None:
         while True:
@@ -166,8 +172,9 @@ class Lane:
                 masked = not self.recogniser.traits.word_times and self.sent_ms < self._started_ms
                 audio = self._replay.audio(self.sent_ms, to_ms, masked=masked)
                 self.sent_ms = to_ms
-                async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await stream.send(audio)
+                self._sending_for_s = 0.0
+                await stream.send(audio)
+                self._sending_for_s = None
             elif self.hearing and self.until_ms is not None and self.sent_ms >= self.until_ms:
                 self._finishing = True
                 async with asyncio.timeout(SEND_TIMEOUT_S):
@@ -175,6 +182,15 @@ class Lane:
                 return
             else:
                 await self._wait()
+
+    async def _watch_sending(self) -> None:
+        """One timer for all that is sent: one per piece would cost more than the piece."""
+        while True:
+            await asyncio.sleep(WATCH_EACH_S)
+            if self._sending_for_s is not None:
+                self._sending_for_s += WATCH_EACH_S
+                if self._sending_for_s > SEND_TIMEOUT_S:
+                    raise RecogniserUnavailable("The engine took no audio.", code="recogniser_stuck")
 
     def _may_hear_to_ms(self) -> int:
         """What there is, as far as the engine's speed allows; a lane that has caught up is not held back."""
@@ -189,8 +205,11 @@ class Lane:
 
     async def _wait(self) -> None:
         self._more.clear()
+        if self._line_ended_at is None:
+            await self._more.wait()
+            return
         try:
-            async with asyncio.timeout(None if self._line_ended_at is None else STEP_S):
+            async with asyncio.timeout(STEP_S):
                 await self._more.wait()
         except TimeoutError:
             pass

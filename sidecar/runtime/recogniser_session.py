@@ -23,8 +23,7 @@ from sidecar.runtime.fork_health import HealthReport
 from sidecar.runtime.recogniser_lane import Lane
 from sidecar.runtime.recorder import Recorder
 from sidecar.runtime.scribe import Scribe
-from sidecar.speech.g711 import BYTES_PER_MS
-from sidecar.speech.sound import is_sound
+from sidecar.speech.sound import sounds_in
 
 log = structlog.get_logger()
 
@@ -42,8 +41,9 @@ LAST_TRIES = 3
 PAUSE_MS = 300
 # A probe hears live audio for at most this long.
 PROBE_MS = 10_000
-# Sound is looked for in pieces of this.
-GRAIN_BYTES = 20 * BYTES_PER_MS
+# The lanes are looked after each time that so much audio has come, and more often while a pause is waited for.
+TEND_EVERY_MS = 1_000
+PAUSE_AWAITED_MS = 200
 SHORTEST_WAIT_S = 0.05
 FOR_EVER_MS = 1 << 62
 # Missing stretches with less between them than this are told as one gap.
@@ -77,6 +77,7 @@ class RecogniserSession:
         self._tries_left = LAST_TRIES
         self._gap_reason = "recogniser_failed"
         self._wake = asyncio.Event()
+        self._tend_at_ms = 0
         self._finished = self._closed = False
 
     @property
@@ -86,23 +87,21 @@ class RecogniserSession:
 
     def covered_ms(self) -> int:
         """Conference time up to which all speech is stored or known to be absent."""
+        for lane in self._lanes:
+            lane.look()
         self._note_coverage()
         missing = self._replay.missing()
         return self._conference_ms(missing[0][0] if missing else self._replay.head_ms)
 
-    async def send(self, audio: bytes) -> None:
-        """Audio in the order of the timeline. Never waits and never raises for an engine; ignored after ``close``."""
+    def send(self, audio: bytes) -> None:
+        """Audio in the order of the timeline. Never raises for an engine; ignored after ``close``."""
         if self._closed:
             return
-        if is_sound(audio):
-            for at in range(0, len(audio), GRAIN_BYTES):
-                piece = audio[at : at + GRAIN_BYTES]
-                self._replay.hear(piece, sound=is_sound(piece))
-        else:
-            self._replay.hear(audio, sound=False)
+        self._replay.hear(audio, sounds_in(audio))
         for lane in self._lanes:
             lane.wake()
-        self._wake.set()
+        if self._replay.head_ms >= self._tend_at_ms:
+            self._wake.set()
 
     async def run(self) -> None:
         """Keep somebody listening until ``finish`` has brought the last word. Engine failures do not escape."""
@@ -143,7 +142,7 @@ class RecogniserSession:
         return self._tries_left == 0 or not self._replay.missing()
 
     def _tend(self, tasks: asyncio.TaskGroup) -> None:
-        """Look after the lanes: called whenever there is news, so about ten times a second while audio comes."""
+        """Look after the lanes: called whenever there is news, and each second while audio comes."""
         for lane in self._lanes:
             lane.look()
         self._note_coverage()
@@ -159,6 +158,12 @@ class RecogniserSession:
         if self._half_said and not self._replay.missing():
             self._scribe.clear(self._half_said)  # nobody will hear it again
         self._health.tell(self._live, self._waiting_ms(), self._replay.head_ms)
+        self._tend_at_ms = self._replay.head_ms + self._next_look_ms()
+
+    def _next_look_ms(self) -> int:
+        if self._live is None:
+            return 0
+        return TEND_EVERY_MS if self._standby is None else PAUSE_AWAITED_MS
 
     def _somebody_must_listen(self) -> bool:
         """On a call: always. After hang-up only for what is missing and another lane does not see to."""

@@ -326,7 +326,7 @@ async def test_a_wrong_key_is_a_failure_that_names_twilio_s_number(twilio: Netwo
 
 async def test_a_provider_that_hangs_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """twilio's client itself would wait for ever."""
-    monkeypatch.setattr("sidecar.adapters.twilio.CALL_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("sidecar.adapters.twilio_client.CALL_TIMEOUT_S", 0.2)
 
     async def hang(_request: web.Request) -> web.Response:
         await asyncio.sleep(0.7)

@@ -13,7 +13,7 @@ from aiohttp import web
 from twilio.request_validator import RequestValidator
 from typer.testing import CliRunner
 
-from sidecar.adapters import twilio
+from sidecar.adapters import twilio_client
 from sidecar.cli import app as command
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime import recovery
@@ -202,7 +202,7 @@ async def test_however_the_request_ends_a_call_has_one_stream(
     line: Line, customer: Customer, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
     """Done without an answer, or not done: never two at once, and never none."""
-    monkeypatch.setattr(twilio, "CALL_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(twilio_client, "CALL_TIMEOUT_S", 0.5)
     listens_to_us(customer, line)
     await line.order(path="/Streams", **fault)
     call = await line.call(customer.voice_url("customer"))

@@ -1,17 +1,18 @@
-"""Brings a database to the schema of this version; also makes an empty one. Run before anything else uses it."""
+"""Brings a database to the schema of this version; also makes an empty one. Run before anything else uses it.
+
+Most starts find nothing to do; what does it is imported only then, for that takes longer than all the rest.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 from contextlib import closing
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 from sidecar.adapters.sql.engine import Database, serialise, sqlite_file
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
@@ -56,9 +57,18 @@ async def is_migrated(url: str) -> bool:
         await database.close()
 
 
+@cache
+def newest_revision() -> str:
+    """Of the schema: each file of ``migrations/versions`` is called after its own, ``v0001_…``."""
+    scripts = (entry.name for entry in files("sidecar.adapters.sql.migrations.versions").iterdir())
+    return max(name for name in scripts if name.startswith("v"))[1:5]
+
+
 def _is_at_head(connection: Connection) -> bool:
-    newest = ScriptDirectory.from_config(alembic_config()).get_heads()
-    return MigrationContext.configure(connection).get_current_heads() == tuple(newest)
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return list(found) == [newest_revision()]
 
 
 def _probe(file: Path) -> None:
@@ -71,15 +81,8 @@ def _probe(file: Path) -> None:
         connection.execute("PRAGMA schema_version")
 
 
-def alembic_config() -> Config:
-    """Alembic without an ini file: the scripts lie inside the package."""
-    config = Config()
-    config.set_main_option("script_location", "sidecar.adapters.sql:migrations")
-    config.set_main_option("path_separator", "os")
-    return config
-
-
 def _upgrade(connection: Connection) -> None:
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if not _is_at_head(connection):
+        from sidecar.adapters.sql.upgrade import upgrade
+
+        upgrade(connection)

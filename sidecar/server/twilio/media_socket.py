@@ -7,6 +7,7 @@ fork session - however the socket ends, the fork session hears of it once. Nothi
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -57,14 +58,13 @@ async def media_socket(request: web.Request) -> web.StreamResponse:
         return ws
     finally:
         started_or_gone()
-    reason = EndReason.LOST
+    ended = EndReason.LOST
     try:
-        reason = await _pump(ws, stream, fork, request)
-    except ForkRefused as error:
-        switchboard.refusals[error.code] += 1
+        async with asyncio.TaskGroup() as tasks:  # a task of its own: each frame wakes the pump, not every middleware
+            ended = await tasks.create_task(_pump(ws, stream, fork, switchboard.refusals), name=f"pump:{fork.fork.id}")
     finally:
-        log.info("stream_ended", fork=fork.fork.id, stream_sid=started.stream_sid, reason=reason, frames=fork.frames)
-        await conference.detach(fork, reason)
+        log.info("stream_ended", fork=fork.fork.id, stream_sid=started.stream_sid, reason=ended, frames=fork.frames)
+        await conference.detach(fork, ended)
     await ws.close()
     return ws
 
@@ -85,23 +85,25 @@ async def start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:
     raise MediaStreamError("The socket closed before start.", code="closed_before_start", fatal=True)
 
 
-async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSession, request: web.Request) -> EndReason:
+async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSession, refusals: Counter[str]) -> EndReason:
     """Frames to the fork session until the stream stops or the socket ends. Wrong frames are counted and skipped."""
     bad_frames = 0
     async for message in ws:
         try:
             received = stream.receive(text_of(message))
+            if type(received) is Media:
+                fork.receive(received.sequence, received.timestamp_ms, received.audio)
+            elif type(received) is Stopped:
+                return EndReason.STOPPED
+        except ForkRefused as error:
+            refusals[error.code] += 1
+            break
         except MediaStreamError as error:
             bad_frames += 1
-            request.app[SWITCHBOARD].refusals[error.code] += 1
+            refusals[error.code] += 1
             log.warning("frame_refused", fork=fork.fork.id, reason=error.code, frames=fork.frames)
             if error.fatal or bad_frames > MAX_BAD_FRAMES:
                 break
-            continue
-        if type(received) is Media:
-            await fork.receive(received.sequence, received.timestamp_ms, received.audio)
-        elif type(received) is Stopped:
-            return EndReason.STOPPED
     return EndReason.LOST
 
 

@@ -164,7 +164,7 @@ def test_asked_again_a_stopped_fork_is_opened_again_and_a_running_one_left_alone
     assert orders(play(course, (facts.Tick(), 60_000)), facts.Reopen) == []  # somebody wanted it so
     step = play(course, (facts.Attach(), 61_000))
     assert [order.fork.id for order in orders(step, facts.Reopen)] == ["frk_CA1"]
-    assert gaps(play(step.course, (bound("CA1", epoch=2), 61_500))) == [(61_000, 61_500, "not_forked")]
+    assert gaps(play(step.course, (bound("CA1", epoch=2), 61_500))) == [(1_000, 61_500, "stream_stopped")]
 
 
 def test_a_stream_whose_participant_left_is_stopped_after_its_last_words() -> None:

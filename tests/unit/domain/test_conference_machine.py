@@ -23,7 +23,12 @@ from sidecar.domain.conference import (
 )
 from sidecar.domain.conference_course import Course, Step
 from sidecar.domain.conference_facts import EndReason, News, NewsKind, Signs
-from sidecar.domain.conference_machine import EMPTY_BEFORE_INQUIRY_MS, QUIET_BEFORE_INQUIRY_MS, advance
+from sidecar.domain.conference_machine import (
+    EMPTY_BEFORE_INQUIRY_MS,
+    HANG_UP_MS,
+    QUIET_BEFORE_INQUIRY_MS,
+    advance,
+)
 from tests.facts import NOON
 
 CALLS = ("CA1", "CA2", "CA3")
@@ -41,10 +46,11 @@ def participant(call: str, **known: Any) -> Participant:
 
 
 def fork(call: str, **known: Any) -> Fork:
-    values: dict[str, Any] = {"state": ForkState.PENDING, "epoch": 1, "covered_ms": 0} | known
-    return Fork(
-        id=f"frk_{call}", conference_id="cnf_1", participant_id=f"par_{call}", call_sid=call, stream_sid="MZ1", **values
-    )
+    """``stream_sid``: as a row has it that ever had a stream."""
+    pending = known.get("state", ForkState.PENDING) is ForkState.PENDING
+    values: dict[str, Any] = {"state": ForkState.PENDING, "epoch": 1, "covered_ms": 0}
+    values |= {"stream_sid": None if pending else "MZ1"} | known
+    return Fork(id=f"frk_{call}", conference_id="cnf_1", participant_id=f"par_{call}", call_sid=call, **values)
 
 
 def fresh(*calls: str, forks: Sequence[Fork] | None = None) -> Course:
@@ -58,11 +64,15 @@ def news(kind: str, seq: int, call: str | None = None, reason: str = "", **signs
 
 
 def bound(call: str, *, epoch: int = 1, **more: Any) -> facts.StreamBound:
-    return facts.StreamBound(participant=participant(call), fork=fork(call, epoch=epoch), **more)
+    return facts.StreamBound(participant=participant(call), fork=fork(call, epoch=epoch, stream_sid="MZ1"), **more)
 
 
 def lost(call: str, until_ms: int) -> facts.StreamEnded:
     return facts.StreamEnded(fork_id=f"frk_{call}", reason=EndReason.LOST, until_ms=until_ms)
+
+
+def stopped(call: str, until_ms: int) -> facts.StreamEnded:
+    return facts.StreamEnded(fork_id=f"frk_{call}", reason=EndReason.STOPPED, until_ms=until_ms)
 
 
 def play(course: Course, *told: facts.Fact | tuple[facts.Fact, int]) -> Step:
@@ -168,13 +178,43 @@ def test_a_newer_stream_takes_over_from_where_the_older_one_was() -> None:
     assert gaps(step) == [(3_000, 3_400, "stream_reconnected")]
 
 
-def test_a_stop_and_a_new_start_of_the_same_call_are_the_same_fork_without_a_gap() -> None:
-    stopped = facts.StreamEnded(fork_id="frk_CA1", reason=EndReason.STOPPED, until_ms=2_000)
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("last_words_first", [False, True])
+def test_a_stop_and_a_new_start_of_the_same_call_are_the_same_fork_and_a_gap(
+    last_words_first: bool, waits: bool
+) -> None:
+    """Somebody stopped its stream by TwiML or REST, and started another one: at once, or after a while."""
     done = facts.ForkDone(fork_id="frk_CA1", epoch=1, reason=EndReason.STOPPED, until_ms=2_000)
-    step = play(fresh("CA1"), bound("CA1"), stopped, done, bound("CA1", epoch=2))
-    assert types(step) == ["fork.started", "fork.stopped", "fork.started"]
-    overtaken = play(fresh("CA1"), bound("CA1"), stopped, bound("CA1", epoch=2), done)
-    assert types(overtaken) == ["fork.started", "fork.started"]
+    between: list[tuple[facts.Fact, int]] = [(done, 2_100)] if last_words_first else []
+    if waits:
+        between.append((facts.Tick(), 2_000 + HANG_UP_MS))
+    behind = [] if last_words_first else [(done, 5_500)]
+    again = (bound("CA1", epoch=2), 5_000)
+    step = play(fresh("CA1"), IN, bound("CA1"), (stopped("CA1", 2_000), 2_000), *between, again, *behind)
+    assert types(step) == ["participant.joined", "fork.started", "fork.interrupted", "transcript.gap", "fork.resumed"]
+    assert gaps(step) == [(2_000, 5_000, "stream_stopped")]
+    assert [type(order) for order in step.orders if not isinstance(order, facts.Heed)] == []  # nobody opens it again
+
+
+def test_who_hangs_up_is_not_interrupted_first_whether_the_stop_or_the_leaving_is_told_first() -> None:
+    done = facts.ForkDone(fork_id="frk_CA1", epoch=1, reason=EndReason.STOPPED, until_ms=2_000)
+    left, end = (news("left", 2, "CA1"), 2_500), (stopped("CA1", 2_000), 2_000)
+    for told in ([end, (done, 2_200), left], [end, left, (done, 3_000)], [(news("left", 2, "CA1"), 1_900), end, done]):
+        step = play(fresh("CA1"), IN, bound("CA1"), *told, (facts.Tick(), 9_000))
+        assert [kind for kind in types(step) if kind.startswith("fork")] == ["fork.started", "fork.stopped"]
+        assert gaps(step) == []
+
+
+def test_who_stays_without_a_stream_is_shown_as_not_heard() -> None:
+    done = facts.ForkDone(fork_id="frk_CA1", epoch=1, reason=EndReason.STOPPED, until_ms=2_000)
+    step = play(
+        fresh("CA1"), IN, bound("CA1"), (stopped("CA1", 2_000), 2_000), (done, 2_100),
+        (facts.Tick(), 1_999 + HANG_UP_MS), (facts.Tick(), 2_000 + HANG_UP_MS), (facts.Tick(), 60_000),
+    )  # fmt: skip
+    assert types(step)[2:] == ["fork.interrupted"]
+    gone = play(step.course, (news("left", 2, "CA1"), 70_000))
+    assert types(gone) == ["transcript.gap", "fork.stopped", "participant.left"]
+    assert gaps(gone) == [(2_000, 70_000, "stream_stopped")]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ def heard(*parts: tuple[int, bool]) -> Replay:
     replay = Replay()
     for length_ms, sound in parts:
         for at in range(0, length_ms, 20):
-            replay.hear(bytes([at // 20 % 250]) * (min(20, length_ms - at) * BYTES_PER_MS), sound=sound)
+            replay.hear(
+                bytes([at // 20 % 250]) * (min(20, length_ms - at) * BYTES_PER_MS),
+                [(0, min(20, length_ms - at))] if sound else [],
+            )
     return replay
 
 
@@ -42,7 +45,7 @@ def test_what_is_old_is_for_a_gap_lane_and_the_live_lane_begins_in_the_last_paus
 def test_amid_speech_the_two_lanes_overlap_so_that_no_word_is_torn() -> None:
     replay = heard((1_000, False), (6_000, True))
     assert replay.begin_live(at_once=False) == (7_000 - LEAD_IN_MS, 7_000)
-    replay.hear(b"\x10" * (1_000 * BYTES_PER_MS), sound=True)
+    replay.hear(b"\x10" * (1_000 * BYTES_PER_MS), [(0, 1_000)])
     assert replay.begin_gap_lane([(7_000, 1 << 60)]) == (500, 1_000, 7_000 + LEAD_IN_MS)
 
 

@@ -48,7 +48,7 @@ class Rig:
         """A frame of 20 ms by its place in the stream, at its time."""
         self._clock.pass_ms(max(0, n * 20 + 20 - self._passed_ms))
         self._passed_ms = max(self._passed_ms, n * 20 + 20)
-        await self.fork.receive(n + 2, n * 20, audio)
+        self.fork.receive(n + 2, n * 20, audio)
 
     async def speak(self, first: int, last: int) -> None:
         """Frames by their place in the stream."""
@@ -114,7 +114,7 @@ async def test_a_stream_whose_beginning_was_read_late_began_earlier(database: Da
     """The process was busy for 800 ms while 40 frames came: the words lie where they were said, from second 4.2 on."""
     async with running(database) as rig:
         for n in range(40):
-            await rig.fork.receive(n + 2, n * 20, FRAME)
+            rig.fork.receive(n + 2, n * 20, FRAME)
             assert rig.fork.timeline.now_ms == 5_000
         await rig.speak(40, 60)
     [said] = [event.data for event in await rig.stored() if isinstance(event.data, UtteranceFinal)]

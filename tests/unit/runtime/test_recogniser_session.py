@@ -63,7 +63,7 @@ class Rig:
         for at in range(0, len(audio), 800):
             piece = audio[at : at + 800]
             self.timeline.place(0, self.timeline.audio_ms, len(piece))
-            await self.session.send(piece)
+            self.session.send(piece)
             await asyncio.sleep(0.1)
 
     async def stored(self) -> list[Event]:
@@ -209,7 +209,7 @@ async def test_a_segment_that_the_engine_gives_up_is_a_gap_of_its_own(rig: Runni
 async def test_covered_time_stops_where_speech_is_still_open(rig: Running) -> None:
     """A crash now must show a gap from there on."""
     async with rig(ScriptedRecogniser(HELLO)) as session:
-        await session.hear(0.9)
+        await session.hear(1.4)
         assert session.session.covered_ms() == 10_200
         await session.hear(2)
         assert session.session.covered_ms() >= 12_000

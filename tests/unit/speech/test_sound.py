@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sidecar.speech import g711
-from sidecar.speech.sound import is_sound
+from sidecar.speech.sound import is_sound, sounds_in
 from tests.voice_sounds import silence, vowel
 
 
@@ -33,3 +33,10 @@ def test_a_voice_is_a_sound_even_a_faint_one(milliseconds: int, quieter_by: int)
     """In pieces of any size; a sixteenth of the amplitude is 24 dB down."""
     audio = g711.encode((g711.decode(vowel(milliseconds)) // quieter_by).astype(np.int16))
     assert is_sound(audio)
+
+
+def test_where_a_voice_begins_and_ends_is_told_in_steps_of_20_ms() -> None:
+    """The last grain may be shorter."""
+    assert sounds_in(silence(40) + vowel(30)) == [(40, 70)]
+    assert sounds_in(vowel(60) + silence(60) + vowel(70)) == [(0, 60), (120, 190)]
+    assert sounds_in(silence(100)) == []

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from sidecar.adapters.sql import Database, SqlEventLog, StoreUnusable, migrate
+from sidecar.adapters.sql.migrate import newest_revision
 from sidecar.adapters.sql.tables import metadata
 
 
@@ -34,6 +35,13 @@ async def test_migrating_again_and_at_once_changes_nothing(empty_store_url: str)
     async with database.read() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM meta"))).scalar_one() == 1
     await database.close()
+
+
+async def test_a_database_that_is_of_this_version_is_known_without_alembic(any_database: Database) -> None:
+    """Each file of the migrations is called after its revision; the last one is where Alembic ends."""
+    async with any_database.read() as connection:
+        heads = await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_heads())
+    assert heads == (newest_revision(),)
 
 
 async def test_it_says_nothing_when_all_is_well(sqlite_url: str, capfd: pytest.CaptureFixture[str]) -> None:
