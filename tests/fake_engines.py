@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from sidecar.domain.errors import ChatModelFailed, RealtimeFailed, VoiceFailed
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool
 from sidecar.ports.realtime import AudioPiece, Brief, Found, Lost, RealtimePiece
+from sidecar.ports.recogniser import Figure
 from sidecar.speech import g711
 
 Answer = Sequence[str | Piece | float | ChatModelFailed]
@@ -200,6 +201,10 @@ class FakeRealtimeModel:
         self.asked: list[str] = []
         self.sessions: list[FakeRealtimeSession] = []
         self.closed = False
+
+    def figures(self) -> Sequence[Figure]:
+        """Nothing is counted."""
+        return ()
 
     @asynccontextmanager
     async def open(self, brief: Callable[[int], Brief]) -> AsyncIterator[FakeRealtimeSession]:

@@ -6,13 +6,14 @@ to know, from a Brief that whoever opened the session composes then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import msgspec
 
 from sidecar.ports.chat_model import ChatMessage, TextPiece, Tool, ToolCall, Usage
+from sidecar.ports.recogniser import Figure
 
 
 class Brief(msgspec.Struct, frozen=True):
@@ -87,6 +88,10 @@ class RealtimeModel(Protocol):
     @property
     def engine(self) -> str:
         """Short stable name, stored with each turn: ``openai-realtime``."""
+        ...
+
+    def figures(self) -> Sequence[Figure]:
+        """What this engine counts, for operators; the names are those of its metrics."""
         ...
 
     def open(self, brief: Callable[[int], Brief]) -> AbstractAsyncContextManager[RealtimeSession]:

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from sidecar.adapters.openai_account import OpenaiAccount
-from sidecar.adapters.realtime.openai_connection import Counts, Dialler
+from sidecar.adapters.realtime.openai_connection import Dialler
 from sidecar.adapters.realtime.openai_session import Limits, OpenaiRealtimeSession
 from sidecar.adapters.vendor_problems import Vendor
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.ports.engines import EngineSettings
 from sidecar.ports.realtime import Brief
+from sidecar.ports.recogniser import Figure
+from sidecar.speech.g711 import BYTES_PER_MS
 
 MODEL = "gpt-realtime-2.1"
 VOICE = "marin"
@@ -36,10 +38,18 @@ class OpenaiRealtimeModel:
         self._limits = limits or Limits()
         self._turns = itertools.count(1)
 
-    @property
-    def counts(self) -> Counts:
-        """Connections, and what was dropped."""
-        return self._dialler.counts
+    def figures(self) -> list[Figure]:
+        """Connections, and what went wrong on them."""
+        counts = self._dialler.counts
+        return [
+            Figure("connections_opened", "counter", "Connections to the vendor.", counts.opened),
+            Figure("connections_lost", "counter", "Connections that broke, and tries that failed.", counts.lost),
+            Figure("connections_rotated", "counter", "Connections replaced before their hour.", counts.rotated),
+            Figure("audio_dropped_seconds", "counter", "Audio that the model did not hear.",
+                   counts.dropped_audio_bytes / BYTES_PER_MS / 1000),
+            Figure("events_unreadable", "counter", "Events without what they must have.", counts.unreadable),
+            Figure("problems", "counter", "What the vendor objected to.", counts.problems),
+        ]  # fmt: skip
 
     @asynccontextmanager
     async def open(self, brief: Callable[[int], Brief]) -> AsyncIterator[OpenaiRealtimeSession]:
