@@ -174,6 +174,8 @@ class Conversation:
         self._assistant = assistant
         self._context.behave(assistant)
         self._obey(self._floor.behave(self._manners(), self.now_ms()))
+        if assistant.muted:
+            self._turns.end("muted")  # a goodbye, too
 
     async def silent(self) -> None:
         """Returns when it neither speaks nor thinks."""

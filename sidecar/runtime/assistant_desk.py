@@ -21,7 +21,7 @@ from sidecar.domain.assistant import (
     check_wish,
 )
 from sidecar.domain.assistant_events import AssistantFailed, AssistantRequested
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference import Conference, ConferenceState
 from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.chat_model import ChatModel
@@ -71,6 +71,12 @@ class AssistantPolicy(msgspec.Struct, frozen=True, kw_only=True):
     per_hour: int = 30
 
 
+class NotYet(SidecarError):
+    """Ask again in a moment."""
+
+    code = "assistant_not_yet"
+
+
 class AssistantDesk:
     """``run`` is its one task, and the parent of every assistant's."""
 
@@ -103,7 +109,7 @@ class AssistantDesk:
         self._telephony = telephony
         self._engines = engines
         self._sessions: dict[str, AssistantSession] = {}
-        self.ears: Ears = {}
+        self.ears = Ears()
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
 
@@ -114,14 +120,19 @@ class AssistantDesk:
                 conference = await self._directory.conference(assistant.conference_id)
                 if conference is not None and self._telephony is not None and self._engines is not None:
                     log.info("assistant_found_again", assistant=assistant.id, conference=conference.id)
-                    self._open(assistant, conference, recover=True)
+                    session = self._open(assistant, conference, recover=True)
+                    if conference.state is ConferenceState.ENDED:
+                        session.finish(End(reason="conference_ended", gone=True))
             await self._stopping.wait()
 
     async def shut_down(self) -> None:
         """Take nothing new; what is being said is over. The assistants stay, for the next process."""
         self._stopping.set()
-        for session in list(self._sessions.values()):
-            await session.shut_down()
+        sessions = list(self._sessions.values())
+        for session in sessions:
+            session.shut_down()
+        for session in sessions:
+            await session.done.wait()
 
     @property
     def live(self) -> int:
@@ -213,10 +224,16 @@ class AssistantDesk:
     # -- its leg -----------------------------------------------------------------------------------------------
 
     async def rendering(self, assistant_id: str, call_sid: str) -> str | None:
-        """The leg asks for TwiML: the token with which its line must come. None: it is to hang up."""
+        """The leg asks for TwiML: the token with which its line must come. None: it is to hang up.
+
+        Raises NotYet while nobody here looks after it although it stays: the process begins, or ends.
+        """
         session = self._sessions.get(assistant_id)
         if session is None or self._stopping.is_set():
-            return None
+            row = await self._rows.assistant(assistant_id)
+            if row is None or not row.live or row.dismissed:
+                return None
+            raise NotYet(f"Assistant {assistant_id} is not looked after just now.")
         token = self._clock.new_token()
         renewed = await self._rows.renew_token(
             assistant_id, call_sid=call_sid, token_hash=token_hash(token), expires_at=self._clock.now() + TOKEN_LIFE
@@ -273,7 +290,7 @@ class AssistantDesk:
             bus=self._bus,
         )
         self._sessions[assistant.id] = session
-        self.ears[conference.id] = conversation
+        self.ears.open(conference.id, conversation)
         self._tasks.create_task(self._hold(session, recover=recover), name=f"assistant:{assistant.id}")
         return session
 
@@ -287,8 +304,7 @@ class AssistantDesk:
             await self._give_up(session)
         finally:
             self._sessions.pop(assistant.id, None)
-            if self.ears.get(assistant.conference_id) is session.conversation:
-                del self.ears[assistant.conference_id]
+            self.ears.close(assistant.conference_id, session.conversation)
 
     async def _give_up(self, session: AssistantSession) -> None:
         """After a defect, or while nothing can be stored: it goes, and people see it as soon as that can be stored."""

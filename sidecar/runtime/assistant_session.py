@@ -71,7 +71,7 @@ class AssistantSession:
         self._told: tuple[Doing, bool] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._lines: dict[Line, asyncio.Task[None]] = {}
-        self._line_came, self._line_went = asyncio.Event(), asyncio.Event()
+        self._lines_changed = asyncio.Event()
         self._away_since_ms: int | None = None
         self._end: End | None = None
         self._ending = asyncio.Event()
@@ -90,13 +90,15 @@ class AssistantSession:
         if self._present is Doing.INVITING:
             self._show(Doing.JOINING)
 
-    def line_came(self, line: Line) -> None:
-        """Its leg opened a line. A line that was open before is closed: the newer one goes on."""
+    def line_came(self, line: Line) -> bool:
+        """Its leg opened a line; False: it is not wanted any more. An older line is closed: the newer one goes on."""
         if self._tasks is None or self._ending.is_set():
-            return
+            return False
         for older in self._lines.values():
             older.cancel()
         self._lines[line] = self._tasks.create_task(self._hold_line(line), name=f"line:{self.assistant.id}")
+        self._lines_changed.set()
+        return True
 
     def line_went(self, line: Line) -> None:
         """The line is over, from the other side."""
@@ -139,10 +141,9 @@ class AssistantSession:
             self._end = end
             self._ending.set()
 
-    async def shut_down(self) -> None:
+    def shut_down(self) -> None:
         """The service stops while the assistant stays: what it says is over as far as it was heard; its leg waits."""
         self._ending.set()
-        await self.done.wait()
 
     def tell(self, note: str = "", detail: str = "") -> None:
         """What it does has changed. ``note``: what the panel should say to it; ``detail``: more to that."""
@@ -194,10 +195,7 @@ class AssistantSession:
         elif not await self._come():
             return
         while True:
-            try:
-                async with asyncio.timeout(REJOIN_TIMEOUT_S if self._joined else JOIN_TIMEOUT_S):
-                    await self._line_came.wait()
-            except TimeoutError:
+            if not await self._until_line(there=True, within_s=REJOIN_TIMEOUT_S if self._joined else JOIN_TIMEOUT_S):
                 late = End(reason="line_did_not_come", failed=True, detail="its media stream did not open")
                 self.finish(End(reason="line_lost") if self._joined else late)
                 return
@@ -232,8 +230,6 @@ class AssistantSession:
 
     async def _be_there(self) -> None:
         """From the moment a line opens until it breaks."""
-        self._line_came.clear()
-        self._line_went.clear()
         if not self._joined:
             self._joined = True
             joined = AssistantJoined(
@@ -249,26 +245,32 @@ class AssistantSession:
         log.info("assistant_there", assistant=self.assistant.id, away_ms=away_ms)
         self.conversation.there(away_ms)
         self._show(None)
-        try:
-            async with asyncio.timeout(HELD_AFTER_S):
-                await self._line_went.wait()
-        except TimeoutError:
+        if not await self._until_line(there=False, within_s=HELD_AFTER_S):
             await self.leg.held()
-            await self._line_went.wait()
+            await self._until_line(there=False, within_s=None)
         self._away_since_ms = self.recorder.now_ms()
         log.info("assistant_line_over", assistant=self.assistant.id)
         self._show(Doing.JOINING)
 
+    async def _until_line(self, *, there: bool, within_s: float | None) -> bool:
+        """Until one is open, or none; False: not within this time."""
+        try:
+            async with asyncio.timeout(within_s):
+                while bool(self._lines) is not there:
+                    self._lines_changed.clear()
+                    await self._lines_changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def _hold_line(self, line: Line) -> None:
-        self._line_came.set()
         try:
             await self.conversation.mouth.run(line)
         except LineLost as error:
             log.warning("assistant_line_lost", assistant=self.assistant.id, code=error.code)
         finally:
             del self._lines[line]
-            if not self._lines:
-                self._line_went.set()
+            self._lines_changed.set()
 
     async def _follow(self, news: Subscription) -> None:
         """What happens on the call, as it is told to everybody."""

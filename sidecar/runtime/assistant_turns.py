@@ -117,6 +117,8 @@ class Turns:
         answering.outcome = outcome
         if answering.begun:
             self.mouth.cut()
+        elif self._leaves:
+            self._on_gone(self._leaves)
         self._answering = None
 
     def say_goodbye(self, why: str) -> None:
@@ -171,9 +173,7 @@ class Turns:
             return
         sounded = answering.begun
         self.end(error.code)
-        if self._leaves:
-            self._on_gone(self._leaves)
-        elif not sounded:
+        if not sounded and not self._leaves:
             self._on_failed(answering.turn, error.code)
 
     # -- what becomes of it ------------------------------------------------------------------------------------

@@ -1,18 +1,22 @@
 """Who listens to a conference from inside this process, before anything is stored: the way of a word asks them.
 
-They must be quick: what they do is done between two frames.
+They must be quick, for what they do is done between two frames. One that fails is asked no more; the way goes on.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
+import structlog
+
 from sidecar.domain.conference import Fork
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
 
+log = structlog.get_logger()
+
 
 class Ear(Protocol):
-    """One per conference at most."""
+    """Listens to one conference."""
 
     def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
         """What a fork hands on to its recogniser, mu-law, and when it ends on the conference clock."""
@@ -24,5 +28,40 @@ class Ear(Protocol):
         ...
 
 
-# By conference.
-Ears = dict[str, Ear]
+class Ears:
+    """At most one per conference."""
+
+    def __init__(self) -> None:
+        self._ears: dict[str, Ear] = {}
+
+    def open(self, conference_id: str, ear: Ear) -> None:
+        """From now on this one listens."""
+        self._ears[conference_id] = ear
+
+    def close(self, conference_id: str, ear: Ear) -> None:
+        """It listens no more; another one that does is left alone."""
+        if self._ears.get(conference_id) is ear:
+            del self._ears[conference_id]
+
+    def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
+        """Audio of a fork."""
+        ear = self._ears.get(fork.conference_id)
+        if ear is None:
+            return
+        try:
+            ear.sound(fork, audio, ends_ms)
+        except Exception:
+            log.exception("ear_failed", conference=fork.conference_id)
+            self._ears.pop(fork.conference_id, None)
+
+    def words(self, conference_id: str, said: UtterancePartial | UtteranceFinal) -> bool:
+        """Words of a participant; whether they are an echo."""
+        ear = self._ears.get(conference_id)
+        if ear is None:
+            return False
+        try:
+            return ear.words(said)
+        except Exception:
+            log.exception("ear_failed", conference=conference_id)
+            self._ears.pop(conference_id, None)
+            return False

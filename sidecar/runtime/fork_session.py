@@ -48,7 +48,7 @@ class ForkSession:
         ears: Ears | None = None,
     ) -> None:
         self.fork = fork
-        self._ears = ears if ears is not None else {}
+        self._ears = ears or Ears()
         self._recorder = recorder
         self._tally = recorder.tally
         self._hearing = hearing
@@ -125,9 +125,7 @@ class ForkSession:
         self._batch.clear()
         self._recogniser.send(audio)
         now_ms = self.timeline.now_ms
-        ear = self._ears.get(self.fork.conference_id)
-        if ear is not None:
-            ear.sound(self.fork, audio, now_ms)
+        self._ears.sound(self.fork, audio, now_ms)
         if now_ms < self._look_at_ms:
             return
         covered = self._recogniser.covered_ms()

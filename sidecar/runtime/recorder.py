@@ -34,7 +34,7 @@ class Recorder:
     ) -> None:
         """``ears``: who is asked whether an utterance is somebody's own."""
         self.conference = conference
-        self._ears = ears if ears is not None else {}
+        self._ears = ears or Ears()
         self._writer = writer
         self._bus = bus
         self._clock = clock
@@ -67,7 +67,7 @@ class Recorder:
         When even the writer's memory is full the fact is lost; that is counted, and becomes a gap as soon as the
         writer takes facts again.
         """
-        if isinstance(fact, UtteranceFinal) and self._is_echo(fact):
+        if isinstance(fact, UtteranceFinal) and self._ears.words(self.conference.id, fact):
             self._leave_out(fact)
             return
         try:
@@ -93,7 +93,7 @@ class Recorder:
     def tell(self, facts: Sequence[EventData]) -> None:
         """Tell passing facts (partials) to whoever listens now."""
         for fact in facts:
-            if isinstance(fact, UtterancePartial) and self._is_echo(fact):
+            if isinstance(fact, UtterancePartial) and self._ears.words(self.conference.id, fact):
                 continue
             self._bus.publish(
                 Event(
@@ -107,10 +107,6 @@ class Recorder:
                     data=fact,
                 )
             )
-
-    def _is_echo(self, said: UtterancePartial | UtteranceFinal) -> bool:
-        ear = self._ears.get(self.conference.id)
-        return ear is not None and ear.words(said)
 
     def _leave_out(self, echo: UtteranceFinal) -> None:
         """It is no utterance: what a page shows of it goes, and nothing of it is missing."""

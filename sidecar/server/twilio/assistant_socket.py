@@ -100,9 +100,9 @@ async def assistant_socket(request: web.Request) -> web.StreamResponse:
     finally:
         started_or_gone()
     line = SocketLine(ws, started.stream_sid)
-    session.line_came(line)
     try:
-        await _pump(ws, stream, session, line)
+        if session.line_came(line):
+            await _pump(ws, stream, session, line)
     finally:
         session.line_went(line)
     await ws.close()

@@ -46,16 +46,23 @@ class JoinAssistant(msgspec.Struct, frozen=True, kw_only=True):
     again_url: str
 
 
+class AskAgain(msgspec.Struct, frozen=True, kw_only=True):
+    """The assistant's leg waits a moment and asks again, for we do not know what to do with it just now."""
+
+    again_url: str
+
+
 class HangUp(msgspec.Struct, frozen=True, kw_only=True):
     """A leg that nobody needs any more."""
 
 
-Moment = ForkConference | JoinConference | Announce | JoinAssistant | HangUp
+Moment = ForkConference | JoinConference | Announce | JoinAssistant | AskAgain | HangUp
 _TEMPLATES: dict[type[Moment], str] = {
     ForkConference: "fork_conference.xml.j2",
     JoinConference: "join_conference.xml.j2",
     Announce: "announcement.xml.j2",
     JoinAssistant: "join_assistant.xml.j2",
+    AskAgain: "ask_again.xml.j2",
     HangUp: "hang_up.xml.j2",
 }
 

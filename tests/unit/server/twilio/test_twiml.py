@@ -8,7 +8,15 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.server.twilio.twiml import Announce, ForkConference, HangUp, JoinAssistant, JoinConference, render
+from sidecar.server.twilio.twiml import (
+    Announce,
+    AskAgain,
+    ForkConference,
+    HangUp,
+    JoinAssistant,
+    JoinConference,
+    render,
+)
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "twiml"
 MOMENT = ForkConference(
@@ -64,6 +72,11 @@ def test_the_assistant_s_leg_opens_its_line_and_asks_again_when_it_breaks() -> N
     )
     assert render(moment).strip() == (GOLDEN / "join_assistant.xml").read_text().strip()
     assert [verb.tag for verb in ET.fromstring(render(moment))] == ["Connect", "Pause", "Redirect"]
+
+
+def test_a_leg_that_comes_at_a_bad_moment_asks_again() -> None:
+    moment = AskAgain(again_url="https://h.example/twilio/assistant?invite=ast_1&attempt=3")
+    assert render(moment).strip() == (GOLDEN / "ask_again.xml").read_text().strip()
 
 
 def test_a_leg_that_nobody_needs_hangs_up() -> None:
