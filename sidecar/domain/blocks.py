@@ -13,6 +13,7 @@ from itertools import dropwhile, pairwise
 import msgspec
 
 from sidecar.domain import events as ev
+from sidecar.domain.assistant_events import AssistantJoined
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
@@ -41,8 +42,13 @@ SYSTEM_WORDS = {
 _ARRIVALS = frozenset({ev.ConferenceStarted.type, ev.ParticipantJoined.type})
 
 
+# In the place of a fork: the assistant's words are known without hearing it.
+OWN = "own"
+
+
 class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", tag_field="kind"):
-    """One utterance. ``opens_block``: it begins a block; else it continues the one above."""
+    """One utterance. ``opens_block``: it begins a block; else it continues the one above. ``cut``: what the assistant
+    had ready behind it and nobody heard."""
 
     key: str
     participant: str
@@ -52,6 +58,7 @@ class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", t
     text: str
     coaching: bool
     opens_block: bool
+    cut: str = ""
 
 
 class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="kind"):
@@ -87,7 +94,7 @@ Row = UtteranceRow | GapRow | SystemRow
 
 
 class Person(msgspec.Struct, kw_only=True):
-    """A participant as the page shows it. ``fork``: the word of its last fork event, or "none" before the first;
+    """A participant as the page shows it. ``fork``: the word of its last fork event, "none" before the first, or "own";
     ``detail``: what the provider said to it, or "".
 
     ``held_ms``: since when it is on hold, or None. Signs of somebody who left mean nothing any more.
@@ -226,6 +233,8 @@ class _Reading:
             case ev.ForkStarted() | ev.ForkResumed() | ev.ForkInterrupted() | ev.ForkStopped():
                 person = self._person(data.participant)
                 person.fork, person.detail = data.type.partition(".")[2], getattr(data, "detail", "")
+            case AssistantJoined(participant=who):
+                self._person(who).fork = OWN
             case _:
                 self._take_of_call(data, at_ms)
         if told in SYSTEM_WORDS:
@@ -313,6 +322,7 @@ class _Reading:
                     text=u.text,
                     coaching=u.coaching,
                     opens_block=True,
+                    cut=u.cut,
                 ),
             )
             for u in spoken

@@ -13,7 +13,8 @@ from datetime import datetime
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.blocks import display_name
+from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.blocks import OWN, display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
 
 # Two people who speak at once for at least so long talk over each other; a shorter overlap is a nod.
@@ -25,7 +26,7 @@ LINE_CHARS = 200
 # People named in a row; those who are there come first, the rest is counted.
 PEOPLE_NAMED = 12
 
-_HEARD = frozenset({"started", "resumed"})
+_HEARD = frozenset({"started", "resumed", OWN})
 
 
 class WallboardPerson(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +208,8 @@ class ConferenceFold:
                 if fork not in _HEARD:
                     # What was cut off will never be finished.
                     self._partials.pop(data.participant, None)
+            case AssistantJoined(participant=who):
+                self._person(who).fork = OWN
             case _:
                 pass
 

@@ -19,7 +19,8 @@ def json_pieces(export: Export) -> Iterator[str]:
     yield from _list("utterances", (one for one in export.lines if isinstance(one, Spoken)))
     yield from _list("gaps", (one for one in export.lines if isinstance(one, Missing)))
     yield from _list("pauses", (one for one in export.lines if isinstance(one, Paused)))
-    yield f'"assistant": {{"turns": []}},\n"manifest": {_json(export.manifest)}\n}}\n'
+    turns = [{"seq": seq} | msgspec.to_builtins(turn) for seq, turn in export.turns]
+    yield f'"assistant": {{"turns": {_json(turns)}}},\n"manifest": {_json(export.manifest)}\n}}\n'
 
 
 def _conference(export: Export) -> dict[str, Any]:

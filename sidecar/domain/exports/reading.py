@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sidecar.domain import events as ev
+from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.blocks import GapRow, Person, UtteranceRow, display_name, read_transcript
 from sidecar.domain.conference import Conference, Participant, Role
 
@@ -16,6 +17,8 @@ _LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
 # Before what only one participant heard, in formats for people.
 COACHING_WORDS = "(coaching)"
+# Before what the assistant had ready and nobody heard, because it was interrupted.
+CUT_WORDS = "not heard"
 
 
 class Speaker(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +50,9 @@ class Spoken(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """What was said, on one line; a coach's whisper says that it is one."""
-        return f"{COACHING_WORDS} {one_line(self.said.text)}" if self.said.coaching else one_line(self.said.text)
+        """What was said, on one line; a coach's whisper says that it is one, and what nobody heard stands behind."""
+        words = f"{COACHING_WORDS} {one_line(self.said.text)}" if self.said.coaching else one_line(self.said.text)
+        return f"{words} [{CUT_WORDS}: {one_line(self.said.cut)}]" if self.said.cut else words
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +101,10 @@ Line = Spoken | Missing | Paused
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """A transcript, ready to be written in any format. ``manifest`` and ``ended`` are None until they are told."""
+    """A transcript, ready to be written in any format. ``manifest`` and ``ended`` are None until they are told.
+
+    ``turns``: the assistant's, with their seq.
+    """
 
     conference: Conference
     speakers: list[Speaker]
@@ -105,6 +112,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     ended: ev.ConferenceEnded | None
     ended_at: datetime | None
     manifest: ev.TranscriptCompleted | None
+    turns: list[tuple[int, AssistantTurn]] = msgspec.field(default_factory=list)
 
     @property
     def partial(self) -> bool:
@@ -124,6 +132,7 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
     joined: dict[str, ev.ParticipantJoined] = {}
     ended: tuple[datetime, ev.ConferenceEnded] | None = None
     manifest: ev.TranscriptCompleted | None = None
+    turns: list[tuple[int, AssistantTurn]] = []
     pauses = _pauses(events)
     for event in events:
         seq = event.seq or 0
@@ -138,6 +147,8 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
                 ended = (event.timestamp, end)
             case ev.TranscriptCompleted() as completed:
                 manifest = completed
+            case AssistantTurn() as turn:
+                turns.append((seq, turn))
             case _:
                 pass  # no line of a file comes of it
     speakers = {one.participant: _speaker(one, joined.get(one.participant)) for one in transcript.people}
@@ -159,6 +170,7 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
         ended=ended[1] if ended else None,
         ended_at=ended[0] if ended else None,
         manifest=manifest,
+        turns=turns,
     )
 
 

@@ -11,18 +11,20 @@ from sidecar.domain.exports.reading import Export, Missing, Paused, Spoken
 COLUMNS = (
     "seq", "start_ms", "end_ms", "started_at", "participant", "role", "text", "name", "kind", "reason",
     "participant_id", "utterance_id", "revision", "engine", "confidence", "lag_ms", "coaching",
+    "cut",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula, and callers choose what they say and how they are called:
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_BLANK = ("",) * 7  # what only lines of participants have
+_BLANK = ("",) * 8  # what only lines of participants have
 
 
 def csv_pieces(export: Export) -> Iterator[str]:
     """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word; of a pause,
     ``name`` is who wanted it and ``reason`` why, in their words.
 
-    ``coaching``: ``true`` for what only one participant heard.
+    ``coaching``: ``true`` for what only one participant heard. ``cut``: what the assistant had ready behind ``text``
+    and nobody heard.
     """
     yield _row(COLUMNS)
     for line in export.lines:
@@ -42,10 +44,10 @@ def guarded(text: str) -> str:
 def _details(line: Spoken | Missing) -> tuple[object, ...]:
     name, who = guarded(line.speaker.called), line.speaker.id
     if isinstance(line, Missing):
-        return ("", name, "gap", line.gap.reason, who, "", "", "", "", "", "")
+        return ("", name, "gap", line.gap.reason, who, *_BLANK[1:])
     said = line.said
     engine = (said.revision, said.engine, said.confidence, said.lag_ms, "true" if said.coaching else "")
-    return (guarded(said.text), name, "utterance", "", who, said.id, *engine)
+    return (guarded(said.text), name, "utterance", "", who, said.id, *engine, guarded(said.cut))
 
 
 def _row(cells: Sequence[object]) -> str:

@@ -259,7 +259,7 @@ def _coverage(transcript: Transcript, *, ended: bool) -> tuple[str, bool]:
     if transcript.paused is not None:
         return "Transcription paused", False
     resting = sum(person.rests for person in here)
-    heard = sum(person.fork in ("started", "resumed") and not person.rests for person in here)
+    heard = sum(person.fork in ("started", "resumed", blocks.OWN) and not person.rests for person in here)
     return f"{heard} of {counted(len(here), 'person', 'people')} being transcribed", heard + resting == len(here)
 
 
@@ -384,7 +384,7 @@ def _older(older: Older | None) -> dict[str, Any] | None:
     return {"cursor": older.cursor, "oldest": oldest} | msgspec.structs.asdict(older.earlier)
 
 
-_SHOWN = ("id", "participant", "revision", "start_ms", "end_ms", "text", "coaching")
+_SHOWN = ("id", "participant", "revision", "start_ms", "end_ms", "text", "coaching", "cut")
 
 
 def _slim(data: ev.EventData) -> ev.EventData | dict[str, Any]:

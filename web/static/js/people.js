@@ -5,7 +5,7 @@ import { counted, countedGaps, offset, span, wall } from "./clock.js";
 import { cloneTemplate, setText, signWords, slot } from "./rows.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEARD = new Set(["started", "resumed"]);
+const HEARD = new Set(["started", "resumed", "own"]);
 const TROUBLE = { none: "Not transcribed yet", interrupted: "Audio interrupted, asking for it again" };
 const byId = (id) => document.getElementById(id);
 

@@ -69,6 +69,9 @@ export class RowMaker {
     setText(name, called(person));
     name.title = called(person);
     setText(slot(element, "text"), row.text);
+    const cut = slot(element, "cut");
+    setText(cut, row.cut);
+    cut.parentElement.hidden = !row.cut;
   }
 
   #fillGap(element, row, person) {

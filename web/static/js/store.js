@@ -75,6 +75,7 @@ export class Store {
         // Of a stream that was lost the recogniser still finishes the last words; of a process that died nobody does.
         if (type !== "fork.started" && data.reason !== "stream_lost") this.dropPartials(data.participant);
         break;
+      case "assistant.joined": this.#change(data.participant, { fork: "own" }); break;
       case "conference.started": this.startedMs = at_ms; break;
       case "conference.ended": this.endedMs = at_ms; break;
       case "transcript.paused": this.#pause({ at_ms, by: data.by, reason: data.reason }); break;
@@ -234,8 +235,8 @@ function indexIn(rows, row) {
 const horizonAt = ({ id, start_ms }) => ({ key: id, at_ms: start_ms, rank: SPEECH, seq: 0 });
 
 // Utterances that start together are ordered by id and not by seq: a partial has no seq yet, and must not change place.
-const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false }, partial) =>
-  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, partial, seq: 0, rank: SPEECH });
+const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false, cut = "" }, partial) =>
+  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, cut, partial, seq: 0, rank: SPEECH });
 
 const person = ({ participant, name = "", label = "", role = "other" }) =>
   ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", detail: "", talkMs: 0, muted: false, heldMs: null, coaching: false,

@@ -1,11 +1,12 @@
 // One EventSource that comes back by itself: after EOF, a refused connection, any answer but 200 (the browser gives up
 // for good then), silence, sleep. Being signed out is the one answer that ends its tries.
 
-// Durable types and the partial. Types that are not listed never reach a page.
+// Durable types, and those passing ones that pages show. Types that are not listed never reach a page.
 const TYPES = [
   "conference.started", "conference.ended", "participant.joined", "participant.updated", "participant.left",
   "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "fork.health", "utterance.final", "utterance.partial",
   "transcript.gap", "transcript.paused", "transcript.resumed", "transcript.completed",
+  "assistant.requested", "assistant.joined", "assistant.turn", "assistant.left", "assistant.failed", "assistant.state",
 ];
 const SERVICE = ["stream.ready", "stream.gap", "stream.closing", "wallboard", "ping"];
 // The server pings each 15 s; a socket that says nothing for longer than two pings is dead, though it looks open.

@@ -133,6 +133,7 @@ async def test_of_an_utterance_only_what_is_shown_is_embedded(pages: Pages) -> N
     assert set(embedded["events"][-1]["data"]) == {
         "id",
         "participant",
+        "cut",
         "revision",
         "start_ms",
         "end_ms",
