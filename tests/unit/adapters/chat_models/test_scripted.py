@@ -8,8 +8,12 @@ import pytest
 
 from sidecar.adapters.chat_models import scripted
 from sidecar.adapters.chat_models.scripted import GOODBYE, NO_MODEL, NOTHING_YET, ScriptedChatModel
+from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks
+from sidecar.domain.context import Context, Question
+from sidecar.domain.events import UtteranceFinal
 from sidecar.domain.said import Said, line_of
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool, ToolCall
+from tests.facts import NOON
 
 CALL = [
     Said("Maya (agent)", "Thank you for calling Harbor Bikes. This is Maya.", 600),
@@ -126,3 +130,26 @@ async def test_after_a_tool_there_is_nothing_more_to_say() -> None:
     ]
     assert await pieces(messages, [LEAVE]) == []
     assert await pieces([]) == []
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_it_reads_what_a_call_s_context_makes_of_the_same_words(private: bool) -> None:
+    """Asked on the call, and at the panel; a question that is also in the transcript is not quoted."""
+    ava = Assistant(
+        id="ast_1", conference_id="cnf_1", participant_id="par_ava", tenant="default", name="Ava", by="Maya", prompt="",
+        speaks=Speaks.ADDRESSED, announce=Announce.ANNOUNCE, audience=Audience.ALL, requested_at=NOON,
+    )  # fmt: skip
+    context = Context(ava)
+    question = Said("Maya (agent)", "Ava, what did Daniel say about the number?", 130_000)
+    for at, said in enumerate([*CALL, question]):
+        context.hear(
+            UtteranceFinal(
+                id=f"utt_{at}", participant="par_1", fork="frk_1", session="ses_1", result_index=at, revision=1,
+                start_ms=said.start_ms, end_ms=said.start_ms + 500, text=said.text, engine="local", lag_ms=0,
+            ),
+            said.name,
+            own=False,
+        )  # fmt: skip
+    told = context.messages(Question(question, private=private), ["Maya (agent)", "Daniel Baker (customer)"])
+    given = await pieces([ChatMessage(one.role, one.text) for one in told])
+    assert given == [TextPiece("Daniel Baker said: The order number is 7 3 5 2 9.")]
