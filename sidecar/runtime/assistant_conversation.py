@@ -287,7 +287,6 @@ class Conversation:
                 self._obey(self._floor.speech_started(who, talk.at_ms, now_ms))
             else:
                 self._obey(self._floor.speech_ended(who, talk.at_ms, now_ms))
-            self._stir()
 
     def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
         """Text of a participant, before it is told (``runtime.ears``). True: it is our own, come back by a loudspeaker.
@@ -298,7 +297,6 @@ class Conversation:
             return False
         if isinstance(said, UtterancePartial) and self._agreed_by_ms is None:
             self._obey(self._floor.words(said, self.now_ms()))
-            self._stir()
         return not said.coaching and self._floor.is_echo(said)
 
     # -- what is wished ----------------------------------------------------------------------------------------
@@ -323,6 +321,7 @@ class Conversation:
 
     def _obey(self, orders: Sequence[floor.Order]) -> None:
         """One after another; those that follow from doing so come last."""
+        self._stirred.set()  # also without orders, the floor may want to be asked sooner
         self._orders.extend(orders)
         if self._obeying or not self._orders:
             return
@@ -333,7 +332,6 @@ class Conversation:
         finally:
             self._obeying = False
         self.on_change("", "")
-        self._stir()
 
     def _do(self, order: floor.Order) -> None:
         match order:
@@ -367,7 +365,6 @@ class Conversation:
     def _turn_over(self, turn: str, heard: str) -> None:
         self._obey(self._floor.over(turn, heard, self.now_ms()))
         self.on_change("", "")
-        self._stir()
         if self._cascade.wants_to_leave:
             self.on_leave("asked_to_leave")
         self._memory_grew.set()
@@ -378,7 +375,6 @@ class Conversation:
     def _turn_failed(self, turn: str, code: str) -> None:
         self._obey(self._floor.failed(turn, self.now_ms()))
         self.on_change("failed", code)
-        self._stir()
 
     # -- thinking ----------------------------------------------------------------------------------------------
 

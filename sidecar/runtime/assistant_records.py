@@ -13,11 +13,10 @@ import structlog
 
 from sidecar.domain.assistant import Assistant, Audience, Spoken
 from sidecar.domain.assistant_events import AssistantTurn, ToolUse, TurnLatency
-from sidecar.domain.errors import StoreUnavailable
+from sidecar.domain.errors import SidecarError, StoreUnavailable
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
 from sidecar.ports.assistants import Assistants
-from sidecar.runtime.event_writer import StoreOverloaded
 from sidecar.runtime.recorder import Recorder
 
 log = structlog.get_logger()
@@ -131,11 +130,12 @@ class TurnRecords:
     async def _record(self, facts: Sequence[EventData]) -> None:
         try:
             await self._recorder.record(*facts)
-        except StoreOverloaded as error:
+        except SidecarError as error:  # no room, or the store will never take it
             self._recorder.tally.facts_lost += len(facts)
             log.error("turn_lost", assistant=self.assistant.id, code=error.code)
+            await self._note(None)
 
-    async def _note(self, spoken: Spoken) -> None:
+    async def _note(self, spoken: Spoken | None) -> None:
         self._noted = None
         try:
             await self._rows.note_speaking(self.assistant.id, spoken)
