@@ -176,7 +176,7 @@ class Rig:
         """The newest of that kind, as soon as there are so many."""
         async with asyncio.timeout(within_s):
             while len(self.of(kind)) < count:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.1)
         return self.of(kind)[-1]
 
     async def _listen(self) -> None:
