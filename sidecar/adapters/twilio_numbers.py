@@ -54,3 +54,27 @@ class TwilioNumbers:
             lambda client: client.applications(application_sid).fetch_async(), application_sid
         )
         return str(found.voice_url or "")
+
+    async def application_named(self, name: str) -> str | None:
+        """The TwiML application of that friendly name."""
+        found = await self._telephony.ask(
+            lambda client: client.applications.list_async(friendly_name=name, limit=1), "the account's applications"
+        )
+        return str(found[0].sid) if found else None
+
+    async def create_application(self, name: str, voice_url: str) -> str:
+        """A new one; its id."""
+        made = await self._telephony.ask(
+            lambda client: client.applications.create_async(
+                friendly_name=name, voice_url=voice_url, voice_method="POST"
+            ),
+            "a new application",
+        )
+        return str(made.sid)
+
+    async def point_application(self, application_sid: str, voice_url: str) -> None:
+        """Let it lead there."""
+        await self._telephony.ask(
+            lambda client: client.applications(application_sid).update_async(voice_url=voice_url, voice_method="POST"),
+            application_sid,
+        )

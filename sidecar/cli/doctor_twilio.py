@@ -16,7 +16,7 @@ from sidecar.cli.twilio_setup import SetupRefused, account_numbers
 from sidecar.config import Settings
 from sidecar.domain.checkup import Check, Result
 from sidecar.domain.errors import TelephonyFailed
-from sidecar.domain.number_wiring import CALL_EVENTS_PATH, VOICE_PATH, Number, chosen, leads_to
+from sidecar.domain.number_wiring import ASSISTANT_PATH, CALL_EVENTS_PATH, VOICE_PATH, Number, chosen, leads_to
 
 GROUP = "twilio"
 ANSWER_TIMEOUT_S = 10.0
@@ -32,6 +32,7 @@ async def checks(settings: Settings, http: aiohttp.ClientSession, phone_number: 
     found = [credentials, await _clock(settings, http)]
     if credentials.result is Result.OK:
         found += await _number(settings, numbers, phone_number)
+        found += await _assistant(settings)
     else:
         found.append(_check("number", Result.SKIPPED, "not looked at without credentials"))
     return found
@@ -116,6 +117,24 @@ async def _application(settings: Settings, application_sid: str) -> Check:
         return _check("number's TwiML app", Result.OK, f"{application_sid} leads here")
     cure = f"In Twilio's console let {application_sid} lead to {settings.base_url}{VOICE_PATH}, or: {SETUP}"
     return _check("number's TwiML app", Result.FAIL, f"{application_sid} leads to {url or 'nowhere'}", cure)
+
+
+async def _assistant(settings: Settings) -> list[Check]:
+    """Nothing, where nobody can invite it."""
+    sid, name = settings.twilio_twiml_app_sid, "assistant's TwiML app"
+    if not sid or settings.assistant == "off":
+        return []
+    if not settings.twilio_from:
+        return [_check(name, Result.FAIL, "there is no number to call it from", "Set TWILIO_FROM to one of yours.")]
+    try:
+        async with account_numbers(settings) as account:
+            url = await account.voice_url_of(sid)
+    except TelephonyFailed as error:
+        return [_check(name, Result.FAIL, error.message, "TWILIO_TWIML_APP_SID: sidecar twilio setup --assistant")]
+    if url == settings.base_url + ASSISTANT_PATH:
+        return [_check(name, Result.OK, f"{sid} leads here")]
+    cure = "sidecar twilio setup --assistant lets it lead here."
+    return [_check(name, Result.FAIL, f"{sid} leads to {url or 'nowhere'}", cure)]
 
 
 def _leads(name: str, url: str, method: str, target: str) -> Check:

@@ -1,4 +1,4 @@
-"""``sidecar twilio``: point a number of the account to this service."""
+"""``sidecar twilio``: point a number of the account, or the assistant's application, to this service."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ import typer
 from sidecar.adapters.twilio_numbers import TwilioNumbers
 from sidecar.config import Settings, load
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.number_wiring import Change, Number, changes, chosen, wanted
+from sidecar.domain.number_wiring import ASSISTANT_PATH, Change, Number, changes, chosen, wanted
 
 twilio = typer.Typer(help="The number of your Twilio account.", no_args_is_help=True, rich_markup_mode=None)
+
+
+APPLICATION_NAME = "Conference Sidecar assistant"
 
 
 class SetupRefused(SidecarError):
@@ -34,8 +37,14 @@ def setup(
     room: Annotated[str | None, typer.Option(help="All who call meet in this room; empty: each call its own.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also replace what leads somewhere else now.")] = False,
+    assistant: Annotated[
+        bool, typer.Option("--assistant", help="The TwiML application of the assistant instead of a number.")
+    ] = False,
 ) -> None:
-    """Let a number's calls and their status lead here. Example: sidecar twilio setup --room support-1 --dry-run"""
+    """Let a number's calls and their status lead here, or the assistant's leg (--assistant).
+
+    Example: sidecar twilio setup --room support-1 --dry-run
+    """
     settings = load()
     if not settings.public_url:
         raise SetupRefused(
@@ -43,7 +52,10 @@ def setup(
             next_step="Set SIDECAR_PUBLIC_URL to it, such as https://sidecar.example.com.",
             code="public_url_missing",
         )
-    asyncio.run(set_up_number(settings, number, room, dry_run=dry_run, force=force))
+    if assistant:
+        asyncio.run(set_up_assistant(settings, dry_run=dry_run, force=force))
+    else:
+        asyncio.run(set_up_number(settings, number, room, dry_run=dry_run, force=force))
 
 
 async def set_up_number(settings: Settings, phone_number: str, room: str | None, *, dry_run: bool, force: bool) -> None:
@@ -67,6 +79,38 @@ async def set_up_number(settings: Settings, phone_number: str, room: str | None,
         else:
             await numbers.change(number, to_do)
             print("Done. Look whether all of it works: sidecar doctor")
+
+
+async def set_up_assistant(settings: Settings, *, dry_run: bool, force: bool) -> None:
+    """The application by which the assistant joins: the one of the settings, else one by its name, else a new one."""
+    target = settings.public_url + ASSISTANT_PATH
+    async with account_numbers(settings) as account:
+        sid = settings.twilio_twiml_app_sid or await account.application_named(APPLICATION_NAME)
+        present = await account.voice_url_of(sid) if sid else ""
+        print(f"{APPLICATION_NAME} ({sid or 'new'})")
+        if present == target:
+            print("  leads here already; nothing to do.")
+        else:
+            foreign = bool(present) and not present.startswith(settings.public_url)
+            _show(Change("voice_url", present, target, foreign))
+            if dry_run:
+                print("Nothing was changed (--dry-run).")
+                return
+            if foreign and not force:
+                raise SetupRefused(
+                    "The application leads somewhere else now, so it was not changed.",
+                    next_step="If it may be taken from there: the same command with --force.",
+                    code="number_in_use",
+                )
+            if sid:
+                await account.point_application(sid, target)
+            else:
+                sid = await account.create_application(APPLICATION_NAME, target)
+            print("Done.")
+    if sid != settings.twilio_twiml_app_sid:
+        print(f"Now let the service know it: TWILIO_TWIML_APP_SID={sid}")
+    if not settings.twilio_from:
+        print("It needs a number of the account, too: TWILIO_FROM=+…")
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ import msgspec
 
 VOICE_PATH = "/twilio/voice"
 CALL_EVENTS_PATH = "/twilio/participant-events"
+ASSISTANT_PATH = "/twilio/assistant"
 # What Twilio itself puts there when a number is bought. Nobody misses it.
 _FACTORY_SETTINGS = ("https://demo.twilio.com/", "http://demo.twilio.com/")
 

@@ -87,6 +87,10 @@ async def test_a_line_that_breaks_comes_back_and_so_does_the_service(call: Assis
     await call.says("agent", RECAP)
     turn = await call.told("assistant.turn", 2)
     assert turn["outcome"] == "completed"
+    await call.line.control("/control/assumptions", {"connection_lost": "hang_up"})
+    await call.cut(one)
+    left = await call.told("assistant.left")
+    assert left["reason"] in ("call_ended", "removed")
 
 
 async def test_one_at_a_time_announced_and_gone_when_it_is_not_wanted(call: AssistedCall) -> None:

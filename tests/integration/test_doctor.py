@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, closing
@@ -14,7 +15,7 @@ from aiohttp import web
 from sidecar.cli import doctor_here, doctor_public, doctor_twilio
 from sidecar.cli.children import free_ports
 from sidecar.cli.doctor import examine
-from sidecar.cli.twilio_setup import SetupRefused, account_numbers, set_up_number
+from sidecar.cli.twilio_setup import SetupRefused, account_numbers, set_up_assistant, set_up_number
 from sidecar.config import Settings, load
 from sidecar.domain.checkup import Check, Result
 from sidecar.domain.number_wiring import Change, Number
@@ -151,6 +152,28 @@ async def test_what_leads_elsewhere_is_replaced_only_by_force(
     await set_up(settings, force=True)
     assert (await the_number(settings)).wiring.application_sid == ""
     assert not_ok(await look(settings)) == {}
+
+
+async def test_the_assistant_s_application_is_made_found_and_pointed_here(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made once; what leads elsewhere only by force; the doctor says what is missing."""
+    await set_up_assistant(settings, dry_run=True, force=False)
+    await set_up_assistant(settings, dry_run=False, force=False)
+    [sid] = set(re.findall(r"TWILIO_TWIML_APP_SID=(AP[0-9a-f]{32})", capsys.readouterr().out))
+    known = settings.model_copy(update={"twilio_twiml_app_sid": sid, "assistant": "cascade"})
+    assert not_ok(await look(known))["assistant's TwiML app"] is Result.FAIL
+    known = known.model_copy(update={"twilio_from": "+12025550100"})
+    assert "assistant's TwiML app" not in not_ok(await look(known))
+    await set_up_assistant(known, dry_run=False, force=False)
+    assert "nothing to do" in capsys.readouterr().out
+    async with account_numbers(known) as account:
+        await account.point_application(sid, ELSEWHERE)
+    assert ELSEWHERE in next(one.detail for one in await look(known) if one.name == "assistant's TwiML app")
+    with pytest.raises(SetupRefused):
+        await set_up_assistant(known, dry_run=False, force=False)
+    await set_up_assistant(known, dry_run=False, force=True)
+    assert "assistant's TwiML app" not in not_ok(await look(known))
 
 
 async def test_another_token_another_number_and_no_account_are_named(settings: Settings) -> None:
