@@ -267,6 +267,28 @@ async def test_it_leaves_with_the_last_human_the_end_of_the_call_and_its_time(ri
         assert len(rig.network.removed) == 2
 
 
+async def test_muted_it_is_silent_at_once_whatever_is_wanted_of_it(rig: Rig) -> None:
+    """In the middle of a word, when addressed, when asked by the panel, and with a goodbye too."""
+    async with rig.running(FakeChatModel([LONG])):
+        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
+        line = await rig.join(one)
+        await rig.says(rig.agent, "Ava, how long does it take?")
+        await asyncio.sleep(3)
+        session = await rig.desk.present(rig.conference.id, one.id)
+        await rig.desk.set_manners(session, speaks=None, audience=None, muted=True)
+        turn = await rig.until(AssistantTurn)
+        assert (turn.outcome, line.clears) == ("muted", 1)
+        played_ms = line.played_ms
+        await rig.says(rig.agent, "Ava, how long does it take?")
+        session.conversation.ask("Say this.", by="Ana", exact=True)
+        await asyncio.sleep(5)
+        assert line.played_ms == played_ms
+        assert [told.note for told in rig.of(AssistantDoing) if told.note] == ["muted", "muted"]
+        await rig.says(rig.customer, "No AI please.")
+        assert (await rig.until(AssistantLeft)).reason == "not_wanted"
+        assert line.played_ms == played_ms
+
+
 async def test_who_wants_no_ai_is_told_goodbye(rig: Rig) -> None:
     async with rig.running():
         await rig.join(await rig.invite(announce=Announce.NONE, audience=Audience.AGENT))
