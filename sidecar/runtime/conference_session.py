@@ -129,13 +129,18 @@ class ConferenceSession:
         """A media stream proved that it belongs to this fork. Feed the returned session, then ``detach`` it.
 
         ``came_at``: when the stream began, before it was looked up.
-        Raises ForkRefused (conference_over), SessionGone.
+        Raises ForkRefused (conference_over, fork_superseded), SessionGone.
         """
         course, tasks = await self._ready(), self._tasks
         if tasks is None or course.over or self._closing.is_set():
             raise ForkRefused(f"Conference {self.conference.id} is over.", code="conference_over")
         fork, who = bound.fork, course.as_told(bound.participant)
-        hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses)
+        # Two sockets of one fork: the newer one goes on, the older one says no more, and no moment is heard by both.
+        previous = self._live.get(fork.id)
+        if previous is not None and previous.fork.epoch > fork.epoch:
+            raise ForkRefused(f"A newer stream of fork {fork.id} is here already.", code="fork_superseded")
+        until_ms = previous.timeline.now_ms if previous else None
+        hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses, heard_to_ms=until_ms or 0)
         session = ForkSession(
             fork,
             engines=self._engines,
@@ -143,9 +148,6 @@ class ConferenceSession:
             hearing=hearing,
             began_ms=self.conference.clock_ms(came_at),
         )
-        # Two sockets of one fork: the newer one goes on, the older one says no more.
-        previous = self._live.get(fork.id)
-        until_ms = previous.timeline.now_ms if previous else None
         fact = facts.StreamBound(participant=bound.participant, fork=fork, replaces_until_ms=until_ms)
         self._take_soon(fact, at_ms=session.timeline.now_ms)
         self._live[fork.id] = session
