@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from sidecar.domain.attachment import POLL_EVERY_MS, is_due, is_overdue
-from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, unique_name
+from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, stream_name, unique_name
 from sidecar.domain.conference_course import Course, Feed, LostStream, Step, Stranger
 from sidecar.domain.conference_facts import (
     Attach,
@@ -36,6 +36,7 @@ from sidecar.domain.conference_facts import (
     StopStream,
     StreamBound,
     StreamEnded,
+    StreamFailed,
     StreamRefused,
     StreamsOver,
     Tick,
@@ -81,6 +82,8 @@ class _Move(Move):
                     self._expect(participant, fork)
             case Corrected():
                 self._correct(fact)
+            case StreamFailed():
+                self._note_failure(fact)
             case _:
                 self._take_of_fork(fact)
         self._ask_for_streams()
@@ -255,6 +258,11 @@ class _Move(Move):
                 lost = feed.lost or LostStream(max(feed.fork.covered_ms, member.since_ms), "not_forked")
                 self._feeds[fork_id] = msgspec.structs.replace(feed, lost=lost, asked=True)
                 self.orders.append(Reopen(fork=feed.fork))
+
+    def _note_failure(self, failed: StreamFailed) -> None:
+        feed = self._feeds.get(failed.fork_id)
+        if feed is not None and not feed.streaming and stream_name(feed.fork) == failed.name:
+            self._feeds[failed.fork_id] = msgspec.structs.replace(feed, failed=True)
 
     def _correct(self, corrected: Corrected) -> None:
         member = self._members.get(corrected.call_sid)

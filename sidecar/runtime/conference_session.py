@@ -124,6 +124,8 @@ class ConferenceSession:
         """The network could not open the stream of that name, in its words ``error``."""
         if (wanted := self._reopening.get(fork_id)) is not None:
             wanted.failed(name, error)
+        elif not self._failed and self._course is not None and fork_id in self._course.feeds:
+            self._take_soon(facts.StreamFailed(fork_id=fork_id, name=name))
 
     async def attach(self, bound: BoundFork, *, came_at: datetime) -> ForkSession:
         """A media stream proved that it belongs to this fork. Feed the returned session, then ``detach`` it.
