@@ -130,8 +130,9 @@ def test_a_refusal_is_told_once_and_goes_with_the_gap() -> None:
 @pytest.mark.parametrize("joined_first", [False, True])
 def test_a_stream_of_twiml_that_the_network_could_not_open_is_not_waited_for(joined_first: bool) -> None:
     """Its error is told before or behind the joining; one of an older stream is no news."""
-    joined = (news("joined", 1, "CA1"), 1_000)
-    error, older = ((facts.StreamFailed(fork_id="frk_CA1", name=f"frk_CA1-{n}"), 1_200) for n in (1, 0))
+    joined: tuple[facts.Fact, int] = (news("joined", 1, "CA1"), 1_000)
+    error: tuple[facts.Fact, int] = (facts.StreamFailed(fork_id="frk_CA1", name="frk_CA1-1"), 1_200)
+    older: tuple[facts.Fact, int] = (facts.StreamFailed(fork_id="frk_CA1", name="frk_CA1-0"), 1_200)
     assert orders(play(fresh("CA1"), joined, older), facts.Reopen) == []
     step = play(fresh("CA1"), *([joined, error] if joined_first else [error, joined]))
     assert [order.fork.id for order in orders(step, facts.Reopen)] == ["frk_CA1"]
