@@ -302,11 +302,7 @@ class _Move(Move):
         if self._ended_ms is not None or self._recovering:
             return
         self._stop_overdue_streams()
-        for feed in list(self._feeds.values()):
-            stopped_ms = feed.stopped_ms
-            stays = stopped_ms is not None and feed.fork.state is ForkState.LIVE and self._is_here(feed.fork)
-            if stays and stopped_ms is not None and self._at_ms - stopped_ms >= HANG_UP_MS:
-                self._interrupt(feed, stopped_ms)
+        self._notice_who_stays()
         if self._conference.sid is not None and not self._heard and self._at_ms - self._polled_ms >= POLL_EVERY_MS:
             self._polled_ms = self._at_ms
             self.orders.append(Inquire(after_restart=False, routine=True))
@@ -318,6 +314,16 @@ class _Move(Move):
         if self._at_ms - self._quiet_since_ms >= (EMPTY_BEFORE_INQUIRY_MS if empty else QUIET_BEFORE_INQUIRY_MS):
             self._quiet_since_ms = self._at_ms
             self.orders.append(Inquire(after_restart=False))
+
+    def _notice_who_stays(self) -> None:
+        """Where nobody tells us who leaves, that is known with the next look at the latest."""
+        told_within_ms = HANG_UP_MS if self._heard else HANG_UP_MS + POLL_EVERY_MS
+        for feed in list(self._feeds.values()):
+            stopped_ms = feed.stopped_ms
+            if stopped_ms is None or feed.fork.state is not ForkState.LIVE or not self._is_here(feed.fork):
+                continue
+            if self._at_ms - stopped_ms >= told_within_ms:
+                self._interrupt(feed, stopped_ms)
 
     def _stop_overdue_streams(self) -> None:
         for fork_id, feed in self._feeds.items():
