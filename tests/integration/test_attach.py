@@ -127,6 +127,16 @@ async def until_forked(line: Line, conference: str, *calls: str) -> dict[str, di
             await asyncio.sleep(0.05)
 
 
+async def until_page_says(line: Line, path: str, words: str) -> None:
+    """A page, read again until it has these words."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            async with line.service.http.get(line.service.base + path) as answer:
+                if words in await answer.text():
+                    return
+            await asyncio.sleep(0.05)
+
+
 async def test_a_conference_is_heard_whose_status_callback_alone_knows_of_us(line: Line, customer: Customer) -> None:
     """Roles by label and address, words, who leaves, the end; and they get their callbacks as if we were not there."""
     listens_to_us(customer, line)
@@ -260,12 +270,10 @@ async def test_a_watched_conference_is_watched_by_the_next_process_and_a_stopped
                 one for one in (await line.state())["streams"] if (one["call_sid"], one["status"]) == (calls[0], "live")
             ]
             assert (await line.rest(f"/Calls/{calls[0]}/Streams/{stream['sid']}", Status="stopped"))[0] == 200
-            async with asyncio.timeout(LIMIT_S):
-                while (now := (await standings(line, sid))[calls[0]])["fork"] != "interrupted":
-                    await asyncio.sleep(0.05)
             path = f"/conferences/{(await line.service.get('/v1/conferences'))['data'][0]['id']}"
-            async with line.service.http.get(f"{line.service.base}{path}") as answer:
-                assert "Not transcribed: its stream was stopped" in await answer.text()
+            await until_page_says(line, path, "Not transcribed: its stream was stopped")
+            now = (await standings(line, sid))[calls[0]]
+            assert now["fork"] == "interrupted"
             assert (await fork(line, sid))[0] == 200
             again = (await until_forked(line, sid, calls[0]))[calls[0]]
             assert again["id"] == now["id"]
@@ -300,8 +308,7 @@ async def test_the_notice_is_heard_first_a_fifth_track_is_refused_and_a_pause_is
         assert told.count("announcement-end") == 1, "before anything is asked for"
         assert refused["problem"] == "Twilio error 31941: The call streams 4 tracks; at most 4 may run."
         path = f"/conferences/{(await line.service.get('/v1/conferences'))['data'][0]['id']}"
-        async with line.service.http.get(line.service.base + path) as answer:
-            assert "Not transcribed: Twilio error 31941: The call streams 4 tracks" in await answer.text()
+        await until_page_says(line, path, "Not transcribed: Twilio error 31941: The call streams 4 tracks")
         async with line.service.http.post(f"{line.service.base}/v1{path}/pause") as answer:
             assert answer.status == 200
         await line.rest(f"/Calls/{call}/Streams/{theirs[0]}", Status="stopped")
