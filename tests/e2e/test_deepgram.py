@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.demo import run_sidecar
 from tests.emulated_deepgram.server import COUNTING, KEY, running
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
 
 
 async def test_a_sample_call_is_transcribed_by_deepgram(monkeypatch: pytest.MonkeyPatch) -> None:
