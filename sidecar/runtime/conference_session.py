@@ -342,8 +342,7 @@ class ConferenceSession:
 
     async def _inquire(self, inquiry: Inquire) -> None:
         asked_at = (await self._ready()).news
-        findings = await find_out(self.conference, self._telephony, urgent=inquiry.after_restart)
-        if findings is None:
+        if (findings := await find_out(self.conference, self._telephony, urgent=inquiry.after_restart)) is None:
             return
         await self.bound_to(findings.sid)
         found = facts.Found(
@@ -393,8 +392,7 @@ class ConferenceSession:
 
     async def _stop_stream(self, fork: Fork, reopener: StreamReopener) -> None:
         """Its participant left; until the network has stopped it, nothing of it is transcribed."""
-        session = self._live.get(fork.id)
-        if session is not None:
+        if (session := self._live.get(fork.id)) is not None:
             session.heed(rests=True, coaching=False)
         try:
             await reopener.stop(fork)
