@@ -127,7 +127,7 @@ def sounds_like(word: str, name: str) -> bool:
     if word == name:
         return True
     sound = _sound(name)
-    return len(sound) >= 3 and _sound(word) == sound and abs(len(word) - len(name)) <= 2
+    return len(sound) >= 3 and _sound(word) == sound
 
 
 def _sound(word: str) -> str:
