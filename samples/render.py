@@ -4,8 +4,8 @@
 
 Writes ``sidecar/emulator/scenarios/NAME.toml`` and one ``NAME.LABEL.wav`` (8 kHz mu-law) per participant, which holds
 the lines one behind the other; the scenario says which part is spoken when. A line is rendered up to TAKES times, until
-the local recogniser reads it as it is written; otherwise the best take stays. The result differs each time:
-``samples.measure`` tells how good it is.
+the local recogniser reads it as it is written; otherwise the best take stays. Lines that the scenario has already are
+kept as they are; without it all are rendered, a little different each time. ``samples.measure`` tells how good it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import numpy as np
 import soundfile
 
 from samples.measure import word_errors
+from sidecar.emulator.scenario import load
 from sidecar.speech import g711, local_voice, moonshine
+from sidecar.speech.wav import read_telephone_audio
 
 SCENARIOS = Path(__file__).parents[1] / "sidecar" / "emulator" / "scenarios"
 TAKES = 8
@@ -27,6 +29,7 @@ BETWEEN_SENTENCES_MS = 240
 MARGIN_MS = 60  # kept before and after a line's first and last sound
 SOUND = 200  # of 32,767: what is louder belongs to the voice
 STEPS = ("hold", "resume", "mute", "unmute")  # done to somebody, not said
+ASSISTANT = ("invite", "prompt", "say", "stop", "dismiss")  # asked of the service
 TICK_MS = 20  # the emulator plays whole ticks
 QUIET = bytes([g711.SILENCE])
 
@@ -54,6 +57,19 @@ def trimmed(audio: bytes) -> bytes:
     return kept + QUIET * (-len(kept) % tick)
 
 
+def rendered_before(scenario: Path) -> dict[tuple[str, str], bytes]:
+    """The lines of an earlier rendering, by who says what."""
+    if not scenario.is_file():
+        return {}
+    lines: dict[tuple[str, str], bytes] = {}
+    for actor in load(scenario).participants:
+        for said in actor.says:
+            audio = read_telephone_audio(Path(said.wav))
+            begin, end = (round((at or 0) * g711.SAMPLE_RATE) for at in (said.from_, said.to))
+            lines[actor.label, said.text] = audio[begin:end]
+    return lines
+
+
 def seconds(octets: int) -> float:
     """Bytes of mu-law as seconds; whole ticks, so two places are exact."""
     return round(octets / g711.SAMPLE_RATE, 2)
@@ -64,6 +80,7 @@ def render(path: Path) -> None:
     script: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     people = script["participants"]
     voice, model = local_voice.load(), moonshine.load()
+    before = rendered_before(SCENARIOS / f"{path.stem}.toml")
     tracks = {label: bytearray() for label in people}
     says: dict[str, list[str]] = {label: [] for label in people}
     steps: list[str] = []
@@ -73,7 +90,12 @@ def render(path: Path) -> None:
             now += pause
             steps += ["", "[[steps]]", f"at = {now:.2f}", f'do = "{label}"', f'label = "{text}"']
             continue
-        line = render_line(voice, model, text, people[label]["pitch"])
+        if label in ASSISTANT:
+            now += pause
+            steps += ["", "[[assistant]]", f"at = {now:.2f}", f'do = "{label}"']
+            steps += [f'text = "{text}"'] if text else []
+            continue
+        line = before.get((label, text)) or render_line(voice, model, text, people[label]["pitch"])
         at = round((now + pause) / 0.02) * 0.02
         begin = len(tracks[label])
         tracks[label] += line

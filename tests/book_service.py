@@ -1,6 +1,7 @@
 """The service as a process of its own that hears phrases of a book, and speaks in a tone: one that can be killed.
 
-``python -m tests.book_service FOLDER PHRASE…``; all else by the service's own settings in the environment.
+``python -m tests.book_service FOLDER PHRASE…``; all else by the service's own settings in the environment. It begins
+when a line comes on its standard input: a process that is all there but for that begins within the second.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ def main() -> None:
         recogniser=BookRecogniser(PhraseBook(Path(folder), *phrases)),
         engines=Engines(ScriptedChatModel(), FakeVoice()),
     )
+    sys.stdin.readline()
     web.run_app(app, host=settings.host, port=settings.port, access_log=None, print=None)
 
 

@@ -56,12 +56,17 @@ class FloorPlay:
         """Something happens at this time."""
         heapq.heappush(self._agenda, (ms, next(self._numbers), fact))
 
-    def says(self, who: str, text: str, at: int, *, coaching: bool = False, final_ms: int = FINAL_MS) -> int:
-        """Somebody says this, word by word. Returns when it is said. ``final_ms``: after that it is known for good."""
+    def says(
+        self, who: str, text: str, at: int, *, coaching: bool = False, final_ms: int = FINAL_MS, partials: bool = True
+    ) -> int:
+        """Somebody says this, word by word. Returns when it is said.
+
+        ``final_ms``: so long after that it is known for good; before, without ``partials``, nothing is.
+        """
         words, id_ = text.split(), f"utt_{next(self._utterances)}"
         end = at + MS_PER_WORD * len(words)
         self._speech(who, at, end)
-        for n in range(1, len(words) + 1):
+        for n in range(1, len(words) + 1 if partials else 0):
             until = at + n * MS_PER_WORD
             partial = UtterancePartial(
                 id=id_,

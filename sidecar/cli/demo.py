@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import tempfile
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from sidecar.cli.assistant_steps import create_application
 from sidecar.cli.certificate import make_certificate, names_of_this_machine
 from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
 from sidecar.cli.door import make_door
@@ -25,6 +27,8 @@ from sidecar.cli.show import Show, ssh_command
 from sidecar.cli.stage import Cue, DemoFailed, Lane, Stage
 from sidecar.config import load
 from sidecar.domain.errors import RecogniserUnavailable
+from sidecar.emulator.exchange import CALLED_NUMBER
+from sidecar.emulator.state import Account
 from sidecar.speech.moonshine import check_local_speech
 
 # A service that does not even start is tried again after this long.
@@ -82,14 +86,22 @@ async def _demo(
         names = names_of_this_machine()
         certificate = make_certificate(Path(folder), [*names, host]) if tls else None
         place = Place(host=host, ports=ports, certificate=certificate, names=names)
-        emulator, service = _children(Path(folder), place)
+        account = Account(f"AC{secrets.token_hex(16)}", secrets.token_hex(16))
+        emulator = _emulator(Path(folder), place, account)
         show = Show(quiet=once)
         show.tick("install", f"conference-sidecar {version('conference-sidecar')}, Python {platform.python_version()}")
         _show_model(show)
         door = await make_door(_database_url(Path(folder)), place.pages)
         connector = aiohttp.TCPConnector(ssl=place.tls)
-        async with running(emulator, service), aiohttp.ClientSession(connector=connector) as http:
+        async with AsyncExitStack() as stack:
+            http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+            await stack.enter_async_context(running(emulator))
             show.tick("emulator", f"a small Twilio on port {ports[1]}")
+            application = await create_application(
+                http, place.phone, account_sid=account.sid, auth_token=account.auth_token, pages=place.pages
+            )
+            service = _service(Path(folder), place, account, application)
+            await stack.enter_async_context(running(service))
             show.tick("service", f"pages on port {ports[0]}, pid {service.pid}")
             stage = Stage(http, door, place.phone, show)
             if once:
@@ -120,32 +132,43 @@ def _show_model(show: Show) -> None:
         show.tick("model", f"{settings.local_model or 'moonshine tiny'}, English, on this machine")
 
 
-def _children(folder: Path, place: Place) -> tuple[Child, Child]:
+def _emulator(folder: Path, place: Place, account: Account) -> Child:
+    certificate = place.certificate
+    shown = ["--tls-certificate", str(certificate.file), "--tls-key", str(certificate.key)] if certificate else []
+    (port, phone_port), host = place.ports, place.host
+    return Child(
+        "emulator", ["emulate", "--host", host, "--port", str(phone_port), "--pages-port", str(port), *shown],
+        health_url=f"{place.phone}/control/health", log_file=folder / "emulator.log",
+        env=_known_to_both(place, account), tls=place.tls,
+    )  # fmt: skip
+
+
+def _service(folder: Path, place: Place, account: Account, application: str) -> Child:
+    """``application``: the TwiML application by which the assistant joins."""
     (port, phone_port), certificate = place.ports, place.certificate
-    shared = {"TWILIO_ACCOUNT_SID": f"AC{secrets.token_hex(16)}", "TWILIO_AUTH_TOKEN": secrets.token_hex(16)}
-    shown: list[str] = []
     own = {
-        "TWILIO_API_BASE_URL": place.phone, "TWILIO_API_KEY": "", "SIDECAR_PUBLIC_URL": place.pages,
-        "SIDECAR_HOST": place.host, "SIDECAR_DATABASE_URL": _database_url(folder),
-        "SIDECAR_PHONE_PORT": str(phone_port), "SIDECAR_STYLEGUIDE": "true",
-        "SIDECAR_TLS_CERTIFICATE": "", "SIDECAR_TLS_KEY": "",
-        # Nothing leaves this machine, whatever keys there are, unless somebody says so in so many words.
+        "TWILIO_API_BASE_URL": place.phone, "TWILIO_API_KEY": "", "TWILIO_TWIML_APP_SID": application,
+        "TWILIO_FROM": CALLED_NUMBER, "SIDECAR_PUBLIC_URL": place.pages, "SIDECAR_HOST": place.host,
+        "SIDECAR_DATABASE_URL": _database_url(folder), "SIDECAR_PHONE_PORT": str(phone_port),
+        "SIDECAR_STYLEGUIDE": "true",
+        "SIDECAR_TLS_CERTIFICATE": str(certificate.file) if certificate else "",
+        "SIDECAR_TLS_KEY": str(certificate.key) if certificate else "",
+        # What is said leaves this machine for the assistant's model only, and only with a key or an address of one.
         "SIDECAR_STT": os.environ.get("SIDECAR_STT", "local"),
+        "SIDECAR_VOICE": os.environ.get("SIDECAR_VOICE", "local"),
     }  # fmt: skip
-    if certificate is not None:
-        shown = ["--tls-certificate", str(certificate.file), "--tls-key", str(certificate.key)]
-        own |= {"SIDECAR_TLS_CERTIFICATE": str(certificate.file), "SIDECAR_TLS_KEY": str(certificate.key)}
+    return Child(
+        "service", ["serve", "--port", str(port)], health_url=f"{place.pages}/healthz",
+        log_file=folder / "service.log", env=_known_to_both(place, account) | own, tls=place.tls,
+    )  # fmt: skip
+
+
+def _known_to_both(place: Place, account: Account) -> dict[str, str]:
+    known = {"TWILIO_ACCOUNT_SID": account.sid, "TWILIO_AUTH_TOKEN": account.auth_token}
+    if place.certificate is not None:
         # Read by OpenSSL: each of the two has to trust the other's certificate.
-        shared["SSL_CERT_FILE"] = str(certificate.trusted)
-    emulator = Child(
-        "emulator", ["emulate", "--host", place.host, "--port", str(phone_port), "--pages-port", str(port), *shown],
-        health_url=f"{place.phone}/control/health", log_file=folder / "emulator.log", env=shared, tls=place.tls,
-    )  # fmt: skip
-    service = Child(
-        "service", ["serve", "--port", str(port)],
-        health_url=f"{place.pages}/healthz", log_file=folder / "service.log", env=shared | own, tls=place.tls,
-    )  # fmt: skip
-    return emulator, service
+        known["SSL_CERT_FILE"] = str(place.certificate.trusted)
+    return known
 
 
 def _database_url(folder: Path) -> str:

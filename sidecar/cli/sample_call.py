@@ -36,7 +36,7 @@ def sample_calls() -> tuple[Lane, ...]:
 
 
 def short_call() -> dict[str, Any]:
-    """The sample call for those who wait for its end: about 40 seconds."""
+    """The sample call for those who wait for its end: about 80 seconds."""
     return _as_dict(shipped(SHORT))
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
+from sidecar.cli.assistant_steps import AssistantSteps, Step, steps_of
 from sidecar.cli.door import Door
 from sidecar.cli.feed import durable_events
 from sidecar.cli.show import Show
@@ -19,7 +20,7 @@ from sidecar.domain.errors import SidecarError
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=15)
 CONFERENCE_TIMEOUT_S = 20.0
 POLL_S = 0.1
-CUT_POLL_S = 0.5
+MOMENT_POLL_S = 0.5
 # How long no other stream can be had: the gap is then long enough to be seen.
 CUT_AWAY_S = 1.5
 # A programme starts again this long after the end of its last call.
@@ -95,6 +96,8 @@ class Stage:
         async with asyncio.TaskGroup() as tasks:
             if cue.cut is not None:
                 tasks.create_task(self._lose_stream(run_id, cue.cut), name="lose-stream")
+            if steps := steps_of(cue.call):
+                tasks.create_task(self._assist(run_id, conference_id, steps), name="assistant-steps")
             async for _ in durable_events(self._http, self._pages, conference_id, key=self._door.key):
                 pass  # to the end: transcript.completed is the last one
         return conference_id
@@ -160,19 +163,33 @@ class Stage:
 
     async def _lose_stream(self, run_id: str, cut: Cut) -> None:
         """Wait for the moment, then cut; without a stream just then, nothing is lost and nothing is done."""
-        while True:
-            run = await self._ask_twilio(f"/control/scenarios/{run_id}")
-            if run["state"] in {"ended", "failed"}:
-                return
-            if run["seconds_spoken"] >= cut.at_s:
-                break
-            await asyncio.sleep(CUT_POLL_S)
+        run = await self._moment(run_id, cut.at_s)
+        if run is None:
+            return
         calls = {call["call_sid"] for call in run["calls"] if call["label"] == cut.label}
         for stream in (await self._ask_twilio("/control/state"))["streams"]:
             if stream["call_sid"] in calls and stream["status"] == "live":
                 url = f"{self._twilio}/control/streams/{stream['sid']}/cut?away_s={CUT_AWAY_S}"
                 async with self._http.post(url, timeout=CONTROL_TIMEOUT):
                     return
+
+    async def _assist(self, run_id: str, conference_id: str, steps: Sequence[Step]) -> None:
+        """Each step at its time, for as long as the call goes on."""
+        assistant = AssistantSteps(self._http, self._door, self._show, conference_id)
+        for step in steps:
+            if await self._moment(run_id, step["at"]) is None:
+                return
+            await assistant.take(step)
+
+    async def _moment(self, run_id: str, at_s: float) -> dict[str, Any] | None:
+        """The run so many seconds after its first word could be said; None: it is over before."""
+        while True:
+            run = await self._ask_twilio(f"/control/scenarios/{run_id}")
+            if run["state"] in {"ended", "failed"}:
+                return None
+            if run["seconds_spoken"] >= at_s:
+                return run
+            await asyncio.sleep(MOMENT_POLL_S)
 
     async def _ask_twilio(self, path: str) -> dict[str, Any]:
         async with self._http.get(f"{self._twilio}{path}", timeout=CONTROL_TIMEOUT) as answer:

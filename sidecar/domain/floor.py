@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from sidecar.domain.assistant import Audience
 from sidecar.domain.barge_in import BargeIn, Decision, GoOn, Hold
 from sidecar.domain.conference import Role
@@ -75,11 +77,13 @@ class Floor:
         orders = self._silence(participant, now_ms)
         humans = [p for p in self._people.values() if p.role is not Role.ASSISTANT and not p.coaching]
         if known is not None and not humans:
-            orders += self._leave(Leaving.LAST_HUMAN_LEFT)
+            orders += self._leave(Leaving.LAST_HUMAN_LEFT, now_ms)
         return orders
 
     def behave(self, manners: Manners, now_ms: int) -> list[Order]:
         """From now on the assistant is to behave like this."""
+        if self._leaving:
+            return []
         self._manners = manners
         return self._take(self._turns.behave(manners, now_ms), now_ms)
 
@@ -110,7 +114,7 @@ class Floor:
         self._quiet.words(who, said.start_ms, said.end_ms, now_ms, final=final or not said.text)
         if isinstance(said, UtteranceFinal) and not self.is_echo(said):
             if wants_no_assistant(said.text):
-                return orders + self._leave(Leaving.NOT_WANTED)
+                return orders + self._leave(Leaving.NOT_WANTED, now_ms)
             names = [person.name for person in self._people.values() if person.role is not Role.ASSISTANT]
             person = self._people.get(who) or Person(participant=who, name="", role=Role.OTHER)
             orders += self._take(self._turns.heard(said, person, names, now_ms), now_ms)
@@ -162,7 +166,7 @@ class Floor:
     def _after(self, now_ms: int) -> list[Order]:
         limit_ms = self._manners.leave_at_ms
         if limit_ms is not None and now_ms >= limit_ms:
-            return self._leave(Leaving.TIME_LIMIT)
+            return self._leave(Leaving.TIME_LIMIT, now_ms)
         return self._take(self._turns.tick(now_ms), now_ms)
 
     def _take(self, orders: list[Order], now_ms: int) -> list[Order]:
@@ -178,7 +182,7 @@ class Floor:
 
     def _decided(self, decision: Decision | None, now_ms: int) -> list[Order]:
         turn = self._turns.turn
-        if decision is None or turn is None or self._leaving:
+        if decision is None or turn is None:
             return []
         if isinstance(decision, Hold):
             return [HoldPlayback(turn)]
@@ -187,10 +191,11 @@ class Floor:
         self._turns.interrupted(now_ms)
         return [Cut(turn, Ended(decision.why), decision.participant)]
 
-    def _leave(self, why: Leaving) -> list[Order]:
+    def _leave(self, why: Leaving, now_ms: int) -> list[Order]:
         if self._leaving:
             return []
         ended = self._turns.end(Dropped.LEAVING, Ended.LEAVING)
+        self._turns.behave(msgspec.structs.replace(self._manners, muted=True), now_ms)  # it takes no turn any more
         self._barge_in.over()
         self._leaving = True
         silently = self._manners.muted or why is Leaving.LAST_HUMAN_LEFT

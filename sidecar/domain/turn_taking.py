@@ -348,7 +348,7 @@ class TurnTaking:
             if free or (turn.latest_ms is not None and now_ms >= turn.latest_ms):
                 turn.phase, turn.began_ms = _Phase.SOUNDING, now_ms
                 return [Speak(turn.id)]
-            if turn.latest_ms is None and waited_ms >= NO_ROOM_MS:
+            if waited_ms >= NO_ROOM_MS:
                 return [*self.end(Dropped.NO_ROOM, Ended.STOPPED), TellPanel(Note.NO_ROOM, turn.asked_by)]
         elif turn.phase is _Phase.THINKING:
             if waited_ms >= GIVE_UP_MS:

@@ -72,6 +72,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     label: Word
 
 
+class AssistantStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the service is asked, ``at`` seconds from the scenario's zero: an assistant is invited, told something, sent
+    away. ``text``: what it is told or is to say. Whoever plays the scenario asks; a small Twilio knows no assistants.
+    """
+
+    at: Seconds
+    do: Literal["invite", "prompt", "say", "stop", "dismiss"]
+    text: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``room`` "": a fresh one. ``voice_url`` "": whoever plays the scenario adds it.
 
@@ -80,6 +90,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     participants: Annotated[tuple[Actor, ...], msgspec.Meta(min_length=1, max_length=MAX_PARTICIPANTS)]
     steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=MAX_STEPS)] = ()
+    assistant: Annotated[tuple[AssistantStep, ...], msgspec.Meta(max_length=MAX_STEPS)] = ()
     title: str = ""
     room: str = ""
     voice_url: str = ""
@@ -160,11 +171,12 @@ def _located(raw: Any, source: str, error: msgspec.ValidationError) -> ScenarioI
             msgspec.convert(actor, Actor)
         except msgspec.ValidationError as inner:
             return invalid(inner, source, f"participants[{i}]")
-    for i, step in enumerate(_list(raw, "steps")):
-        try:
-            msgspec.convert(step, Step)
-        except msgspec.ValidationError as inner:
-            return invalid(inner, source, f"steps[{i}]")
+    for key, kind in (("steps", Step), ("assistant", AssistantStep)):
+        for i, step in enumerate(_list(raw, key)):
+            try:
+                msgspec.convert(step, kind)
+            except msgspec.ValidationError as inner:
+                return invalid(inner, source, f"{key}[{i}]")
     return invalid(error, source)
 
 

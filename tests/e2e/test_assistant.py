@@ -24,29 +24,37 @@ from tests.service import TOKEN, Service
 
 ORDER = "My order number is seven three five two nine."
 RECAP = "Ava, give us a recap."
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 
 
 @asynccontextmanager
 async def process(folder: Path, variables: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The service, ready; killed at the end."""
+    """The service, all there but for the word to begin; killed at the end."""
     command = [sys.executable, "-m", "tests.book_service", str(folder), ORDER, RECAP]
-    running = await asyncio.create_subprocess_exec(*command, env={**os.environ, **variables})  # noqa: TID251
+    running = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **variables}, stdin=asyncio.subprocess.PIPE
+    )
     try:
-        async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession() as http:
-            while True:
-                try:
-                    async with http.get(f"{variables['SIDECAR_PUBLIC_URL']}/readyz") as answer:
-                        if answer.status == 200:
-                            break
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.05)
         yield running
     finally:
         if running.returncode is None:
             running.kill()
         await running.wait()
+
+
+async def begin(waiting: asyncio.subprocess.Process, base: str) -> None:
+    """Returns when it is ready."""
+    assert waiting.stdin is not None
+    waiting.stdin.write(b"\n")
+    async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession() as http:
+        while True:
+            try:
+                async with http.get(f"{base}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.05)
 
 
 async def test_a_service_that_is_killed_while_it_speaks_comes_back_to_the_call(tmp_path: Path) -> None:
@@ -75,7 +83,8 @@ async def test_a_service_that_is_killed_while_it_speaks_comes_back_to_the_call(t
         }  # fmt: skip
         async with aiohttp.ClientSession(headers=BEARER) as http:
             call = AssistedCall(Line(Service(None, http, port), twilio, tmp_path / "quiet.wav"), book)
-            async with process(tmp_path, variables) as first:
+            async with process(tmp_path, variables) as first, process(tmp_path, variables) as second:
+                await begin(first, base)
                 await call.begin()
                 await call.says("customer", ORDER)
                 one = await call.invite(announce="none", audience="agent")
@@ -83,7 +92,8 @@ async def test_a_service_that_is_killed_while_it_speaks_comes_back_to_the_call(t
                 await call.until_speaking()
                 await asyncio.sleep(2)
                 first.kill()
-            async with process(tmp_path, variables):
+                await first.wait()
+                await begin(second, base)
                 turn = await call.told("assistant.turn")
                 assert turn["outcome"] == "service_restarted"
                 assert 0 < len(turn["heard"]) < len(turn["text"])

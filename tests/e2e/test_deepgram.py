@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from sidecar.emulator.scenario import SHIPPED
 from tests.e2e.demo import run_sidecar
 from tests.emulated_deepgram.server import COUNTING, KEY, running
 
+# Part of a sample call, with a line that is longer than an utterance may last at Deepgram.
+CALL = """
+[[participants]]
+label = "agent"
+says = [{{ at = 0.5, wav = "{folder}/harbor_bikes.agent.wav", to = 24.0 }}]
+
+[[participants]]
+label = "customer"
+says = [{{ at = 1.5, wav = "{folder}/harbor_bikes.customer.wav", to = 24.0 }}]
+"""
 pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
 
 
-async def test_a_sample_call_is_transcribed_by_deepgram(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sample_call_is_transcribed_by_deepgram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two people, a connection for each; what was told on it is what stands in the transcript, word for word."""
     async with running() as (emulator, url):
         for name, value in {
@@ -22,7 +34,9 @@ async def test_a_sample_call_is_transcribed_by_deepgram(monkeypatch: pytest.Monk
             "DEEPGRAM_BASE_URL": url,
         }.items():
             monkeypatch.setenv(name, value)
-        status, out, err = await run_sidecar("demo", "--once", "--json")
+        scenario = tmp_path / "call.toml"
+        scenario.write_text(CALL.format(folder=SHIPPED))
+        status, out, err = await run_sidecar("demo", "--once", "--json", "--scenario", str(scenario))
     assert status == 0, err
     assert KEY not in out + err
     document = json.loads(out)

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from sidecar.cli.feed import durable_events
+from sidecar.emulator.scenario import Scenario, shipped
 from tests.commands import run_here
 from tests.e2e.demo import Demo, get, recording, run_sidecar, running_demo
 
@@ -43,6 +44,35 @@ async def test_once_plays_two_recordings_and_prints_one_document() -> None:
     assert manifest["utterances"] == len(lines)
     assert manifest["sha256"] == hashlib.sha256(canonical.encode()).hexdigest()
     assert document["conference"]["conference_sid"].startswith("CF")
+
+
+async def test_the_assistant_of_the_sample_call_answers_by_name(tmp_path: Path) -> None:
+    """Its middle is played; what of it was heard is told, and stands in the transcript like what people said."""
+    scenario = tmp_path / "call.toml"
+    scenario.write_text(middle_of(shipped("corner_dental"), 23.0, 61.0))
+    status, out, err = await run_sidecar("demo", "--once", "--json", "--scenario", str(scenario))
+    assert status == 0, err
+    document = json.loads(out)
+    turns = document["assistant"]["turns"]
+    assert (turns[0]["why"], turns[0]["chat_model"], turns[0]["voice"]) == ("addressed", "scripted", "local")
+    assert turns[0]["heard"]
+    for turn in turns:
+        assert turn["text"].startswith(turn["heard"])
+        assert (turn["heard"] == turn["text"]) == (turn["outcome"] == "completed")
+    own = [line for line in document["utterances"] if line["role"] == "assistant"]
+    assert [line["text"] for line in own] == [turn["heard"] for turn in turns]
+
+
+def middle_of(scenario: Scenario, begin: float, end: float) -> str:
+    """What is said between these seconds, and asked of the assistant, as a file."""
+    lines: list[str] = []
+    for actor in scenario.participants:
+        lines += ["[[participants]]", f'label = "{actor.label}"', f'name = "{actor.name}"', "says = ["]
+        said = [one for one in actor.says if begin <= one.at < end]
+        lines += [f'{{ at = {s.at - begin}, wav = "{s.wav}", from = {s.from_}, to = {s.to} }},' for s in said] + ["]"]
+    for step in scenario.assistant:
+        lines += ["[[assistant]]", f"at = {step.at - begin}", f'do = "{step.do}"']
+    return "\n".join(lines)
 
 
 async def test_once_prints_a_transcript_for_people(tmp_path: Path) -> None:

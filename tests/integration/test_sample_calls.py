@@ -10,12 +10,13 @@ import pytest
 import soundfile
 
 from samples.measure import SOUND, length_of, median_pitch, read, track, word_errors, words
-from samples.render import STEPS
+from samples.render import ASSISTANT, STEPS
 from sidecar.cli.sample_call import CUT, HELD, LONG, SHORT
 from sidecar.emulator.scenario import SHIPPED, shipped
 from sidecar.speech import g711, moonshine
 
-CALLS = {LONG: (150, 200), SHORT: (35, 45), HELD: (100, 125)}  # seconds, from and to
+CALLS = {LONG: (150, 215), SHORT: (65, 90), HELD: (100, 125)}  # seconds, from and to
+ASSISTED = {LONG, SHORT}  # their people pause for the assistant
 WER_LIMIT = 0.06
 TOTAL_BYTES = 3_000_000
 
@@ -47,7 +48,7 @@ def test_each_call_has_two_people_and_telephone_audio_for_every_line(name: str) 
         held = slice(round(hold.at * 50), round(resume.at * 50))
         assert not talking[held].any()  # nobody talks to somebody who is on hold
         talking = np.delete(talking, held)
-    assert 0.2 < 1 - talking.mean() < 0.45
+    assert 0.2 < 1 - talking.mean() < (0.6 if name in ASSISTED else 0.45)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -102,3 +103,21 @@ def test_the_script_and_what_was_rendered_from_it_have_the_same_lines() -> None:
         assert [(step.do, step.label) for step in shipped(name).steps] == [
             (label, text) for label, _, text in script["script"]["lines"] if label in STEPS
         ]
+        assert [step.do for step in shipped(name).assistant] == [
+            label for label, _, _ in script["script"]["lines"] if label in ASSISTANT
+        ]
+
+
+@pytest.mark.parametrize("name", sorted(ASSISTED))
+def test_an_assisted_call_invites_the_assistant_asks_it_interrupts_it_and_lets_it_go(name: str) -> None:
+    """By name, and half-way; somebody else speaks into its first answer."""
+    scenario = shipped(name)
+    [invited] = scenario.assistant
+    assert invited.do == "invite"
+    assert 0.3 < invited.at / length_of(scenario) < 0.6
+    lines = sorted((said.at, actor.label, said.text) for actor in scenario.participants for said in actor.says)
+    after = [line for line in lines if line[0] > invited.at]
+    assert [label for _, label, _ in after[1:4]] == ["agent", "customer", "agent"]
+    assert [text.startswith("Ava,") for _, _, text in after[1:4]] == [True, False, True]
+    assert 6 < after[2][0] - after[1][0] < 12
+    assert "Thank you, Ava. You can leave now." in [text for _, _, text in after]

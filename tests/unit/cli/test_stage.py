@@ -74,7 +74,7 @@ def test_a_call_without_a_title_has_a_room_too() -> None:
 
 
 def test_once_without_a_recording_plays_the_short_sample_call_alone() -> None:
-    """Who waits for a transcript gets one in less than a minute."""
+    """Who waits for a transcript gets one in a minute and a half."""
     [[cue]] = _programme(None, None, once=True)
     assert cue.call == short_call()
     assert len(_programme(None, None, once=False)) > 1

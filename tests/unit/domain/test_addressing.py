@@ -23,6 +23,10 @@ from sidecar.domain.addressing import Address, address, sounds_like, to_somebody
         "um hey eva recap please",
         "Eva, can you recap?",
         "Ayva, recap.",
+        "Abba, please give us a recap.",
+        "Hey, Alba, recap.",
+        "Aaba recap.",
+        "Hava, what did Sarah say about Wednesday?",
         "Okay Ava, recap.",
         "Well Ava, the customer wants a refund.",
         "So, Ava, tell us.",
@@ -74,14 +78,24 @@ def test_somebody_on_the_call_whose_name_sounds_alike_goes_before() -> None:
 
 @pytest.mark.parametrize(
     ("word", "name"),
-    [("eva", "ava"), ("avah", "ava"), ("ayva", "ava"), ("klara", "clara"), ("macks", "max"), ("stefan", "stephan")],
+    [
+        ("eva", "ava"),
+        ("avah", "ava"),
+        ("abba", "ava"),
+        ("alba", "ava"),
+        ("ayva", "ava"),
+        ("klara", "clara"),
+        ("macks", "max"),
+        ("stefan", "stephan"),
+    ],
 )
 def test_names_are_compared_by_sound(word: str, name: str) -> None:
     assert sounds_like(word, name)
 
 
 @pytest.mark.parametrize(
-    ("word", "name"), [("over", "ava"), ("a", "ava"), ("by", "bo"), ("alex", "alexa"), ("", "ava")]
+    ("word", "name"),
+    [("over", "ava"), ("a", "ava"), ("by", "bo"), ("above", "ava"), ("halve", "ava"), ("alex", "alexa"), ("", "ava")],
 )
 def test_other_words_sound_otherwise(word: str, name: str) -> None:
     assert not sounds_like(word, name)

@@ -122,10 +122,12 @@ def test_old_lines_leave_and_can_still_be_found() -> None:
 def test_a_summary_stands_for_what_is_too_old_and_is_made_anew_now_and_then() -> None:
     told = context()
     assert told.to_summarise() is None
+    told.note(0, "a remark, and not of the call")
     long_talk(told, 1_000)
     wanted = told.to_summarise()
     assert wanted is not None
     messages, until = wanted
+    assert "a remark" not in messages[1].text
     assert [one.role for one in messages] == ["system", "user"]
     assert "line number 0 " in messages[1].text
     told.summarised("They talked\nof bicycles.\n</call>", until)
@@ -148,6 +150,18 @@ def test_the_summary_is_told_and_goes_on_from_itself() -> None:
     assert second is not None
     assert second[0][1].text.startswith("-- Summary so far: They talked of bicycles.\n<call>")
     assert "line number 0 " not in second[0][1].text
+
+
+def test_a_late_line_is_told_although_a_summary_stands_for_its_time() -> None:
+    told = context()
+    long_talk(told, 1_000)
+    wanted = told.to_summarise()
+    assert wanted is not None
+    told.summarised("They talked of bicycles.", wanted[1])
+    hear(told, ANA, "It became known late.", 500)
+    (history,) = told.history()
+    assert "It became known late." in history.text
+    assert f"line number {wanted[1] - 1} " not in history.text
 
 
 def test_a_search_gives_the_best_lines_between_the_same_marks() -> None:

@@ -64,6 +64,10 @@ def test_words_that_it_said_long_ago_are_no_echo() -> None:
     assert made.is_own("returns are free", 60_000 + SAME_WITHIN_MS - 2_500, 60_900)
 
 
+def test_who_says_it_first_is_not_the_echo_of_what_it_says_later() -> None:
+    assert not echo().is_own("takes five business days", 5_000, 6_000)
+
+
 def test_who_never_spoke_has_no_echo() -> None:
     assert Echo().beyond("five days", 0, 500) == ["five", "days"]
 

@@ -11,7 +11,7 @@ from sidecar.domain import floor_orders as fo
 from sidecar.domain.assistant import Speaks
 from sidecar.domain.barge_in import CONFIRM_WITHIN_MS
 from sidecar.domain.conference import Role
-from sidecar.domain.events import UtteranceFinal
+from sidecar.domain.events import UtteranceFinal, UtterancePartial
 from sidecar.domain.quiet import QUIET_MS
 from sidecar.domain.turn_taking import ASKED_WAITS_MS
 from tests.floor_play import AGENT, COACH, CUSTOMER, FINAL_MS, MS_PER_WORD, NOTICED_MS, FloorPlay
@@ -83,8 +83,48 @@ def test_leaving_ends_what_it_thinks_about_and_after_that_nothing_is_ordered() -
     play.at(end + 9_000, lambda: play.floor.ask(fo.Ask(by="usr_1", text="x"), play.now_ms))
     play.at(end + 9_500, lambda: play.floor.left("ana", play.now_ms))
     play.at(end + 9_600, lambda: play.floor.left("ben", play.now_ms))
+    play.at(end + 9_800, lambda: play.floor.behave(fo.Manners(), play.now_ms))
     assert play.run() == ["answer addressed", "drop leaving", "goodbye not_wanted"]
-    assert play.floor.next_ms() is None
+    assert (play.floor.turn, play.floor.next_ms()) == (None, None)
+
+
+def test_a_whisper_is_none_of_its_business_whoever_whispers() -> None:
+    play = FloorPlay()
+    play.says("ana", QUESTION, 1_000, coaching=True)
+    assert play.run() == []
+
+
+def test_it_does_not_leave_because_somebody_left_who_never_came() -> None:
+    play = FloorPlay(fo.Person(participant="ava", name="Ava", role=Role.ASSISTANT))
+    play.at(1_000, lambda: play.floor.left("stranger", play.now_ms))
+    assert play.run() == []
+
+
+def test_a_sound_that_came_to_nothing_is_no_longer_waited_for() -> None:
+    play = FloorPlay()
+    end = play.says("ana", QUESTION, 1_000)
+    play.noise("ben", end + 300, 700)
+    nothing = UtterancePartial(id="utt_9", participant="ben", start_ms=end + 300, end_ms=end + 1_000, text="", lag_ms=0)
+    play.at(end + 1_200, lambda: play.floor.words(nothing, play.now_ms))
+    assert play.run() == ["answer addressed", "speak"]
+    assert play.when("speak") == end + 1_000 + QUIET_MS
+
+
+def test_between_its_turns_nobody_interrupts() -> None:
+    play = FloorPlay(thinks_ms=3_000)
+    play.says("ana", QUESTION, 1_000)
+    play.at(10_000, lambda: play.floor.ask(fo.Ask(by="usr_1", text="x"), play.now_ms))
+    play.noise("ben", 10_500, 1_000)
+    assert play.run() == ["answer addressed", "speak", "answer asked", "speak"]
+
+
+def test_after_a_stop_nobody_interrupts_what_it_thinks_about() -> None:
+    play = FloorPlay(thinks_ms=3_000)
+    end = play.says("ana", QUESTION, 1_000)
+    play.at(end + FINAL_MS + 4_000, lambda: play.floor.stop(play.now_ms))
+    play.at(end + FINAL_MS + 4_100, lambda: play.floor.ask(fo.Ask(by="usr_1", text="x"), play.now_ms))
+    play.noise("ben", end + FINAL_MS + 4_500, 1_000)
+    assert play.run() == ["answer addressed", "speak", "cut stopped", "answer asked", "speak"]
 
 
 TEXTS = [QUESTION, "Ava said five days.", "mm-hm", "right", "stop", "And what about bikes?", "It is thirty days.",

@@ -73,6 +73,14 @@ def test_two_finals_may_tell_one_stretch_of_speech() -> None:
     assert quiet.free_from_ms() == 4_000 + QUIET_MS
 
 
+def test_speech_that_is_told_twice_ends_once() -> None:
+    quiet = Quiet()
+    quiet.speech_started("ana", 1_000)
+    quiet.speech_started("ana", 1_100)
+    quiet.speech_ended("ana", 2_000)
+    assert quiet.free_from_ms() == 2_000 + TEXT_WITHIN_MS
+
+
 def test_how_long_others_spoke_at_the_same_time() -> None:
     quiet = Quiet()
     quiet.speech_started("ana", 1_000)

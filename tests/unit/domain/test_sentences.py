@@ -27,6 +27,9 @@ def sentences(text: str, step: int = 1) -> list[str]:
             "J. Smith said so yesterday. So do I. Then we went.",
             ["J. Smith said so yesterday.", "So do I. Then we went."],
         ),
+        ("It is neither you nor I. Then we went.", ["It is neither you nor I.", "Then we went."]),
+        ("It was made in the U.S. by hand. Right?", ["It was made in the U.S. by hand.", "Right?"]),
+        ("There were only 12. Then more came.", ["There were only 12.", "Then more came."]),
         ('She said "it is late." Then she left.', ['She said "it is late."', "Then she left."]),
         ("", []),
         (" \n… !", []),
@@ -60,6 +63,7 @@ def test_a_long_sentence_is_cut_behind_a_clause() -> None:
     cut = sentences(text)
     assert all(len(one) <= LONGEST_CHARACTERS for one in cut)
     assert all(one.endswith(",") for one in cut)
+    assert sentences("Oh dear. Well, " + "x" * 300)[0] == "Oh dear. Well, " + "x" * (LONGEST_CHARACTERS - 15)
     assert sentences("x" * 500) == ["x" * LONGEST_CHARACTERS, "x" * LONGEST_CHARACTERS, "x" * 60]
 
 

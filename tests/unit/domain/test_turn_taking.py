@@ -66,6 +66,20 @@ def test_signs_of_listening_answer_nothing() -> None:
     assert play.run() == ["answer addressed", "speak"]
 
 
+def test_one_word_answers_nothing_either() -> None:
+    play = FloorPlay(thinks_ms=3_000)
+    end = play.says("ana", QUESTION, 1_000)
+    play.says("ben", "Refunds?", end + 400)
+    assert play.run() == ["answer addressed", "speak"]
+
+
+def test_words_that_began_before_the_question_was_out_do_not_answer_it() -> None:
+    play = FloorPlay(thinks_ms=3_000)
+    end = play.says("ana", QUESTION, 1_000)
+    play.says("ben", "that is what I mean", end - 400)
+    assert play.run() == ["answer addressed", "speak"]
+
+
 def test_noise_on_a_line_does_not_keep_it_silent_for_ever() -> None:
     play = FloorPlay()
     play.noise("ben", 500, 60_000)
@@ -92,6 +106,29 @@ def test_yes_is_an_answer_to_its_question_and_only_then() -> None:
     play.says("ana", QUESTION, 1_000)
     play.says("ana", "Yes, sure.", 6_000)
     assert play.run() == ["answer addressed", "speak"]
+
+
+def test_a_follow_up_for_somebody_else_is_none() -> None:
+    play = FloorPlay()
+    play.says("ana", QUESTION, 1_000)
+    play.says("ana", "Ben, does that help you?", 6_000)
+    assert play.run() == ["answer addressed", "speak"]
+
+
+def test_what_was_said_before_its_answer_and_becomes_known_late_changes_nothing() -> None:
+    play = FloorPlay()
+    play.says("ana", "I have a question.", 200, final_ms=6_500)
+    play.says("ben", "Me too, go on.", 100, final_ms=6_200)
+    play.says("ana", QUESTION, 2_000)
+    play.says("ana", "And what about bikes?", 9_500)
+    assert play.run() == ["answer addressed", "speak", "answer follow_up", "speak"]
+
+
+def test_who_interrupts_with_words_that_are_known_only_at_their_end_is_answered_too() -> None:
+    play = FloorPlay()
+    end = play.says("ana", QUESTION, 1_000)
+    play.says("ana", "no I meant bikes", end + FINAL_MS + 1_000, partials=False)
+    assert play.run()[-3:] == ["cut words", "answer follow_up", "speak"]
 
 
 def test_the_one_it_answers_may_interrupt_and_is_answered() -> None:
@@ -122,6 +159,37 @@ def test_always_means_that_the_newest_words_are_answered() -> None:
     later = play.says("ben", "It was sent on Monday.", end + 1_500)
     assert play.run() == ["answer always", "drop more_was_said", "answer always", "speak"]
     assert play.log[2][0] == later + QUIET_MS
+
+
+def test_always_means_everybody() -> None:
+    play = FloorPlay(manners=Manners(speaks=Speaks.ALWAYS), thinks_ms=2_000)
+    end = play.says("ben", "My parcel has not come.", 1_000)
+    play.says("ana", "It was sent on Monday.", end + 1_500)
+    assert play.run() == ["answer always", "drop more_was_said", "answer always", "speak"]
+
+
+@pytest.mark.parametrize("manners", [Manners(), Manners(muted=True, speaks=Speaks.ALWAYS)])
+def test_what_it_was_going_to_answer_is_forgotten_when_it_is_not_to_speak_any_more(manners: Manners) -> None:
+    play = FloorPlay(manners=Manners(speaks=Speaks.ALWAYS))
+    end = play.says("ben", "My parcel has not come.", 1_000)
+    play.at(end + FINAL_MS + 50, lambda: play.floor.behave(manners, play.now_ms))
+    play.at(end + FINAL_MS + 5_000, lambda: play.floor.behave(Manners(speaks=Speaks.ALWAYS), play.now_ms))
+    assert play.run() == []
+
+
+def test_who_addresses_it_is_answered_and_nobody_besides() -> None:
+    play = FloorPlay(manners=Manners(speaks=Speaks.ALWAYS))
+    play.says("ben", "My parcel has not come and I waited.", 1_000)
+    play.says("ana", "Ava, what is the policy for that?", 1_400)
+    assert play.run() == ["answer addressed", "speak"]
+
+
+def test_what_people_say_does_not_touch_what_the_panel_asked_for() -> None:
+    play = FloorPlay(thinks_ms=4_000)
+    ask(play, 1_000)
+    play.says("ben", "Ava, it is thirty days.", 1_200)
+    play.says("ana", "never mind", 3_000)
+    assert play.run() == ["answer asked", "speak"]
 
 
 def test_the_panel_goes_before_a_question_that_it_merely_thinks_about() -> None:
@@ -166,6 +234,30 @@ def test_the_panel_can_stop_it_thinking_and_speaking() -> None:
         play.at(end + FINAL_MS + after, lambda play=play: play.floor.stop(play.now_ms))  # type: ignore[misc]
         play.says("ana", "and now for bikes", end + 4_000)
         assert play.run()[-1] == ended
+
+
+def test_after_a_stop_nobody_is_being_answered_any_more() -> None:
+    play = FloorPlay()
+    play.says("ana", QUESTION, 1_000)
+    play.says("ana", "And what about bikes?", 6_000)
+    play.at(10_000, lambda: play.floor.stop(play.now_ms))
+    play.says("ana", "And what about cars?", 11_000)
+    assert play.run()[-1] == "cut stopped"
+
+
+def test_a_filler_waits_for_room_too() -> None:
+    play = FloorPlay(thinks_ms=8_000)
+    end = play.says("ana", QUESTION, 1_000)
+    done = play.says("ben", "hm " * 12, end + 2_500)
+    assert play.run() == ["answer addressed", "filler", "speak"]
+    assert play.when("filler") == done + QUIET_MS
+
+
+def test_audio_that_is_ready_again_changes_nothing() -> None:
+    play = FloorPlay()
+    end = play.says("ana", QUESTION, 1_000)
+    play.at(end + FINAL_MS + play.thinks_ms + 500, lambda: play.floor.ready("t1", play.now_ms))
+    assert play.run() == ["answer addressed", "speak"]
 
 
 def test_a_model_that_fails_is_told_and_the_next_question_is_answered() -> None:

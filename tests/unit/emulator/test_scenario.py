@@ -132,6 +132,16 @@ def test_a_step_that_cannot_be_done_is_named(step: Any, named: str) -> None:
         from_object({"participants": [{"label": "a"}], "steps": [good, step]}, "s")
 
 
+def test_what_is_asked_of_the_assistant_is_checked_like_the_rest() -> None:
+    """Its words and times."""
+    raw: dict[str, Any] = {"participants": [{"label": "a"}], "assistant": [{"at": 3, "do": "invite"}]}
+    [step] = from_object(raw, "s").assistant
+    assert (step.at, step.do, step.text) == (3.0, "invite", "")
+    raw["assistant"].append({"at": 4, "do": "sing"})
+    with pytest.raises(ScenarioInvalid, match=r"assistant\[1\].do: "):
+        from_object(raw, "s")
+
+
 def test_a_body_must_name_recordings_by_absolute_paths() -> None:
     """It has no folder of its own."""
     body = json.dumps({"participants": [{"label": "a", "says": [{"wav": "a.wav"}]}]}).encode()

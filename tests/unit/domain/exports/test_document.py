@@ -8,8 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.exports import read_export
 from sidecar.domain.exports.document import json_pieces
-from tests.transcripts import Said, export_of_lines, golden_export
+from tests.transcripts import Said, conference, event, export_of_lines, golden_export
 
 lines = st.lists(st.tuples(st.text(), st.text(), st.integers(0, 5_000_000), st.integers(0, 20_000)), max_size=6)
 
@@ -45,3 +47,14 @@ def test_an_ended_call_tells_how_it_ended_and_how_to_check_it() -> None:
     assert (read["conference"]["reason"], read["conference"]["duration_ms"]) == ("last-participant-left", 80_000)
     assert read["manifest"]["utterances"] == len(read["utterances"])
     assert [gap["to_ms"] for gap in read["gaps"]] == [20_000]
+
+
+def test_what_the_assistant_said_is_there_with_what_was_heard_of_it() -> None:
+    turn = AssistantTurn(
+        assistant="ast_1", participant="par_1", utterance="utt_1", start_ms=1, end_ms=2, text="Five days, or six.",
+        heard="Five days,", why="addressed", outcome="interrupted",
+    )  # fmt: skip
+    read = json.loads("".join(json_pieces(read_export(conference(), [], [event(7, turn)]))))
+    [told] = read["assistant"]["turns"]
+    assert (told["seq"], told["text"], told["heard"]) == (7, "Five days, or six.", "Five days,")
+    assert told["outcome"] == "interrupted"
