@@ -175,6 +175,13 @@ class Call:
         } | changes  # fmt: skip
         self.tell("utterance.partial", **data)
 
+    def health(self, who: Speaker, engine: str | None, *, fallback: bool, behind_ms: int) -> None:
+        """Who transcribes somebody just now."""
+        self.tell(
+            "fork.health", participant=who.participant, fork=who.fork, engine=engine, fallback=fallback,
+            behind_ms=behind_ms,
+        )  # fmt: skip
+
     def gap(self, who: Speaker, from_ms: int, to_ms: int, reason: str) -> None:
         """Audio that was not transcribed."""
         self.now_ms = max(self.now_ms, to_ms)

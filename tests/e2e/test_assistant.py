@@ -31,9 +31,8 @@ READY_TIMEOUT_S = 60.0
 async def process(folder: Path, variables: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """The service, all there but for the word to begin; killed at the end."""
     command = [sys.executable, "-m", "tests.book_service", str(folder), ORDER, RECAP]
-    running = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, **variables}, stdin=asyncio.subprocess.PIPE
-    )
+    environment = {**os.environ, **variables}  # noqa: TID251
+    running = await asyncio.create_subprocess_exec(*command, env=environment, stdin=asyncio.subprocess.PIPE)
     try:
         yield running
     finally:
