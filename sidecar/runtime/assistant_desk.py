@@ -28,6 +28,7 @@ from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
+from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.telephony import Telephony
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_conversation import Conversation
@@ -50,10 +51,11 @@ LIMIT_SLACK_S = 60
 
 
 class Engines(NamedTuple):
-    """What an assistant thinks and speaks with."""
+    """What an assistant thinks and speaks with. ``realtime``: gives the answers that people hear, if there is one."""
 
     chat_model: ChatModel
     voice: Voice
+    realtime: RealtimeModel | None = None
 
 
 class AssistantPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,11 @@ class AssistantDesk:
             session.shut_down()
         for session in sessions:
             await session.done.wait()
+
+    @property
+    def engines(self) -> Engines | None:
+        """What its assistants think and speak with; None: nobody can invite one."""
+        return self._engines
 
     @property
     def live(self) -> int:
@@ -277,6 +284,7 @@ class AssistantDesk:
             records=TurnRecords(assistant, recorder=recorder, rows=self._rows),
             chat_model=self._engines.chat_model,
             voice=self._engines.voice,
+            realtime=self._engines.realtime,
             clock=self._clock,
             minutes=self._policy.minutes,
             tokens=self._policy.tokens,

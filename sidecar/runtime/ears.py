@@ -11,6 +11,7 @@ import structlog
 
 from sidecar.domain.conference import Fork
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
+from sidecar.domain.spans import Spans
 
 log = structlog.get_logger()
 
@@ -20,6 +21,10 @@ class Ear(Protocol):
 
     def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
         """What a fork hands on to its recogniser, mu-law, and when it ends on the conference clock."""
+        ...
+
+    def paused(self, pauses: Spans) -> None:
+        """When nobody is to be heard, as of now; forks are silent then by themselves."""
         ...
 
     def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
