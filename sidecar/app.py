@@ -183,6 +183,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             Sources(
                 forwarder=forwarder,
                 switchboard=switchboard,
+                assistants=desk,
                 strangers=app[STRANGERS],
                 writer=writer,
                 bus=bus,
@@ -263,7 +264,7 @@ def _fallback(settings: Settings) -> Recogniser | None:
 
 async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines | None:
     """What the assistant thinks and speaks with; None where nobody can invite it, or one of both cannot work here."""
-    if settings.assistant == "off" or not settings.twilio_twiml_app_sid:
+    if settings.assistant_runtime == "off" or not settings.twilio_twiml_app_sid:
         return None
     wanted = engine_settings(settings)
     try:

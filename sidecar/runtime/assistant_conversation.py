@@ -21,8 +21,6 @@ from sidecar.domain.events import (
     ParticipantJoined,
     ParticipantLeft,
     ParticipantUpdated,
-    TranscriptPaused,
-    TranscriptResumed,
     UtteranceFinal,
     UtterancePartial,
 )
@@ -95,8 +93,9 @@ class Conversation:
             voice=voice,
             realtime=realtime,
             tokens=tokens,
-            people=self._people,
+            people=lambda: self.roster.names,
             on_note=self._tell_panel,
+            tally=recorder.tally,
         )
         self._turns = Turns(
             recorder=recorder,
@@ -148,8 +147,7 @@ class Conversation:
                 self.roster.take(event)
                 if isinstance(event.data, UtteranceFinal):
                     self._remember_words(event.data)
-                elif isinstance(event.data, TranscriptPaused | TranscriptResumed):
-                    self.mind.recall(event.data)
+                self.mind.recall(event.data)
         self._obey([order for one in self.roster.present for order in self._floor.present(one, self.now_ms())])
 
     def announced(self, seconds: float, *, asks: bool) -> None:
@@ -164,10 +162,7 @@ class Conversation:
         if self._agreed_by_ms is None:
             self.mind.begin()
         if away_ms is not None:
-            seconds = max(1, round(away_ms / 1000))
-            self.mind.note(
-                self.now_ms(), f"You could neither hear nor be heard for {seconds} s; what was said then is above."
-            )
+            self.mind.away(away_ms, self.now_ms())
         self._stir()
 
     def recover(self, spoken: Spoken | None) -> None:
@@ -397,12 +392,8 @@ class Conversation:
         person = self.roster.get(order.asked_by)
         role = None if order.private else person.role if person else Role.OTHER
         name = order.asked_by if order.private else self.roster.name(order.asked_by)
-        question = self._question(order.prompt, name, private=order.private)
         asker = Asker(why=order.why, role=role, words=order.prompt)
-        return self.mind.answer(question, asker, answering.answered)
+        return self.mind.answer(self._question(order.prompt, name, private=order.private), asker, answering.answered)
 
     def _question(self, text: str, by: str, *, private: bool) -> Question:
         return Question(Said(by, text, self.now_ms()), private=private)
-
-    def _people(self) -> list[str]:
-        return [self.roster.name(person.participant) for person in self.roster.humans]

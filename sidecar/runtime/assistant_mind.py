@@ -18,6 +18,7 @@ from sidecar.domain.assistant import Assistant
 from sidecar.domain.assistant_events import ToolUse
 from sidecar.domain.context import Context, Question, line_told, remark_told
 from sidecar.domain.errors import RealtimeFailed
+from sidecar.domain.event_data import EventData
 from sidecar.domain.events import TranscriptPaused, TranscriptResumed, UtteranceFinal
 from sidecar.domain.said import Said
 from sidecar.domain.spans import NEVER, Spans
@@ -28,6 +29,7 @@ from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_tools import Budget, Tools
 from sidecar.runtime.cascade import Cascade
 from sidecar.runtime.realtime import Realtime
+from sidecar.runtime.tally import Tally
 from sidecar.speech import g711
 
 log = structlog.get_logger()
@@ -69,6 +71,7 @@ class Mind:
         tokens: int,
         people: Callable[[], Sequence[str]],
         on_note: Callable[[str, str], None],
+        tally: Tally,
     ) -> None:
         """``tokens``: what thinking may cost. ``people``: who is on the call, with their roles.
 
@@ -79,6 +82,7 @@ class Mind:
         self._tools = tools = Tools(context, on_notify=lambda line: on_note("supervisor_wanted", line))
         self._people = people
         self._on_note = on_note
+        self._tally = tally
         self._voice = voice.engine
         self._pauses = NEVER
         self._cascade = Cascade(chat_model, context, tools=tools, budget=budget)
@@ -135,9 +139,10 @@ class Mind:
         """When nobody is to be heard."""
         self._pauses = pauses
 
-    def recall(self, told: TranscriptPaused | TranscriptResumed) -> None:
-        """An earlier pause, or its end."""
-        self._pauses = self._pauses.switched(isinstance(told, TranscriptPaused), told.at_ms)
+    def recall(self, told: EventData) -> None:
+        """What happened before it came: of that, only pauses matter here."""
+        if isinstance(told, TranscriptPaused | TranscriptResumed):
+            self._pauses = self._pauses.switched(isinstance(told, TranscriptPaused), told.at_ms)
 
     def hear(self, audio: bytes, now_ms: int) -> None:
         """What its leg hears: all others, mixed; mu-law, 8 kHz, in real time. Pauses are silence."""
@@ -158,6 +163,11 @@ class Mind:
         self._context.note(at_ms, text)
         if self._realtime is not None:
             self._realtime.tell(ChatMessage("user", remark_told(text)))
+
+    def away(self, away_ms: int, now_ms: int) -> None:
+        """Its line was gone for so long, and is back."""
+        seconds = max(1, round(away_ms / 1000))
+        self.note(now_ms, f"You could neither hear nor be heard for {seconds} s; what was said then is above.")
 
     def heard(self, ms: int) -> None:
         """A turn is over, and so much of the sound that it came with was heard."""
@@ -183,6 +193,7 @@ class Mind:
                 if came:
                     raise
                 log.warning("assistant_falls_back", code=error.code)
+                self._tally.assistant_fallbacks[error.code] += 1
                 self._on_note("fallback", error.code)
                 answered.engines = before
         async with aclosing(self._cascade.answer(question, self._people(), answered.tools)) as sentences:

@@ -5,6 +5,7 @@ They must be quick, for what they do is done between two frames. One that fails 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -50,23 +51,23 @@ class Ears:
 
     def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
         """Audio of a fork."""
-        ear = self._ears.get(fork.conference_id)
-        if ear is None:
-            return
-        try:
-            ear.sound(fork, audio, ends_ms)
-        except Exception:
-            log.exception("ear_failed", conference=fork.conference_id)
-            self._ears.pop(fork.conference_id, None)
+        self._ask(fork.conference_id, lambda ear: ear.sound(fork, audio, ends_ms))
+
+    def paused(self, conference_id: str, pauses: Spans) -> None:
+        """When nobody is to be heard, as of now."""
+        self._ask(conference_id, lambda ear: ear.paused(pauses))
 
     def words(self, conference_id: str, said: UtterancePartial | UtteranceFinal) -> bool:
         """Words of a participant; whether they are an echo."""
+        return bool(self._ask(conference_id, lambda ear: ear.words(said)))
+
+    def _ask(self, conference_id: str, question: Callable[[Ear], bool | None]) -> bool | None:
         ear = self._ears.get(conference_id)
         if ear is None:
-            return False
+            return None
         try:
-            return ear.words(said)
+            return question(ear)
         except Exception:
             log.exception("ear_failed", conference=conference_id)
             self._ears.pop(conference_id, None)
-            return False
+            return None
