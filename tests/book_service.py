@@ -1,6 +1,7 @@
-"""The service as a process of its own that hears phrases of a book, and speaks in a tone: one that can be killed.
+"""The service as a process of its own that hears phrases of a book: one that can be killed.
 
-``python -m tests.book_service FOLDER PHRASE…``; all else by the service's own settings in the environment.
+``python -m tests.book_service FOLDER PHRASE…``; all else by the service's own settings in the environment. Without a
+key of OpenAI its assistant is scripted, and speaks in a tone.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ def main() -> None:
     """Until it is stopped."""
     folder, *phrases = sys.argv[1:]
     settings = load()
+    keyless = not settings.openai_api_key.get_secret_value()
     app = build(
         settings,
         recogniser=BookRecogniser(PhraseBook(Path(folder), *phrases)),
-        engines=Engines(ScriptedChatModel(), FakeVoice()),
+        engines=Engines(ScriptedChatModel(), FakeVoice()) if keyless else None,
     )
     web.run_app(app, host=settings.host, port=settings.port, access_log=None, print=None)
 

@@ -82,12 +82,21 @@ class Mind:
         self._tools = tools = Tools(context, on_notify=lambda line: on_note("supervisor_wanted", line))
         self._people = people
         self._on_note = on_note
+        self._assistant_id = assistant.id
         self._tally = tally
         self._voice = voice.engine
         self._pauses = NEVER
         self._cascade = Cascade(chat_model, context, tools=tools, budget=budget)
         self._realtime = (
-            Realtime(realtime, context, tools=tools, budget=budget, people=people, on_note=on_note)
+            Realtime(
+                realtime,
+                context,
+                assistant_id=assistant.id,
+                tools=tools,
+                budget=budget,
+                people=people,
+                on_note=on_note,
+            )
             if realtime is not None
             else None
         )
@@ -192,7 +201,7 @@ class Mind:
             except RealtimeFailed as error:
                 if came:
                     raise
-                log.warning("assistant_falls_back", code=error.code)
+                log.warning("assistant_falls_back", assistant=self._assistant_id, code=error.code)
                 self._tally.assistant_fallbacks[error.code] += 1
                 self._on_note("fallback", error.code)
                 answered.engines = before

@@ -44,6 +44,7 @@ class Realtime:
         model: RealtimeModel,
         context: Context,
         *,
+        assistant_id: str,
         tools: Tools,
         budget: Budget,
         people: Callable[[], Sequence[str]],
@@ -52,6 +53,7 @@ class Realtime:
         """``people``: who is on the call. ``on_note``: people at the panel are to know this, and more to it."""
         self.engine = model.engine
         self.problem = ""
+        self._assistant_id = assistant_id
         self._model = model
         self._context = context
         self._tools = tools
@@ -94,7 +96,7 @@ class Realtime:
         if self._session is None:
             self._told_since_brief = []
         if away_ms:
-            log.info("assistant_model_briefed_again", away_ms=away_ms)
+            log.info("assistant_model_briefed_again", assistant=self._assistant_id, away_ms=away_ms)
         return Brief(
             self._context.instructions(self._people(), hears=True),
             tuple(ChatMessage(told.role, told.text) for told in self._context.history()),
@@ -112,10 +114,12 @@ class Realtime:
 
     def _take(self, news: Lost | Found) -> None:
         match news:
-            case Found():
+            case Found() if self.problem:
                 self._back()
+            case Found():
+                pass  # replaced before its time was over: nobody need know
             case Lost(code=code, message=message, permanent=permanent):
-                log.warning("assistant_model_lost", code=code, permanent=permanent)
+                log.warning("assistant_model_lost", assistant=self._assistant_id, code=code, permanent=permanent)
                 if permanent:
                     self._gone = RealtimeFailed(message, code=code, permanent=True)
                     self._known.set()

@@ -51,6 +51,7 @@ class Part:
         self.realtime = Realtime(
             model,
             self.context,
+            assistant_id=AVA.id,
             tools=self.tools,
             budget=self.budget,
             people=lambda: PEOPLE,
@@ -197,6 +198,14 @@ async def test_a_model_that_is_lost_and_found_is_briefed_anew() -> None:
         assert [message.text for message in part.session.briefs[-1].history] == ["-- said meanwhile"]
         assert words(await part.answer()) == "Yes."
         assert part.notes == [("model_lost", "realtime_unreachable"), ("model_back", "")]
+
+
+async def test_a_connection_that_is_merely_replaced_is_nobody_s_concern() -> None:
+    async with playing(FakeRealtimeModel(["Yes."])) as part:
+        part.session.find(200)
+        await asyncio.sleep(1)
+        assert words(await part.answer()) == "Yes."
+        assert part.notes == []
 
 
 @pytest.mark.parametrize("at_first", [True, False])
