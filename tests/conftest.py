@@ -25,6 +25,7 @@ hypothesis.settings.load_profile("house")
 pytest_plugins = ["tests.stores"]
 
 OWN_VARIABLES = ("SIDECAR_", "TWILIO_", "DEEPGRAM_", "OPENAI_")
+TRACED = "COVERAGE_PROCESS_CONFIG"  # by this coverage.py tells a new process that it is to be measured, too
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 OPTIONAL = "optional:"  # how the reason of a skip begins that may stand in CI too
 
@@ -34,6 +35,12 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(OWN_VARIABLES) and not name.startswith("SIDECAR_TEST_"):
             del os.environ[name]
+
+
+@pytest.fixture
+def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Coverage is not taken of the processes that this test starts: it makes them slower by half."""
+    monkeypatch.delenv(TRACED, raising=False)
 
 
 @pytest.hookimpl(trylast=True)

@@ -142,6 +142,7 @@ class FakeTelephony:
         self.present = list(present)
         self.on_hold = set[str]()
         self.over = False
+        self.hung_up = set[str]()  # calls that are over
         self.ended_at: datetime | None = None
         self.failures: list[TelephonyFailed] = []  # raised first, one per call
         self.asked = asyncio.Queue[tuple[str, str, str]]()  # call, stream name, token
@@ -176,6 +177,11 @@ class FakeTelephony:
             )
             for sid in self.present
         ]
+
+    async def is_over(self, call_sid: str) -> bool:
+        """Those that hung up."""
+        self._maybe_fail()
+        return call_sid in self.hung_up
 
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
         """Write the wish down."""

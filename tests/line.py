@@ -45,6 +45,13 @@ class Line:
         """One call to that address; its sid."""
         return str((await self.control("/control/calls", {"voice_url": voice_url, **order}))["call_sid"])
 
+    async def rest(self, path: str, **form: str) -> tuple[int, dict[str, Any]]:
+        """A POST to the REST API, as the customer's own application would send it."""
+        url = f"{self._twilio}/2010-04-01/Accounts/{ACCOUNT.sid}{path}.json"
+        key = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT.sid, ACCOUNT.auth_token)}
+        async with self.service.http.post(url, data=form, headers=key) as answer:
+            return answer.status, await answer.json()
+
     async def hang_up(self, call_sid: str) -> None:
         """The caller puts the phone down."""
         await self.control(f"/control/calls/{call_sid}/hangup", None)
@@ -101,25 +108,45 @@ class TwimlApp:
 
 
 @asynccontextmanager
-async def running_line(
-    folder: Path, recogniser: Recogniser | None = None, engines: Engines | None = None, **settings: Any
-) -> AsyncIterator[Line]:
-    """Both, until the block ends. ``engines``: of the assistant; with these, it can be invited."""
-    soundfile.write(folder / "quiet.wav", [0.0] * 800, 8_000)
+async def running_twilio() -> AsyncIterator[str]:
+    """The emulator; its address."""
     port = free_ports(1)
     runner = web.AppRunner(create_app(ACCOUNT), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        twilio = f"http://127.0.0.1:{port}"
-        known: dict[str, Any] = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio} | settings
-        application = TwimlApp(twilio)
-        if engines is not None:
-            await application.create()
-            known |= {"twilio_twiml_app_sid": application.sid, "twilio_from": "+12025550100"}
-        async with running_service(folder, recogniser or ScriptedRecogniser(), engines=engines, **known) as service:
-            if engines is not None:
-                await application.lead_to(service.base)
-            yield Line(service, twilio, folder / "quiet.wav")
+        yield f"http://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def running_beside(
+    twilio: str, folder: Path, recogniser: Recogniser | None = None, engines: Engines | None = None, **settings: Any
+) -> AsyncIterator[Line]:
+    """The service beside an emulator that runs; with the same folder it goes on where another one stopped.
+
+    ``engines``: of the assistant; with these, it can be invited.
+    """
+    soundfile.write(folder / "quiet.wav", [0.0] * 800, 8_000)
+    known: dict[str, Any] = {"twilio_account_sid": ACCOUNT.sid, "twilio_api_base_url": twilio} | settings
+    application = TwimlApp(twilio)
+    if engines is not None:
+        await application.create()
+        known |= {"twilio_twiml_app_sid": application.sid, "twilio_from": "+12025550100"}
+    async with running_service(folder, recogniser or ScriptedRecogniser(), engines=engines, **known) as service:
+        if engines is not None:
+            await application.lead_to(service.base)
+        yield Line(service, twilio, folder / "quiet.wav")
+
+
+@asynccontextmanager
+async def running_line(
+    folder: Path, recogniser: Recogniser | None = None, engines: Engines | None = None, **settings: Any
+) -> AsyncIterator[Line]:
+    """Both, until the block ends."""
+    async with (
+        running_twilio() as twilio,
+        running_beside(twilio, folder, recogniser, engines, **settings) as line,
+    ):
+        yield line

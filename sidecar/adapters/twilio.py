@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # A dialled telephone rings so long.
 RING_S = 30
 IN_PROGRESS = ("init", "in-progress")
+# twilio.com/docs/voice/api/call-resource: the states that nothing follows.
+CALL_OVER = ("completed", "busy", "failed", "no-answer", "canceled")
 
 
 class TwilioAccount(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,16 @@ class TwilioTelephony:
             )
             for p in listed
         ]
+
+    async def is_over(self, call_sid: str) -> bool:
+        """GET Calls/{CA}."""
+        try:
+            call = await self.ask(lambda client: client.calls(call_sid).fetch_async(), call_sid)
+        except TelephonyFailed as error:
+            if error.gone:
+                return True
+            raise
+        return call.status in CALL_OVER
 
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
         """POST Calls/{CA}/Streams; the parameters come back in the stream's start message."""

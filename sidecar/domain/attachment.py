@@ -34,7 +34,7 @@ def is_due(feed: Feed, member: Member | None, at_ms: int) -> bool:
         return False
     if member is None or member.participant.state is not ParticipantState.JOINED:
         return False
-    return at_ms >= max(feed.due_ms, due_ms(feed.fork, member.since_ms))
+    return feed.failed or at_ms >= max(feed.due_ms, due_ms(feed.fork, member.since_ms))
 
 
 def is_overdue(feed: Feed, member: Member | None, at_ms: int) -> bool:

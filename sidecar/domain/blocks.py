@@ -48,7 +48,10 @@ OWN = "own"
 
 class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", tag_field="kind"):
     """One utterance. ``opens_block``: it begins a block; else it continues the one above. ``cut``: what the assistant
-    had ready behind it and nobody heard."""
+    had ready behind it and nobody heard.
+
+    ``late``: it was heard again from the recording of an interruption, so it came behind later lines.
+    """
 
     key: str
     participant: str
@@ -57,6 +60,7 @@ class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", t
     revision: int
     text: str
     coaching: bool
+    late: bool = False
     opens_block: bool
     cut: str = ""
 
@@ -321,6 +325,7 @@ class _Reading:
                     revision=u.revision,
                     text=u.text,
                     coaching=u.coaching,
+                    late=u.late,
                     opens_block=True,
                     cut=u.cut,
                 ),
@@ -340,7 +345,7 @@ def _continues(above: Row, row: Row) -> bool:
         isinstance(row, UtteranceRow)
         and isinstance(above, UtteranceRow)
         and row.participant == above.participant
-        and row.coaching == above.coaching
+        and (row.coaching, row.late) == (above.coaching, above.late)
         and row.at_ms - above.end_ms <= BLOCK_JOIN_MS
     )
 

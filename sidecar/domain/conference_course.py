@@ -51,7 +51,7 @@ class Feed(msgspec.Struct, frozen=True):
     ``due_ms``: while it is pending, when a stream has to be asked for. ``asked``: somebody asks already.
     ``problem``: why none came so far, in the provider's words. ``stopping``: the provider was told to end its stream.
     ``stopped_ms``: when the provider stopped the last one, until it is known what that means: a hang-up, or another one
-    comes. ``finished``: and its last words are stored.
+    comes. ``finished``: and its last words are stored. ``failed``: the provider could not open the one that is awaited.
     """
 
     fork: Fork
@@ -63,6 +63,7 @@ class Feed(msgspec.Struct, frozen=True):
     stopping: bool = False
     stopped_ms: int | None = None
     finished: bool = False
+    failed: bool = False
 
 
 class Course(msgspec.Struct, frozen=True, kw_only=True):

@@ -148,6 +148,13 @@ class StreamRefused(msgspec.Struct, frozen=True, kw_only=True):
     for_good: bool
 
 
+class StreamFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider could not open the stream of that name, which TwiML asked for."""
+
+    fork_id: str
+    name: str
+
+
 class CallGone(msgspec.Struct, frozen=True, kw_only=True):
     """The provider says that the fork's call is over: no further stream can be had. ``problem``: in its words."""
 
@@ -181,7 +188,7 @@ class StreamsOver(msgspec.Struct, frozen=True):
 
 
 FactOfFork = Expected | StreamBound | StreamEnded | ForkDone | StreamRefused | CallGone | StreamsOver
-Fact = News | Found | Attach | Met | Corrected | FactOfFork | Pause | Resume | Restarted | Tick
+Fact = News | StreamFailed | Found | Attach | Met | Corrected | FactOfFork | Pause | Resume | Restarted | Tick
 
 
 # -- orders ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from sidecar.domain.attachment import POLL_EVERY_MS, is_due, is_overdue
-from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, unique_name
+from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, stream_name, unique_name
 from sidecar.domain.conference_course import Course, Feed, LostStream, Step, Stranger
 from sidecar.domain.conference_facts import (
     Attach,
@@ -36,6 +36,7 @@ from sidecar.domain.conference_facts import (
     StopStream,
     StreamBound,
     StreamEnded,
+    StreamFailed,
     StreamRefused,
     StreamsOver,
     Tick,
@@ -81,6 +82,8 @@ class _Move(Move):
                     self._expect(participant, fork)
             case Corrected():
                 self._correct(fact)
+            case StreamFailed():
+                self._note_failure(fact)
             case _:
                 self._take_of_fork(fact)
         self._ask_for_streams()
@@ -256,6 +259,11 @@ class _Move(Move):
                 self._feeds[fork_id] = msgspec.structs.replace(feed, lost=lost, asked=True)
                 self.orders.append(Reopen(fork=feed.fork))
 
+    def _note_failure(self, failed: StreamFailed) -> None:
+        feed = self._feeds.get(failed.fork_id)
+        if feed is not None and not feed.streaming and stream_name(feed.fork) == failed.name:
+            self._feeds[failed.fork_id] = msgspec.structs.replace(feed, failed=True)
+
     def _correct(self, corrected: Corrected) -> None:
         member = self._members.get(corrected.call_sid)
         if member is None:
@@ -294,11 +302,7 @@ class _Move(Move):
         if self._ended_ms is not None or self._recovering:
             return
         self._stop_overdue_streams()
-        for feed in list(self._feeds.values()):
-            stopped_ms = feed.stopped_ms
-            stays = stopped_ms is not None and feed.fork.state is ForkState.LIVE and self._is_here(feed.fork)
-            if stays and stopped_ms is not None and self._at_ms - stopped_ms >= HANG_UP_MS:
-                self._interrupt(feed, stopped_ms)
+        self._notice_who_stays()
         if self._conference.sid is not None and not self._heard and self._at_ms - self._polled_ms >= POLL_EVERY_MS:
             self._polled_ms = self._at_ms
             self.orders.append(Inquire(after_restart=False, routine=True))
@@ -310,6 +314,16 @@ class _Move(Move):
         if self._at_ms - self._quiet_since_ms >= (EMPTY_BEFORE_INQUIRY_MS if empty else QUIET_BEFORE_INQUIRY_MS):
             self._quiet_since_ms = self._at_ms
             self.orders.append(Inquire(after_restart=False))
+
+    def _notice_who_stays(self) -> None:
+        """Where nobody tells us who leaves, that is known with the next look at the latest."""
+        told_within_ms = HANG_UP_MS if self._heard else HANG_UP_MS + POLL_EVERY_MS
+        for feed in list(self._feeds.values()):
+            stopped_ms = feed.stopped_ms
+            if stopped_ms is None or feed.fork.state is not ForkState.LIVE or not self._is_here(feed.fork):
+                continue
+            if self._at_ms - stopped_ms >= told_within_ms:
+                self._interrupt(feed, stopped_ms)
 
     def _stop_overdue_streams(self) -> None:
         for fork_id, feed in self._feeds.items():

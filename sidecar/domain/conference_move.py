@@ -84,7 +84,8 @@ class Move:
         feed = self._feeds.get(fork.id) if fork else None
         if fork is not None and (feed is None or not feed.streaming):
             waiting = feed or Feed(fork)
-            self._feeds[fork.id] = msgspec.structs.replace(waiting, fork=fork, due_ms=due_ms(fork, self._at_ms))
+            due = due_ms(fork, self._at_ms)
+            self._feeds[fork.id] = msgspec.structs.replace(waiting, fork=fork, due_ms=due, failed=False)
         self._quiet_since_ms = max(self._quiet_since_ms, self._at_ms)
         stranger = self._strangers.pop(participant.call_sid, None)
         if stranger is not None and stranger.here:

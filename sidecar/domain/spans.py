@@ -48,9 +48,16 @@ NEVER = Spans()
 class Hearing:
     """Which of a stream's audio is not for the recogniser, and which is a coach's whisper; on the conference clock."""
 
-    def __init__(self, *, rests: bool = False, coaching: bool = False, pauses: Spans = NEVER) -> None:
-        """As it is at the start of a stream. ``pauses``: of the whole conference; they rest everybody."""
-        self.rests = Spans(pauses.closed).switched(rests or pauses.since is not None, 0)
+    def __init__(
+        self, *, rests: bool = False, coaching: bool = False, pauses: Spans = NEVER, heard_to_ms: int = 0
+    ) -> None:
+        """As it is at the start of a stream. ``pauses``: of the whole conference; they rest everybody.
+
+        ``heard_to_ms``: up to here another stream of the same call was heard, so this one is not.
+        """
+        # A frame counts by its end, and the last one of the other stream ended just then.
+        heard = Spans(pauses.closed).switched(heard_to_ms > 0, 0).switched(False, heard_to_ms + 1)
+        self.rests = heard.switched(rests or pauses.since is not None, 0)
         self.coaching = Spans(since=0 if coaching else None)
 
     @property

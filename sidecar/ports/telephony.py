@@ -62,6 +62,10 @@ class Telephony(Protocol):
         """Who is in the conference now."""
         ...
 
+    async def is_over(self, call_sid: str) -> bool:
+        """Whether a call has ended; one that the provider does not know has."""
+        ...
+
     async def start_stream(self, call_sid: str, *, name: str, parameters: Mapping[str, str]) -> str:
         """Ask for a one-way stream of what the caller says, to our media socket; returns its id. Never retried here.
 

@@ -130,18 +130,25 @@ class ConferenceSession:
         """The network could not open the stream of that name, in its words ``error``."""
         if (wanted := self._reopening.get(fork_id)) is not None:
             wanted.failed(name, error)
+        elif not self._failed and self._course is not None and fork_id in self._course.feeds:
+            self._take_soon(facts.StreamFailed(fork_id=fork_id, name=name))
 
     async def attach(self, bound: BoundFork, *, came_at: datetime) -> ForkSession:
         """A media stream proved that it belongs to this fork. Feed the returned session, then ``detach`` it.
 
         ``came_at``: when the stream began, before it was looked up.
-        Raises ForkRefused (conference_over), SessionGone.
+        Raises ForkRefused (conference_over, fork_superseded), SessionGone.
         """
         course, tasks = await self._ready(), self._tasks
         if tasks is None or course.over or self._closing.is_set():
             raise ForkRefused(f"Conference {self.conference.id} is over.", code="conference_over")
         fork, who = bound.fork, course.as_told(bound.participant)
-        hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses)
+        # Two sockets of one fork: the newer one goes on, the older one says no more, and no moment is heard by both.
+        previous = self._live.get(fork.id)
+        if previous is not None and previous.fork.epoch > fork.epoch:
+            raise ForkRefused(f"A newer stream of fork {fork.id} is here already.", code="fork_superseded")
+        until_ms = previous.timeline.now_ms if previous else None
+        hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses, heard_to_ms=until_ms or 0)
         session = ForkSession(
             fork,
             engines=self._engines,
@@ -150,9 +157,6 @@ class ConferenceSession:
             began_ms=self.conference.clock_ms(came_at),
             ears=self._ears,
         )
-        # Two sockets of one fork: the newer one goes on, the older one says no more.
-        previous = self._live.get(fork.id)
-        until_ms = previous.timeline.now_ms if previous else None
         fact = facts.StreamBound(participant=bound.participant, fork=fork, replaces_until_ms=until_ms)
         self._take_soon(fact, at_ms=session.timeline.now_ms)
         self._live[fork.id] = session

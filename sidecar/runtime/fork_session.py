@@ -75,7 +75,8 @@ class ForkSession:
     def receive(self, sequence: int, timestamp_ms: int, audio: bytes) -> None:
         """One frame: its number and time in the stream, mu-law 8 kHz of any length. Cheap but for every fifth.
 
-        Raises ForkRefused (fork_gone), within 100 ms, when nobody works on this stream any more: close the socket.
+        Raises ForkRefused, within 100 ms, when nobody works on this stream any more (fork_gone), or another one of the
+        same call took over (fork_superseded): close the socket.
         """
         self.frames += 1
         arrived_ms = self._recorder.now_ms() if self.timeline.settling else None
@@ -117,8 +118,13 @@ class ForkSession:
         self._ended.set()
 
     def _hand_on(self) -> None:
+        if self._ended.is_set() and self.end_reason is EndReason.SUPERSEDED:
+            raise ForkRefused(f"A newer stream of fork {self.fork.id} took over.", code="fork_superseded")
         if self.done.is_set():
             raise ForkRefused(f"The session of fork {self.fork.id} is gone.", code="fork_gone")
+        if self._ended.is_set():
+            self._batch.clear()  # nothing that comes behind the end is for the recogniser
+            return
         self._tally.frames += self.frames - self._frames_told
         self._frames_told = self.frames
         audio = bytes(self._batch)

@@ -145,7 +145,7 @@ class StreamReopener:
         self._has_room = has_room
 
     async def reopen(self, stream: WantedStream) -> bool:
-        """Try until it comes. False: no longer wanted, or the call is over.
+        """Try until it comes. False: no longer wanted, or the call is over, which is asked before each try.
 
         Nothing is simply asked for again: what was asked for without an answer may be on its way. It has its time to
         come, and is then stopped by its name before another one, with a new name and token, is asked for.
@@ -163,6 +163,9 @@ class StreamReopener:
             try:
                 if doubtful:
                     await self._stop(stream.fork)
+                if await self._telephony.is_over(stream.fork.call_sid):
+                    log.info("call_over", fork=stream.fork.id, attempt=attempt)
+                    return False
                 if not told:
                     await self._speak_notice(stream)
                 told = doubtful = True

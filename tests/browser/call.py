@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -46,6 +47,8 @@ class ServiceProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.browser.service", str(self._port), self.database_url, *status],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # It ends by being killed, so coverage of it would be lost, and cost half of its speed.
+            env={name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"},  # noqa: TID251
         )  # fmt: skip
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -171,6 +174,13 @@ class Call:
             "text": text, "lag_ms": 300,
         } | changes  # fmt: skip
         self.tell("utterance.partial", **data)
+
+    def health(self, who: Speaker, engine: str | None, *, fallback: bool, behind_ms: int) -> None:
+        """Who transcribes somebody just now."""
+        self.tell(
+            "fork.health", participant=who.participant, fork=who.fork, engine=engine, fallback=fallback,
+            behind_ms=behind_ms,
+        )  # fmt: skip
 
     def gap(self, who: Speaker, from_ms: int, to_ms: int, reason: str) -> None:
         """Audio that was not transcribed."""

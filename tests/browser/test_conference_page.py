@@ -96,6 +96,40 @@ def test_a_gap_row_says_whose_audio_from_when_to_when_and_why(page: Page, call: 
     )
 
 
+def test_the_people_card_says_who_listens_when_it_is_not_as_usual_and_how_far_behind(page: Page, call: Call) -> None:
+    """Told while it lasts; a line that is as usual says nothing."""
+    _, customer = two_people(call)
+    open_live(page, call)
+    trouble = page.locator("#people > li").nth(1).locator("[data-slot=trouble]")
+    expect(trouble).to_be_hidden()
+    for engine, fallback, behind_ms, words in (
+        ("local", True, 0, "Transcribed by the fallback"),
+        ("local", True, 4_200, "Transcribed by the fallback, 4 s behind"),
+        ("deepgram", False, 7_000, "Transcript 7 s behind"),
+        (None, False, 12_000, "No recogniser answers, 12 s behind"),
+    ):
+        call.health(customer, engine, fallback=fallback, behind_ms=behind_ms)
+        expect(trouble).to_have_text(words)
+    call.health(customer, "deepgram", fallback=False, behind_ms=0)
+    expect(trouble).to_be_hidden()
+    expect(page.locator("#people > li").first.locator("[data-slot=trouble]")).to_be_hidden()  # Maya's was always well
+
+
+def test_a_line_that_came_late_stands_at_its_place_with_a_quiet_mark(page: Page, call: Call) -> None:
+    """And the server draws it as the script does."""
+    maya, _ = two_people(call)
+    call.say(maya, "First.", start_ms=1_000, lasts_ms=1_000)
+    open_live(page, call)
+    call.say(maya, "Third.", start_ms=4_000, lasts_ms=1_000)
+    call.say(maya, "Second.", start_ms=2_500, lasts_ms=1_000, late=True)
+    for _ in ("told", "drawn"):
+        expect(page.locator(ROW)).to_have_count(3)
+        assert texts(page) == ["First.", "Second.", "Third."]
+        marks = page.locator(f"{ROW} [data-sign=late]")
+        assert [mark.is_visible() for mark in marks.all()] == [False, True, False]
+        page.reload()
+
+
 def test_system_rows_say_what_happened_on_the_call(page: Page, call: Call) -> None:
     maya, _ = two_people(call)
     open_live(page, call)

@@ -54,6 +54,7 @@ async def stand_in(_folder: Path) -> AsyncIterator[Network]:
 
     @asynccontextmanager
     async def over() -> AsyncIterator[None]:
+        fake.hung_up |= set(fake.present)
         fake.over, fake.present = True, []
         yield
 
@@ -211,6 +212,17 @@ async def test_a_stream_is_stopped_by_its_name_and_one_that_is_not_there_is_no_e
     await network.telephony.start_stream(call_sid, name="frk_1-2", parameters={"token": "t"})
     await network.telephony.stop_stream(call_sid, name="frk_1-2")
     await network.telephony.stop_stream(call_sid, name="frk_1-9")
+
+
+async def test_a_call_is_over_when_it_has_hung_up(network: Network) -> None:
+    [call_sid, *_] = [one.call_sid for one in await network.telephony.participants(network.conference_sid)]
+    assert not await network.telephony.is_over(call_sid)
+    async with network.over():
+        assert await network.telephony.is_over(call_sid)
+
+
+async def test_a_call_that_twilio_does_not_know_is_over(twilio: Network) -> None:
+    assert await twilio.telephony.is_over(NOBODY)
 
 
 async def test_who_is_at_the_other_end_of_a_call(network: Network) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from sidecar.cli.feed import durable_events
 from sidecar.emulator.scenario import Scenario, shipped
+from tests.commands import run_here
 from tests.e2e.demo import Demo, get, recording, run_sidecar, running_demo
 
 BECKETT = "beckett.wav"
@@ -93,9 +94,9 @@ async def test_once_prints_a_transcript_for_people(tmp_path: Path) -> None:
         (["--json"], "--once"),
     ],
 )
-async def test_what_cannot_be_played_is_one_line_on_stderr(arguments: list[str], expected: str) -> None:
+def test_what_cannot_be_played_is_one_line_on_stderr(arguments: list[str], expected: str) -> None:
     """File, place, what was expected; exit status 1; nothing on stdout."""
-    status, out, err = await run_sidecar("demo", *arguments)
+    status, out, err = run_here("demo", *arguments)
     assert (status, out) == (1, "")
     assert expected in err
     assert len(err.strip().splitlines()) == 1

@@ -15,11 +15,12 @@ from typer.testing import CliRunner
 
 from sidecar.adapters import twilio_client
 from sidecar.cli import app as command
+from sidecar.domain import conference_machine
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime import recovery
 from tests.callers import KEY
 from tests.fakes import Script, ScriptedRecogniser
-from tests.line import LIMIT_S, Line, running_line
+from tests.line import LIMIT_S, Line, running_beside, running_line, running_twilio
 from tests.service import TOKEN
 
 HELLO: Script = [
@@ -41,10 +42,18 @@ class Customer:
 
     async def voice(self, request: web.Request) -> web.Response:
         label = f' participantLabel="{request.query["label"]}"' if request.query["label"] else ""
-        told = ' statusCallbackEvent="start end join leave mute hold modify"'
+        told = ' statusCallbackEvent="start end join leave mute hold modify announcement"'
         callback = f' statusCallback="{self.callback}"{told}' if self.callback else ""
         text = f"<Response><Dial><Conference{label}{callback}>theirs</Conference></Dial></Response>"
         return web.Response(text=text, content_type="text/xml")
+
+    async def media(self, request: web.Request) -> web.WebSocketResponse:
+        """Takes a stream of the customer's own."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            pass
+        return socket
 
     async def event(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
@@ -60,6 +69,7 @@ async def customer() -> AsyncIterator[Customer]:
     there, application = Customer(), web.Application()
     application.router.add_post("/voice", there.voice)
     application.router.add_post("/events", there.event)
+    application.router.add_get("/media", there.media)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -114,6 +124,16 @@ async def until_forked(line: Line, conference: str, *calls: str) -> dict[str, di
             now = await standings(line, conference)
             if all(now.get(call, {}).get("fork") == "live" for call in calls):
                 return now
+            await asyncio.sleep(0.05)
+
+
+async def until_page_says(line: Line, path: str, words: str) -> None:
+    """A page, read again until it has these words."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            async with line.service.http.get(line.service.base + path) as answer:
+                if words in await answer.text():
+                    return
             await asyncio.sleep(0.05)
 
 
@@ -229,3 +249,75 @@ async def test_a_call_that_fetched_our_twiml_is_never_forked_by_rest(line: Line)
 async def test_what_is_no_conference_of_the_account_is_not_attached_to(line: Line) -> None:
     """Nor is anything but an id ever asked of Twilio."""
     assert [(await fork(line, sid))[0] for sid in ("CF" + "9" * 32, "CF1%2F..%2FCalls", "cnf_unknown")] == [404] * 3
+
+
+async def test_a_watched_conference_is_watched_by_the_next_process_and_a_stopped_stream_is_the_same_fork(
+    customer: Customer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody tells us who comes; the customer's application stops a stream, and asks for it again later."""
+    monkeypatch.setattr(conference_machine, "POLL_EVERY_MS", 1_000)
+    monkeypatch.setattr(conference_machine, "HANG_UP_MS", 1_000)
+    async with running_twilio() as twilio:
+        async with running_beside(twilio, tmp_path, ScriptedRecogniser(HELLO)) as line:
+            calls = [await line.call(customer.voice_url(label)) for label in ("agent", "customer")]
+            sid = await in_conference(line, *calls)
+            assert (await fork(line, sid))[0] == 200
+            await until_forked(line, sid, *calls)
+        async with running_beside(twilio, tmp_path, ScriptedRecogniser(HELLO)) as line:
+            late = await line.call(customer.voice_url("supervisor"))
+            await until_forked(line, sid, *calls, late)
+            [stream] = [
+                one for one in (await line.state())["streams"] if (one["call_sid"], one["status"]) == (calls[0], "live")
+            ]
+            assert (await line.rest(f"/Calls/{calls[0]}/Streams/{stream['sid']}", Status="stopped"))[0] == 200
+            path = f"/conferences/{(await line.service.get('/v1/conferences'))['data'][0]['id']}"
+            await until_page_says(line, path, "Not transcribed: its stream was stopped")
+            now = (await standings(line, sid))[calls[0]]
+            assert now["fork"] == "interrupted"
+            assert (await fork(line, sid))[0] == 200
+            again = (await until_forked(line, sid, calls[0]))[calls[0]]
+            assert again["id"] == now["id"]
+            for call in (*calls, late):
+                await line.hang_up(call)
+            events = await line.ended("theirs")
+            exported = await line.service.get(f"/v1{path}/transcript.json")
+    told = [event["type"] for event in events if event["data"].get("participant") == now["id"]]
+    assert [kind for kind in told if kind.startswith("fork")] == [
+        "fork.started", "fork.interrupted", "fork.resumed", "fork.interrupted", "fork.resumed", "fork.stopped",
+    ]  # fmt: skip
+    assert len(exported["conference"]["participants"]) == 3
+    reasons = [gap["reason"] for gap in exported["gaps"] if gap["participant_id"] == now["id"]]
+    assert reasons == ["not_forked", "service_restarted", "stream_stopped"]
+
+
+async def test_the_notice_is_heard_first_a_fifth_track_is_refused_and_a_pause_is_kept(
+    customer: Customer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The customer's application has four streams of its own; when one of them is stopped there is room for ours."""
+    monkeypatch.setattr(recovery, "REFUSED_BACKOFF_S", 0.5)
+    customer.callback = f"{customer.base}/events?mine=1"
+    async with running_line(tmp_path, ScriptedRecogniser(HELLO), notice="This call is transcribed.") as line:
+        call = await line.call(customer.voice_url("customer"))
+        sid = await in_conference(line, call)
+        theirs = [
+            (await line.rest(f"/Calls/{call}/Streams", Url=f"{customer.base.replace('http', 'ws')}/media"))[1]["sid"]
+            for _ in range(4)
+        ]
+        [refused] = (await fork(line, sid))[1]["data"]
+        told = [event["StatusCallbackEvent"] for event in customer.events]
+        assert told.count("announcement-end") == 1, "before anything is asked for"
+        assert refused["problem"] == "Twilio error 31941: The call streams 4 tracks; at most 4 may run."
+        path = f"/conferences/{(await line.service.get('/v1/conferences'))['data'][0]['id']}"
+        await until_page_says(line, path, "Not transcribed: Twilio error 31941: The call streams 4 tracks")
+        async with line.service.http.post(f"{line.service.base}/v1{path}/pause") as answer:
+            assert answer.status == 200
+        await line.rest(f"/Calls/{call}/Streams/{theirs[0]}", Status="stopped")
+        await until_forked(line, sid, call)
+        await line.hang_up(call)
+        events = await line.ended("theirs")
+    types = [event["type"] for event in events]
+    assert types.index("transcript.paused") < types.index("fork.started")
+    [gap] = [event["data"] for event in events if event["type"] == "transcript.gap"]
+    paused = next(event["data"] for event in events if event["type"] == "transcript.paused")
+    assert [event["StatusCallbackEvent"] for event in customer.events].count("announcement-end") == 1  # and only once
+    assert (gap["reason"], gap["to_ms"]) == ("stream_refused", paused["at_ms"])  # what nobody was to hear is no gap

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 110
 
 
-async def test_a_quick_round_measures_something_everywhere() -> None:
+async def test_a_quick_round_measures_something_everywhere(untraced: None) -> None:
     """Bridge, callers, upstream, service, readers, and a conference to catch up on."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks", "--quick",

@@ -12,6 +12,7 @@ import pytest
 
 from sidecar.adapters.deepgram_account import DeepgramAccount
 from sidecar.adapters.recognisers.deepgram import deepgram_recogniser
+from sidecar.adapters.recognisers.deepgram_stream import Limits
 from sidecar.ports.recogniser import Traits
 from tests.emulated_deepgram.ears import NumberedEar, numbered_speech, places
 from tests.emulated_deepgram.server import KEY, Fault, running
@@ -21,6 +22,8 @@ from tests.service import Service, media_frame, running_service, start_frame
 CALL = "CA" + "7" * 32
 FRAME = 160
 WORDS = 60
+# A peer that tells nothing is left as soon as that; the call is said in three seconds.
+NOT_LONG = Limits(answer_s=0.5, watch_s=0.05)
 
 
 async def hear(service: Service) -> list[dict[str, Any]]:
@@ -58,16 +61,22 @@ async def test_whatever_becomes_of_its_connections_every_word_is_in_the_transcri
 
 @pytest.mark.parametrize(
     "fault",
-    [Fault(refuse=401), Fault(refuse=429), Fault(close_at=(100, 1011, "NET-0000")), Fault(drop_at=100)],
-    ids=["401", "429", "1011", "dropped"],
+    [
+        Fault(refuse=401),
+        Fault(refuse=429),
+        Fault(close_at=(100, 1011, "NET-0000")),
+        Fault(drop_at=100),
+        Fault(silent=True),
+    ],
+    ids=["401", "429", "1011", "dropped", "silent"],
 )
 async def test_while_deepgram_fails_the_fallback_hears_every_word(tmp_path: Path, fault: Fault) -> None:
-    """Refused or broken before it said a word, each time it is asked: from the ring, nothing is missing."""
+    """Refused, broken or silent before it said a word, each time it is asked: from the ring, nothing is missing."""
     fallback = NumberedRecogniser("second", traits=Traits(), jitter_ms=0)
     async with running(ear=NumberedEar) as (emulator, url):
         emulator.faults.extend([fault] * 50)
         async with (
-            deepgram_recogniser(DeepgramAccount(KEY, url)) as recogniser,
+            deepgram_recogniser(DeepgramAccount(KEY, url), limits=NOT_LONG) as recogniser,
             running_service(tmp_path, recogniser, fallback) as service,
         ):
             events = [(event["type"], event["data"]) for event in await hear(service)]

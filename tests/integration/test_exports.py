@@ -22,7 +22,7 @@ from sidecar.ports.directory import BoundFork
 from sidecar.server.api import transcripts
 from sidecar.server.app_keys import DIRECTORY, EVENT_LOG
 from tests.callers import KEY
-from tests.e2e.demo import run_sidecar
+from tests.commands import run_here
 from tests.facts import draft, open_call, said
 from tests.fakes import ScriptedRecogniser
 from tests.service import Service, running_service
@@ -151,7 +151,8 @@ def database_url(tmp_path: Path) -> str:
 
 async def export(tmp_path: Path, *arguments: str) -> tuple[int, str, str]:
     """``sidecar transcripts export …`` with the service's database."""
-    return await run_sidecar("transcripts", "export", *arguments, "--database-url", database_url(tmp_path))
+    given = arguments if "--database-url" in arguments else (*arguments, "--database-url", database_url(tmp_path))
+    return await asyncio.to_thread(run_here, "transcripts", "export", *given)
 
 
 async def test_the_command_writes_the_same_as_the_service_while_it_runs(service: Service, tmp_path: Path) -> None:
@@ -181,8 +182,7 @@ async def test_what_the_command_cannot_do_is_one_line(service: Service, tmp_path
         (bound.conference.id, "--database-url", f"sqlite:///{elsewhere}"): "There is no database",
     }
     for arguments, expected in cases.items():
-        given = arguments if "--database-url" in arguments else (*arguments, "--database-url", database_url(tmp_path))
-        status, out, err = await run_sidecar("transcripts", "export", *given)
+        status, out, err = await export(tmp_path, *arguments)
         assert (status, out) == (1, "")
         assert expected in err
         assert len(err.strip().splitlines()) == 1

@@ -384,7 +384,7 @@ def _older(older: Older | None) -> dict[str, Any] | None:
     return {"cursor": older.cursor, "oldest": oldest} | msgspec.structs.asdict(older.earlier)
 
 
-_SHOWN = ("id", "participant", "revision", "start_ms", "end_ms", "text", "coaching", "cut")
+_SHOWN = ("id", "participant", "revision", "start_ms", "end_ms", "text", "coaching", "late", "cut")
 
 
 def _slim(data: ev.EventData) -> ev.EventData | dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from sidecar.domain import conference_facts as facts
 from sidecar.domain import events as ev
@@ -124,6 +125,18 @@ def test_a_refusal_is_told_once_and_goes_with_the_gap() -> None:
     assert ev.gap_sentence(gap.reason, gap.detail).endswith("(Twilio error 31941: tracks)")
     assert types(bound_at_last)[-1] == "fork.started"
     assert report(bound_at_last.course).standings[0].problem == ""
+
+
+@pytest.mark.parametrize("joined_first", [False, True])
+def test_a_stream_of_twiml_that_the_network_could_not_open_is_not_waited_for(joined_first: bool) -> None:
+    """Its error is told before or behind the joining; one of an older stream is no news."""
+    joined: tuple[facts.Fact, int] = (news("joined", 1, "CA1"), 1_000)
+    error: tuple[facts.Fact, int] = (facts.StreamFailed(fork_id="frk_CA1", name="frk_CA1-1"), 1_200)
+    older: tuple[facts.Fact, int] = (facts.StreamFailed(fork_id="frk_CA1", name="frk_CA1-0"), 1_200)
+    assert orders(play(fresh("CA1"), joined, older), facts.Reopen) == []
+    step = play(fresh("CA1"), *([joined, error] if joined_first else [error, joined]))
+    assert [order.fork.id for order in orders(step, facts.Reopen)] == ["frk_CA1"]
+    assert orders(play(step.course, error, (facts.Tick(), 9_000)), facts.Reopen) == []
 
 
 def test_one_failure_of_the_network_is_no_news_of_a_stream_that_is_being_opened_again() -> None:

@@ -8,11 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
+from sidecar.domain.access import token_hash
 from sidecar.domain.conference import ForkState
 from sidecar.domain.conference_facts import EndReason, News, NewsKind, Pause, Resume, Signs
 from sidecar.domain.conference_machine import QUIET_BEFORE_INQUIRY_MS
@@ -37,6 +39,7 @@ from tests.fakes import FakeClock, FakeTelephony, Script, ScriptedRecogniser
 
 CF = "CF" + "0" * 32
 AGENT, CUSTOMER = "CA" + "a" * 32, "CA" + "c" * 32
+STREAM = "MZ" + "1" * 32
 HELLO: Script = [
     (300, SpeechStarted(segment=0, start_ms=200)),
     (900, FinalResult(segment=0, start_ms=200, end_ms=800, text="hello")),
@@ -73,7 +76,7 @@ class House:
 
     async def stream(self, call_sid: str, token: str) -> tuple[ConferenceSession, ForkSession]:
         """Its media stream opens."""
-        return await self.board.bind(token=token, call_sid=call_sid, stream_sid="MZ" + "1" * 32)
+        return await self.board.bind(token=token, call_sid=call_sid, stream_sid=STREAM)
 
     async def session(self) -> ConferenceSession:
         """As a network callback finds it."""
@@ -252,6 +255,41 @@ async def test_a_newer_socket_of_the_same_fork_takes_over(house: Open) -> None:
     assert types.count("fork.interrupted") == 0
     assert types.count("fork.stopped") == 1
     assert types.count("utterance.final") == 2  # one of each stream
+
+
+async def test_of_two_sockets_of_one_call_no_moment_is_heard_twice_and_the_older_one_is_refused(house: Open) -> None:
+    """The newer one waited 400 ms for the store, so both carry what was said meanwhile."""
+    said = [b"\x10", b"\x22", b"\x34"]  # before, while both are there, afterwards
+    recogniser = ScriptedRecogniser()
+    async with house(recogniser=recogniser) as h:
+        conference, old = await h.stream(AGENT, await h.call(AGENT, "agent"))
+        waiting = await h.directory.claim_fork(
+            token_hash=token_hash(await h.call(AGENT, "agent")), call_sid=AGENT, stream_sid=STREAM, now=h.clock.now()
+        )
+        for n in range(60):
+            if n == 40:
+                came_at = h.clock.now()
+            h.clock.pass_ms(20)
+            old.receive(n + 2, n * 20, said[n >= 40] * 160)
+        new = await conference.attach(waiting, came_at=came_at)
+        for n in range(40):
+            h.clock.pass_ms(20 if n >= 20 else 0)
+            new.receive(n + 2, n * 20, said[1 + (n >= 20)] * 160)
+        for n in range(60, 64):
+            old.receive(n + 2, n * 20, said[2] * 160)
+        with pytest.raises(ForkRefused, match="took over") as refused:
+            old.receive(66, 64 * 20, said[2] * 160)
+        assert refused.value.code == "fork_superseded"
+        late = msgspec.structs.replace(waiting, fork=msgspec.structs.replace(waiting.fork, epoch=1))
+        with pytest.raises(ForkRefused, match="newer stream") as refused:
+            await conference.attach(late, came_at=came_at)
+        assert refused.value.code == "fork_superseded"
+        await conference.detach(new, EndReason.STOPPED)
+        types = await h.types()
+    heard = [bytes(stream.audio) for stream in recogniser.streams]
+    assert [sum(audio.count(one) for audio in heard) for one in said] == [40 * 160, 20 * 160, 20 * 160]
+    assert [kind for kind in types if kind.startswith("fork")] == ["fork.started", "fork.resumed", "fork.stopped"]
+    assert "transcript.gap" not in types
 
 
 async def test_a_fork_whose_call_is_gone_is_given_up(house: Open) -> None:

@@ -130,6 +130,19 @@ async def test_nobody_is_forked_before_the_notice_was_heard(
         assert asking.telephony.announced.qsize() == times
 
 
+async def test_a_call_that_is_over_is_not_asked_for_again(fork: Fork, database: Database) -> None:
+    """It hangs up while its stream is being asked for; until then a network that does not answer is asked again."""
+    asking = Asking(fork, SqlDirectory(database))
+    asking.telephony.failures = [NO_ANSWER]
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(asking.reopener.reopen(asking.stream))
+        assert (await asking.telephony.asked.get())[1] == f"{fork.id}-2"
+        asking.telephony.hung_up.add(fork.call_sid)
+    assert running.result() is False
+    assert asking.telephony.asked.empty()
+    assert not asking.stream.bound
+
+
 async def test_without_room_nothing_is_asked_for(fork: Fork, database: Database) -> None:
     asking = Asking(fork, SqlDirectory(database))
     asking.room = False

@@ -56,7 +56,7 @@ export class RowMaker {
   #fillUtterance(element, row, person, opens) {
     element.dataset.role = person.role;
     element.toggleAttribute("data-opens", opens);
-    element.dataset.signs = row.coaching ? "coaching" : "";
+    element.dataset.signs = `${row.coaching ? "coaching " : ""}${row.late ? "late" : ""}`;
     element.toggleAttribute("data-partial", Boolean(row.partial));
     // A screen reader hears finals only; a partial is for the eye until it stands.
     if (row.partial) element.setAttribute("aria-hidden", "true");

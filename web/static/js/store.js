@@ -122,7 +122,7 @@ export class Store {
   /** Whether a row begins a block below the row above it (undefined at the top). */
   opensBlock(above, row) {
     return !(
-      above?.kind === "utterance" && above.participant === row.participant && above.coaching === row.coaching &&
+      above?.kind === "utterance" && above.participant === row.participant && above.coaching === row.coaching && above.late === row.late &&
       row.at_ms - above.end_ms <= this.blockJoinMs
     );
   }
@@ -235,8 +235,8 @@ function indexIn(rows, row) {
 const horizonAt = ({ id, start_ms }) => ({ key: id, at_ms: start_ms, rank: SPEECH, seq: 0 });
 
 // Utterances that start together are ordered by id and not by seq: a partial has no seq yet, and must not change place.
-const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false, cut = "" }, partial) =>
-  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, cut, partial, seq: 0, rank: SPEECH });
+const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false, late = false, cut = "" }, partial) =>
+  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, late, cut, partial, seq: 0, rank: SPEECH });
 
 const person = ({ participant, name = "", label = "", role = "other" }) =>
   ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", detail: "", talkMs: 0, muted: false, heldMs: null, coaching: false,

@@ -139,6 +139,7 @@ async def test_of_an_utterance_only_what_is_shown_is_embedded(pages: Pages) -> N
         "end_ms",
         "text",
         "coaching",
+        "late",
     }
 
 
