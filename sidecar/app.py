@@ -82,6 +82,7 @@ def build(
     app[keys.STREAM_HUB] = StreamHub()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
+    app[keys.PANEL_ORIGINS] = settings.panel_origin_list
     add_routes(app, styleguide=settings.styleguide)
     app.cleanup_ctx.append(lambda app: _running(app, settings, Given(recogniser, fallback, engines)))
     app.on_shutdown.append(shut_down)

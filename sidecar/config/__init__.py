@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     assistant_minutes: int = Field(60, ge=1, le=240, description="After so long in a conference it leaves.")
     assistant_tokens: int = Field(500_000, ge=1_000, description="What its thinking may cost in one call, in tokens.")
     assistant_per_hour: int = Field(30, ge=1, description="Assistants that a tenant may invite within an hour.")
+    panel_origins: str = Field(
+        "",
+        description="Origins of pages that may show the agent's panel in a frame, such as https://crm.example.com, "
+        "separated by commas. None: only our own.",
+    )
     forward_events_to: str = Field(
         "",
         description="Your own URL for conference callbacks, if you had one: what Twilio tells us is passed on to it.",
@@ -194,6 +199,7 @@ class Settings(BaseSettings):
     _keys = field_validator("deepgram_api_key", "llm_api_key", "openai_api_key")(checks.key_of_vendor)
     _networks = field_validator("trusted_proxies")(checks.networks)
     _ids_and_secrets = field_validator("twilio_shared_keys")(checks.ids_and_secrets)
+    _origins = field_validator("panel_origins")(checks.origins)
     _countries = field_validator("dial_out")(checks.countries)
     _known_database = field_validator("database_url")(checks.database)
 
@@ -298,6 +304,11 @@ class Settings(BaseSettings):
     def dial_out_countries(self) -> frozenset[str]:
         """The countries one by one."""
         return frozenset(listed(self.dial_out))
+
+    @property
+    def panel_origin_list(self) -> tuple[str, ...]:
+        """The origins one by one."""
+        return listed(self.panel_origins)
 
     @property
     def twilio_tokens(self) -> tuple[str, ...]:

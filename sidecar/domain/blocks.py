@@ -13,7 +13,7 @@ from itertools import dropwhile, pairwise
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
@@ -26,8 +26,9 @@ _ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
 HELD, BACK = "participant.updated/hold", "participant.updated/unhold"
 
 # What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{by}``: who did it; ``{why}``: a colon
-# and the reason, or nothing; ``{utterances}``, ``{gaps}``: counted out by the reader of the row. Types that are not
-# listed make no row: an interrupted fork shows in the people card while it lasts, and afterwards its gap says all.
+# and the reason, or nothing (of the assistant, ``assistant_words`` has it in words); ``{utterances}``, ``{gaps}``:
+# counted out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people
+# card while it lasts, and afterwards its gap says all.
 SYSTEM_WORDS = {
     ev.ConferenceStarted.type: "Call started {time}",
     ev.ParticipantJoined.type: "{name} joined",
@@ -36,6 +37,9 @@ SYSTEM_WORDS = {
     BACK: "{name} back from hold",
     ev.TranscriptPaused.type: "Transcription paused by {by}{why}",
     ev.TranscriptResumed.type: "Transcription resumed by {by}",
+    AssistantRequested.type: "{by} invited {name}",
+    AssistantLeft.type: "{name} left{why}",
+    AssistantFailed.type: "{name} failed{why}",
     ev.ConferenceEnded.type: "Call ended {time}",
     ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
 }
@@ -79,7 +83,7 @@ class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="ki
 class SystemRow(msgspec.Struct, frozen=True, kw_only=True, tag="system", tag_field="kind"):
     """Something that happened on the call; ``SYSTEM_WORDS[type]`` says it. The counts belong to the manifest's row.
 
-    ``by``, ``reason``: who paused or resumed, and what for.
+    ``by``, ``reason``: who paused or resumed, and what for; who invited or dismissed the assistant, and why it went.
     """
 
     key: str
@@ -231,9 +235,17 @@ class _Reading:
                 self.others.append((start, _LOSS, seq, gap))
             case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
                 told = self._meet(who, data, at_ms)
-            case ev.ParticipantLeft(participant=who):
+            case AssistantRequested(participant=who, name=name):
+                # No call of it has a name yet, and people should see at once who is coming.
+                person = self._person(who)
+                person.name, person.role = name, Role.ASSISTANT
+            case (
+                ev.ParticipantLeft(participant=who) | AssistantLeft(participant=who) | AssistantFailed(participant=who)
+            ):
                 person = self._person(who)
                 person.state, person.left_ms = ParticipantState.LEFT, data.at_ms
+                if person.role is Role.ASSISTANT and isinstance(data, ev.ParticipantLeft):
+                    told = ""  # its own event says why
             case ev.ForkStarted() | ev.ForkResumed() | ev.ForkInterrupted() | ev.ForkStopped():
                 person = self._person(data.participant)
                 person.fork, person.detail = data.type.partition(".")[2], getattr(data, "detail", "")
@@ -350,6 +362,9 @@ def _continues(above: Row, row: Row) -> bool:
     )
 
 
+_DONE_BY = ev.TranscriptPaused | ev.TranscriptResumed | AssistantRequested | AssistantLeft
+
+
 def _system_row(event: ev.Event, told: str, seq: int, at_ms: int) -> SystemRow:
     data = event.data
     manifest = data if isinstance(data, ev.TranscriptCompleted) else None
@@ -359,12 +374,23 @@ def _system_row(event: ev.Event, told: str, seq: int, at_ms: int) -> SystemRow:
         at_ms=at_ms,
         timestamp=event.timestamp,
         participant=getattr(data, "participant", None),
-        by=data.by if isinstance(data, ev.TranscriptPaused | ev.TranscriptResumed) else "",
-        reason=data.reason if isinstance(data, ev.TranscriptPaused) else "",
+        by=data.by if isinstance(data, _DONE_BY) else "",
+        reason=_reason(data),
         utterances=manifest.utterances if manifest else 0,
         gaps=manifest.gaps if manifest else 0,
         gap_ms=manifest.gap_ms if manifest else 0,
     )
+
+
+def _reason(data: ev.EventData) -> str:
+    """What a row gives as the reason; the provider's own words say more than ours."""
+    match data:
+        case AssistantFailed(reason=reason, detail=detail):
+            return detail or reason
+        case ev.TranscriptPaused(reason=reason) | AssistantLeft(reason=reason):
+            return reason
+        case _:
+            return ""
 
 
 def _epoch_ms(moment: datetime) -> int:

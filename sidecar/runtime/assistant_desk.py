@@ -142,6 +142,12 @@ class AssistantDesk:
         return self._engines
 
     @property
+    def open(self) -> bool:
+        """Whether assistants can be invited here at all."""
+        ready = self._telephony is not None and self._engines is not None
+        return ready and bool(self._policy.application_sid and self._policy.from_number)
+
+    @property
     def live(self) -> int:
         """How many assistants there are now, or on their way."""
         return len(self._sessions)
@@ -154,7 +160,7 @@ class AssistantDesk:
         Raises AssistantRefused, AssistantPresent, ConferenceOver: then nothing was done.
         """
         policy = self._policy
-        if self._telephony is None or self._engines is None or not policy.application_sid or not policy.from_number:
+        if not self.open:
             raise AssistantRefused(
                 "Assistants are switched off.",
                 next_step="Set TWILIO_TWIML_APP_SID and TWILIO_FROM, besides the account; see docs/assistant.md.",

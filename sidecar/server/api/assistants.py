@@ -250,7 +250,7 @@ def _refused(refused: AssistantRefused) -> RequestRefused:
 
 
 def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, Any]:
-    """``stage``: requested, joined, left, failed; ``state``: what it does just now, while it is there.
+    """``stage``: requested, joined, left, failed; ``state``: what it does just now, and has done since ``since_ms``.
 
     ``engines``: who answers aloud, who says exact words, who answers in words; ``problem``: why the one that is to
     answer aloud is away, so that the others do for it.
@@ -263,6 +263,7 @@ def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, A
         "name": assistant.name,
         "stage": assistant.stage,
         "state": session.doing if session is not None else None,
+        "since_ms": session.since_ms if session is not None else None,
         "muted": assistant.muted,
         "tokens": session.conversation.mind.tokens if session is not None else None,
         "engines": _engines(session.conversation.mind.engines) if session is not None else None,
