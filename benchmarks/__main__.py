@@ -40,13 +40,21 @@ def full() -> dict[str, Scene]:
     """The loads of the budgets."""
     load = Load(settle_s=5, measure_s=20)
     return {
-        "media": lambda: [scenes.media(kind, forks, load) for forks, kinds in MEDIA for kind in kinds],
+        "media": lambda: [media(kind, forks, load) for forks, kinds in MEDIA for kind in kinds],
         "memory": lambda: scenes.media("bare", 100, Load(settle_s=35, measure_s=5)),
         "latency": lambda: scenes.latency(100, load),
         "fan_out": lambda: scenes.fan_out(1_000, load),
         "resume": lambda: scenes.resume(10_000, rounds=5),
         "talkers": lambda: talkers((8, 16, 24, 32, 48), seconds=20),
     }
+
+
+def media(kind: str, forks: int, load: Load) -> dict[str, Any]:
+    """One of many, told when it is done: the machine may have been disturbed just then."""
+    run = scenes.media(kind, forks, load)
+    told = {key: run[key] for key in ("kind", "forks", "cpu_us_per_frame", "lag_ms", "load_late_ms", "streams_lost")}
+    print(json.dumps(told), file=sys.stderr, flush=True)
+    return run
 
 
 def quick() -> dict[str, Scene]:

@@ -63,6 +63,7 @@ class Callers:
         self._validator = RequestValidator(TOKEN)
         self._writers: list[asyncio.StreamWriter] = []
         self.sent = 0
+        self.lost = 0  # streams that the service closed
         self.worst_late_ms = 0.0
 
     async def open(self) -> None:
@@ -86,6 +87,9 @@ class Callers:
             late = time.monotonic() - (begun + number * FRAME_S / SLOTS)
             self.worst_late_ms = max(self.worst_late_ms, late * 1000)
             frame = self._frame(tick)
+            for writer in [one for one in slots[slot] if one.is_closing()]:
+                slots[slot].remove(writer)
+                self.lost += 1
             for writer in slots[slot]:
                 writer.write(frame)
             self.sent += len(slots[slot])
@@ -156,7 +160,7 @@ async def main(args: argparse.Namespace) -> None:
         await heard("measure")
         before, callers.worst_late_ms = callers.sent, 0.0
         await heard("report")
-        say(frames=callers.sent - before, worst_late_ms=round(callers.worst_late_ms, 1))
+        say(frames=callers.sent - before, worst_late_ms=round(callers.worst_late_ms, 1), lost=callers.lost)
         await heard("stop")
         talking.cancel()
     callers.close()

@@ -100,6 +100,7 @@ def media(kind: str, forks: int, load: Load) -> dict[str, Any]:
         "kind": kind,
         "forks": forks,
         "seconds": round(took, 1),
+        "streams_lost": sent["lost"],
         "frames": frames,
         "expected_frames": round(forks * took / FRAME_S),
         "forwarded_ratio": round(arrived["bytes"] / max(1, frames * 160), 3),

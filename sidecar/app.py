@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import NamedTuple
 
 import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.adapters.engines import open_chat_model, open_recogniser, open_voice
+from sidecar.adapters.engines import open_chat_model, open_realtime_model, open_recogniser, open_voice
 from sidecar.adapters.event_forwarder import HttpEventForwarder
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
@@ -81,6 +82,7 @@ def build(
     app[keys.STREAM_HUB] = StreamHub()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
+    app[keys.PANEL_ORIGINS] = settings.panel_origin_list
     add_routes(app, styleguide=settings.styleguide)
     app.cleanup_ctx.append(lambda app: _running(app, settings, Given(recogniser, fallback, engines)))
     app.on_shutdown.append(shut_down)
@@ -119,6 +121,8 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         if engines is not None:
             stack.push_async_callback(engines.voice.close)
             stack.push_async_callback(engines.chat_model.close)
+            if engines.realtime is not None:
+                stack.push_async_callback(engines.realtime.close)
         desk = AssistantDesk(
             AssistantPolicy(
                 name=settings.assistant_name,
@@ -180,6 +184,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             Sources(
                 forwarder=forwarder,
                 switchboard=switchboard,
+                assistants=desk,
                 strangers=app[STRANGERS],
                 writer=writer,
                 bus=bus,
@@ -260,16 +265,26 @@ def _fallback(settings: Settings) -> Recogniser | None:
 
 async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines | None:
     """What the assistant thinks and speaks with; None where nobody can invite it, or one of both cannot work here."""
-    if settings.assistant == "off" or not settings.twilio_twiml_app_sid:
+    if settings.assistant_runtime == "off" or not settings.twilio_twiml_app_sid:
         return None
     wanted = engine_settings(settings)
     try:
         chat_model = await stack.enter_async_context(open_chat_model(settings.chat_model_engine, wanted))
         voice = await stack.enter_async_context(open_voice(settings.voice_engine, wanted))
+        runtime, realtime = settings.assistant_runtime, None
+        if runtime != "cascade":
+            realtime = await stack.enter_async_context(open_realtime_model(runtime, _of_realtime(settings, wanted)))
     except SidecarError as error:
         log.error("no_assistant", reason=error.code, problem=str(error))
         return None
-    return Engines(chat_model, voice)
+    return Engines(chat_model, voice, realtime)
+
+
+def _of_realtime(settings: Settings, wanted: EngineSettings) -> EngineSettings:
+    """OpenAI's realtime models speak with the voices of its Voice; other Voices' names mean nothing to them."""
+    if settings.assistant_runtime == "openai-realtime" and settings.voice_engine != "openai":
+        return replace(wanted, voice_name="")
+    return wanted
 
 
 def _event_forwarder(settings: Settings) -> EventForwarder | None:

@@ -16,6 +16,7 @@ from sidecar.domain.event_data import EventData
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, UtteranceFinal
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.directory import BoundFork
+from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.assistant_session import AssistantSession
@@ -108,7 +109,11 @@ class Rig:
 
     @asynccontextmanager
     async def running(
-        self, chat_model: ChatModel | None = None, voice: Voice | None = None, **policy: Any
+        self,
+        chat_model: ChatModel | None = None,
+        voice: Voice | None = None,
+        realtime: RealtimeModel | None = None,
+        **policy: Any,
     ) -> AsyncIterator[AssistantDesk]:
         """A desk, as one process has it; stopped in order."""
         self.desk = desk = AssistantDesk(
@@ -120,7 +125,7 @@ class Rig:
             bus=self.bus,
             clock=self.clock,
             telephony=self.network,
-            engines=Engines(chat_model or FakeChatModel(), voice or FakeVoice()),
+            engines=Engines(chat_model or FakeChatModel(), voice or FakeVoice(), realtime),
         )
         self.recorder = Recorder(self.conference, writer=self.writer, bus=self.bus, clock=self.clock, ears=desk.ears)
         async with asyncio.TaskGroup() as tasks:

@@ -119,7 +119,7 @@ class FakeVoice:
 class FakeRealtimeSession:
     """``audio``: what it heard; ``told``: messages so far; ``forgotten_behind_ms``: each ``heard``.
 
-    ``lose`` and ``find`` are for the test: in between nothing is heard and told, and answers fail.
+    ``lose`` and ``find`` are for the test: in between nothing is heard and told, and answers fail. ``over``: it ended.
     """
 
     def __init__(self, model: FakeRealtimeModel, brief: Callable[[int], Brief]) -> None:
@@ -132,11 +132,14 @@ class FakeRealtimeSession:
         self.told: list[ChatMessage] = []
         self.forgotten_behind_ms: list[int] = []
         self.stopped = 0
+        self.over = False
 
     def lose(self, failure: RealtimeFailed) -> None:
         """The connection is gone."""
         self._lost = failure
         self._news.put_nowait(Lost(failure.code, failure.message, failure.permanent))
+        if failure.permanent:
+            self.end()
 
     def find(self, away_ms: int) -> None:
         """There is another one."""
@@ -188,16 +191,24 @@ class FakeRealtimeSession:
 
     def end(self) -> None:
         """No more news."""
+        self.over = True
         self._news.put_nowait(None)
 
 
 class FakeRealtimeModel:
-    """``answers``: that its sessions give, one after another; ``asked``: the instructions of each."""
+    """``answers``: that its sessions give, one after another; ``asked``: the instructions of each.
 
-    engine = "fake"
+    ``refusals``: instead of the next sessions, one each. ``opens_after_s``: from a session's brief to its begin.
+    """
 
-    def __init__(self, *answers: SpokenAnswer) -> None:
+    engine = "fake-realtime"
+
+    def __init__(
+        self, *answers: SpokenAnswer, refusals: Sequence[RealtimeFailed] = (), opens_after_s: float = 0.0
+    ) -> None:
         self.answers = list(answers)
+        self._refusals = list(refusals)
+        self._opens_after_s = opens_after_s
         self.asked: list[str] = []
         self.sessions: list[FakeRealtimeSession] = []
         self.closed = False
@@ -209,7 +220,10 @@ class FakeRealtimeModel:
     @asynccontextmanager
     async def open(self, brief: Callable[[int], Brief]) -> AsyncIterator[FakeRealtimeSession]:
         """A session."""
+        if self._refusals:
+            raise self._refusals.pop(0)
         session = FakeRealtimeSession(self, brief)
+        await asyncio.sleep(self._opens_after_s)
         self.sessions.append(session)
         try:
             yield session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.browser.call import Call, ServiceProcess, Speaker
+from tests.browser.call import Call, Helper, ServiceProcess, Speaker
 
 # (who, start in s, end in s, text); 0 is Maya of Harbor Bikes, 1 the customer.
 BIKES = (
@@ -41,6 +41,25 @@ def bikes(
     )
     call.now_ms = 74_000
     return call, maya, customer
+
+
+def assisted(service: ServiceProcess, room: str) -> tuple[Call, Speaker, Speaker, Helper]:
+    """The assistant explains something, is interrupted, and speaks again."""
+    call, maya, customer = bikes(service, room, age_ms=112_000)
+    helper = call.invite()
+    call.now_ms = 76_000
+    helper.join()
+    call.say(customer, "Ava, how long does a refund take?", start_ms=80_000, lasts_ms=2_500)
+    call.now_ms = 84_000
+    helper.answers("Refunds take five working days.", " If you prefer, I can also", to=customer, lasts_ms=4_000)
+    call.say(customer, "So I would get it by Friday or Monday?", start_ms=89_000, lasts_ms=3_000)
+    call.now_ms = 94_000
+    helper.answers(
+        "Yes, by Monday at the latest.", to=customer, why="follow_up",
+        tools=[{"name": "search_transcript", "outcome": "done"}, {"name": "leave", "outcome": "refused"}],
+    )  # fmt: skip
+    call.now_ms = 104_000
+    return call, maya, customer, helper
 
 
 def lost_audio(service: ServiceProcess) -> Call:

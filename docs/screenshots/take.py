@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from docs.screenshots import calls
 from sidecar.cli.children import free_ports
-from tests.browser.call import Call, ServiceProcess, Speaker
+from tests.browser.call import Call, Helper, ServiceProcess, Speaker
 from tests.browser.conftest import ARGUMENTS, BROWSERS
 from tests.browser.service import SESSION, STANDING_STILL
 
@@ -40,11 +40,13 @@ NO_CHANCE = "Math.random = () => 0.5; delete globalThis.SharedWorker"
 
 @dataclass(frozen=True)
 class State:
-    """A state to photograph. ``reach`` brings a fresh page there; ``narrow``: another view for 200 % zoom."""
+    """A state to photograph. ``reach`` brings a fresh page there; ``zoom``: at 200 %. ``panel``: 320 px wide,
+    whatever the width of the others."""
 
     name: str
     reach: Callable[[Page], None]
     zoom: bool = False
+    panel: bool = False
 
 
 def settle(page: Page, ms: int = 400) -> None:
@@ -109,6 +111,25 @@ def board(page: Page, url: str) -> None:
     settle(page, 1_000)
 
 
+def assistant(page: Page, url: str, helper: Helper, state: str = "speaking", **more: object) -> None:
+    """A page with an assistant that does this."""
+    follow(page, url)
+    helper.does(state, **more)
+    page.wait_for_selector("#assistant[data-stage=joined]", state="attached")
+    settle(page)
+
+
+def opened(page: Page, url: str, helper: Helper) -> None:
+    """The same with the folds beside the transcript open."""
+    assistant(page, url, helper)
+    for fold in ("#assistant-more", "#assistant-turns"):
+        page.locator(fold).evaluate("fold => { fold.open = true; }")
+    if page.locator("#side-handle").is_visible():
+        page.locator("#side-handle").click()
+    page.locator("#assistant").scroll_into_view_if_needed()
+    settle(page)
+
+
 def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -> Iterator[State]:
     """All states, in the order of the brief for them."""
     live, _, customer = calls.bikes(story, "harbor-bikes")
@@ -128,12 +149,29 @@ def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -
     yield State("names", lambda page: follow(page, names.url))
     yield State("rtl", lambda page: follow(page, rtl.url))
     yield State("zoom", lambda page: speaking(page, live, customer), zoom=True)
+    helped, _, _, helper = calls.assisted(story, "harbor-bikes-assisted")
+    failed, _, _ = calls.bikes(story, "harbor-bikes-refused")
+    refused = failed.invite()
+    refused.tell(
+        "failed", reason="invitation_refused", at_ms=failed.now_ms,
+        detail="Twilio error 21216: Account not allowed to call +49 30 1234567",
+    )  # fmt: skip
+    yield State("assistant", lambda page: assistant(page, helped.url, helper))
+    yield State("assistant-open", lambda page: opened(page, helped.url, helper))
+    yield State("panel", lambda page: assistant(page, helped.panel_url, helper), panel=True)
+    yield State(
+        "panel-muted",
+        lambda page: assistant(page, helped.panel_url, helper, "listening", muted=True, note="muted"),
+        panel=True,
+    )
+    yield State("panel-invite", lambda page: follow(page, live.panel_url), panel=True)
+    yield State("panel-failed", lambda page: follow(page, failed.panel_url), panel=True)
     yield State("styleguide", lambda page: still(page, f"{story.url}/styleguide"))
 
 
 def photograph(browser: Browser, state: State, theme: str, width: int) -> bytes:
     """One picture, as PNG."""
-    view, scale = SIZES[width], 1.0
+    view, scale = SIZES.get(width, (320, 720)), 1.0
     if state.zoom:  # 200 % of 1280 px; on a telephone the narrowest screen that the pages are made for
         view, scale = ((640, 360), 2.0) if width == 1280 else ((320, 658), 1.125)
     context = browser.new_context(
@@ -180,7 +218,7 @@ def main(wanted: set[str]) -> None:
             if wanted and state.name not in wanted:
                 continue
             for theme in THEMES:
-                for width in SIZES:
+                for width in [320] if state.panel else SIZES:
                     name = f"{state.name}-{theme}-{width}"
                     save(name, photograph(browser, state, theme, width))
             print(state.name, flush=True)

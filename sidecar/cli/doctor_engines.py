@@ -23,10 +23,12 @@ class _Models(msgspec.Struct):
 
 
 async def checks(settings: Settings, http: aiohttp.ClientSession) -> list[Check]:
-    """One check for the chat model and one for the voice, where an assistant can be invited."""
-    if settings.assistant == "off" or not settings.twilio_twiml_app_sid:
+    """One check for each engine, where an assistant can be invited."""
+    runtime = settings.assistant_runtime
+    if runtime == "off" or not settings.twilio_twiml_app_sid:
         return []
-    return [await _chat_model(settings, http), await _voice(settings, http)]
+    found = [await _chat_model(settings, http), await _voice(settings, http)]
+    return found if runtime == "cascade" else [*found, await _realtime_model(settings, http)]
 
 
 async def _chat_model(settings: Settings, http: aiohttp.ClientSession) -> Check:
@@ -52,6 +54,14 @@ async def _voice(settings: Settings, http: aiohttp.ClientSession) -> Check:
     if engine == "aura" and not settings.deepgram_api_key.get_secret_value():
         return _check(name, Result.FAIL, "aura has no key", "Set DEEPGRAM_API_KEY, or another SIDECAR_VOICE.")
     return _check(name, Result.OK, f"{engine}; {settings.voice_name or 'its default voice'}")
+
+
+async def _realtime_model(settings: Settings, http: aiohttp.ClientSession) -> Check:
+    engine, name = settings.assistant_runtime, "realtime model"
+    if engine != "openai-realtime":
+        return _check(name, Result.OK, f"{engine}; it is installed")
+    key, model = settings.openai_api_key.get_secret_value(), settings.realtime_model
+    return await _models(http, name, settings.openai_base_url, key=key, model=model, variable=OPENAI)
 
 
 def _local_voice(settings: Settings) -> Check:

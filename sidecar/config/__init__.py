@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     realtime_model: str = Field("", description="OpenAI's realtime model; the default is gpt-realtime-2.1.")
     voice: str = Field(
         "auto",
-        description="The assistant's voice. auto: aura when DEEPGRAM_API_KEY is set, else openai when OPENAI_API_KEY "
-        "is, else local.",
+        description="The assistant's voice. auto: openai beside openai-realtime; else aura when DEEPGRAM_API_KEY is "
+        "set, openai when OPENAI_API_KEY is, or local.",
     )
     voice_name: str = Field(
         "", description="Which of its voices: aura-2-thalia-en and so on for aura, marin and so on with OpenAI."
@@ -105,11 +105,20 @@ class Settings(BaseSettings):
     )
     dial_out_per_hour: int = Field(10, ge=1, description="Calls that a tenant may place within an hour.")
     dial_out_per_day: int = Field(100, ge=1, description="Calls that all tenants together may place within a day.")
-    assistant: Literal["cascade", "off"] = Field("cascade", description="Its runtime. off: nobody can invite it.")
+    assistant: str = Field(
+        "auto",
+        description="Its runtime: cascade, openai-realtime, or off: nobody can invite it. auto: openai-realtime when "
+        "SIDECAR_REALTIME_MODEL and OPENAI_API_KEY are set, else cascade.",
+    )
     assistant_name: str = Field("Ava", pattern=r"^[^\W\d_]{1,40}$", description="One word, which it answers to.")
     assistant_minutes: int = Field(60, ge=1, le=240, description="After so long in a conference it leaves.")
     assistant_tokens: int = Field(500_000, ge=1_000, description="What its thinking may cost in one call, in tokens.")
     assistant_per_hour: int = Field(30, ge=1, description="Assistants that a tenant may invite within an hour.")
+    panel_origins: str = Field(
+        "",
+        description="Origins of pages that may show the agent's panel in a frame, such as https://crm.example.com, "
+        "separated by commas. None: only our own.",
+    )
     forward_events_to: str = Field(
         "",
         description="Your own URL for conference callbacks, if you had one: what Twilio tells us is passed on to it.",
@@ -190,6 +199,7 @@ class Settings(BaseSettings):
     _keys = field_validator("deepgram_api_key", "llm_api_key", "openai_api_key")(checks.key_of_vendor)
     _networks = field_validator("trusted_proxies")(checks.networks)
     _ids_and_secrets = field_validator("twilio_shared_keys")(checks.ids_and_secrets)
+    _origins = field_validator("panel_origins")(checks.origins)
     _countries = field_validator("dial_out")(checks.countries)
     _known_database = field_validator("database_url")(checks.database)
 
@@ -236,6 +246,20 @@ class Settings(BaseSettings):
             raise ValueError("SIDECAR_DIAL_OUT needs TWILIO_FROM, the number that is shown to whoever is called")
         return self
 
+    @field_validator("assistant")
+    @classmethod
+    def _runtime(cls, value: str) -> str:
+        known = ["auto", "off", "cascade", *sorted(entry_points(group="sidecar.realtime_models").names)]
+        if value not in known:
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return value
+
+    @model_validator(mode="after")
+    def _key_for_realtime(self) -> Settings:
+        if self.assistant == "openai-realtime" and not self.openai_api_key.get_secret_value():
+            raise ValueError("SIDECAR_ASSISTANT is openai-realtime, which needs OPENAI_API_KEY")
+        return self
+
     @model_validator(mode="after")
     def _whole_chat_model(self) -> Settings:
         if self.llm_base_url and not self.llm_model:
@@ -252,6 +276,13 @@ class Settings(BaseSettings):
         return "deepgram" if self.deepgram_api_key.get_secret_value() else "local"
 
     @property
+    def assistant_runtime(self) -> str:
+        """What ``auto`` means here: ``off``, ``cascade``, or a realtime model."""
+        if self.assistant != "auto":
+            return self.assistant
+        return "openai-realtime" if self.realtime_model and self.openai_api_key.get_secret_value() else "cascade"
+
+    @property
     def chat_model_engine(self) -> str:
         """What ``auto`` means here."""
         if self.chat_model != "auto":
@@ -263,6 +294,8 @@ class Settings(BaseSettings):
         """What ``auto`` means here."""
         if self.voice != "auto":
             return self.voice
+        if self.assistant_runtime == "openai-realtime":
+            return "openai"  # so that exact words sound like all others
         if self.deepgram_api_key.get_secret_value():
             return "aura"
         return "openai" if self.openai_api_key.get_secret_value() else "local"
@@ -271,6 +304,11 @@ class Settings(BaseSettings):
     def dial_out_countries(self) -> frozenset[str]:
         """The countries one by one."""
         return frozenset(listed(self.dial_out))
+
+    @property
+    def panel_origin_list(self) -> tuple[str, ...]:
+        """The origins one by one."""
+        return listed(self.panel_origins)
 
     @property
     def twilio_tokens(self) -> tuple[str, ...]:

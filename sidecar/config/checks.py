@@ -24,6 +24,14 @@ def web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def origins(value: str) -> str:
+    """As browsers say them: scheme and host, and a port if it is not the scheme's own; never a path."""
+    for origin in listed(value):
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise ValueError(f"{origin} is not an origin, such as https://crm.example.com")
+    return value
+
+
 def key_of_vendor(value: SecretStr) -> SecretStr:
     """It goes into a header, which takes nothing else: a key with a line break in it is a wrong one anyway."""
     if not re.fullmatch(r"[!-~]*", value.get_secret_value()):

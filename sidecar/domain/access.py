@@ -21,6 +21,11 @@ SESSION_LONGEST = timedelta(days=7)
 # A link for one sign-in.
 LINK_LASTS = timedelta(minutes=15)
 
+# A token for one conference's panel: how long it lasts, unless told otherwise, and at most.
+PANEL_LASTS = timedelta(minutes=15)
+PANEL_LONGEST = timedelta(hours=4)
+
+PANEL_PREFIX = "skp_"
 KEY_PREFIX = "sck_"  # by which a scanner for lost secrets knows it
 NAME_LENGTH_MOST = 80
 
@@ -69,12 +74,26 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: datetime | None = None
 
 
+class PanelToken(msgspec.Struct, frozen=True, kw_only=True):
+    """The way of one agent to the panel of one conference and to nothing else. ``name``: of that agent."""
+
+    id: str
+    conference_id: str
+    name: str
+    created_at: datetime
+    expires_at: datetime
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who makes a request: ``id`` of the session or key, ``name`` of the user or key."""
+    """Who makes a request: ``id`` of the session, key or panel token, ``name`` of the user, key or agent.
+
+    ``conference``: by a panel's token, the one conference that it is for.
+    """
 
     id: str
     name: str
-    by: Literal["session", "key"]
+    by: Literal["session", "key", "panel"]
+    conference: str | None = None
 
 
 class LinkRefused(SidecarError):

@@ -109,7 +109,7 @@ class AssistantFailed(EventData, frozen=True, kw_only=True):
 
 class AssistantDoing(EventData, frozen=True, kw_only=True):
     """What the assistant does just now. ``note``: a stable word for what the people at the panel should know, or "";
-    ``detail``: more to it, for people.
+    ``detail``: more to it, for people. ``speaks``, ``audience``: as they are now.
     """
 
     type: ClassVar[str] = "assistant.state"
@@ -117,6 +117,8 @@ class AssistantDoing(EventData, frozen=True, kw_only=True):
     participant: str
     state: Doing
     muted: bool
+    speaks: Speaks
+    audience: Audience
     at_ms: int
     note: str = ""
     detail: str = ""

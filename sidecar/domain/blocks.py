@@ -13,7 +13,7 @@ from itertools import dropwhile, pairwise
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
@@ -26,8 +26,9 @@ _ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
 HELD, BACK = "participant.updated/hold", "participant.updated/unhold"
 
 # What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{by}``: who did it; ``{why}``: a colon
-# and the reason, or nothing; ``{utterances}``, ``{gaps}``: counted out by the reader of the row. Types that are not
-# listed make no row: an interrupted fork shows in the people card while it lasts, and afterwards its gap says all.
+# and the reason, or nothing (of the assistant, ``assistant_words`` has it in words); ``{utterances}``, ``{gaps}``:
+# counted out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people
+# card while it lasts, and afterwards its gap says all.
 SYSTEM_WORDS = {
     ev.ConferenceStarted.type: "Call started {time}",
     ev.ParticipantJoined.type: "{name} joined",
@@ -36,6 +37,9 @@ SYSTEM_WORDS = {
     BACK: "{name} back from hold",
     ev.TranscriptPaused.type: "Transcription paused by {by}{why}",
     ev.TranscriptResumed.type: "Transcription resumed by {by}",
+    AssistantRequested.type: "{by} invited {name}",
+    AssistantLeft.type: "{name} left{why}",
+    AssistantFailed.type: "{name} failed{why}",
     ev.ConferenceEnded.type: "Call ended {time}",
     ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
 }
@@ -48,7 +52,10 @@ OWN = "own"
 
 class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", tag_field="kind"):
     """One utterance. ``opens_block``: it begins a block; else it continues the one above. ``cut``: what the assistant
-    had ready behind it and nobody heard."""
+    had ready behind it and nobody heard.
+
+    ``late``: it was heard again from the recording of an interruption, so it came behind later lines.
+    """
 
     key: str
     participant: str
@@ -57,6 +64,7 @@ class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", t
     revision: int
     text: str
     coaching: bool
+    late: bool = False
     opens_block: bool
     cut: str = ""
 
@@ -75,7 +83,7 @@ class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="ki
 class SystemRow(msgspec.Struct, frozen=True, kw_only=True, tag="system", tag_field="kind"):
     """Something that happened on the call; ``SYSTEM_WORDS[type]`` says it. The counts belong to the manifest's row.
 
-    ``by``, ``reason``: who paused or resumed, and what for.
+    ``by``, ``reason``: who paused or resumed, and what for; who invited or dismissed the assistant, and why it went.
     """
 
     key: str
@@ -227,9 +235,17 @@ class _Reading:
                 self.others.append((start, _LOSS, seq, gap))
             case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
                 told = self._meet(who, data, at_ms)
-            case ev.ParticipantLeft(participant=who):
+            case AssistantRequested(participant=who, name=name):
+                # No call of it has a name yet, and people should see at once who is coming.
+                person = self._person(who)
+                person.name, person.role = name, Role.ASSISTANT
+            case (
+                ev.ParticipantLeft(participant=who) | AssistantLeft(participant=who) | AssistantFailed(participant=who)
+            ):
                 person = self._person(who)
                 person.state, person.left_ms = ParticipantState.LEFT, data.at_ms
+                if person.role is Role.ASSISTANT and isinstance(data, ev.ParticipantLeft):
+                    told = ""  # its own event says why
             case ev.ForkStarted() | ev.ForkResumed() | ev.ForkInterrupted() | ev.ForkStopped():
                 person = self._person(data.participant)
                 person.fork, person.detail = data.type.partition(".")[2], getattr(data, "detail", "")
@@ -321,6 +337,7 @@ class _Reading:
                     revision=u.revision,
                     text=u.text,
                     coaching=u.coaching,
+                    late=u.late,
                     opens_block=True,
                     cut=u.cut,
                 ),
@@ -340,9 +357,12 @@ def _continues(above: Row, row: Row) -> bool:
         isinstance(row, UtteranceRow)
         and isinstance(above, UtteranceRow)
         and row.participant == above.participant
-        and row.coaching == above.coaching
+        and (row.coaching, row.late) == (above.coaching, above.late)
         and row.at_ms - above.end_ms <= BLOCK_JOIN_MS
     )
+
+
+_DONE_BY = ev.TranscriptPaused | ev.TranscriptResumed | AssistantRequested | AssistantLeft
 
 
 def _system_row(event: ev.Event, told: str, seq: int, at_ms: int) -> SystemRow:
@@ -354,12 +374,23 @@ def _system_row(event: ev.Event, told: str, seq: int, at_ms: int) -> SystemRow:
         at_ms=at_ms,
         timestamp=event.timestamp,
         participant=getattr(data, "participant", None),
-        by=data.by if isinstance(data, ev.TranscriptPaused | ev.TranscriptResumed) else "",
-        reason=data.reason if isinstance(data, ev.TranscriptPaused) else "",
+        by=data.by if isinstance(data, _DONE_BY) else "",
+        reason=_reason(data),
         utterances=manifest.utterances if manifest else 0,
         gaps=manifest.gaps if manifest else 0,
         gap_ms=manifest.gap_ms if manifest else 0,
     )
+
+
+def _reason(data: ev.EventData) -> str:
+    """What a row gives as the reason; the provider's own words say more than ours."""
+    match data:
+        case AssistantFailed(reason=reason, detail=detail):
+            return detail or reason
+        case ev.TranscriptPaused(reason=reason) | AssistantLeft(reason=reason):
+            return reason
+        case _:
+            return ""
 
 
 def _epoch_ms(moment: datetime) -> int:

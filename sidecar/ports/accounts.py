@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sidecar.domain.access import ApiKey, LoginLink, Session, User
+from sidecar.domain.access import ApiKey, LoginLink, PanelToken, Session, User
 
 
 class Accounts(Protocol):
@@ -69,6 +69,14 @@ class Accounts(Protocol):
         """The key of that name opens nothing any more. NotFound when there is none that did."""
         ...
 
+    async def add_panel_token(self, token: PanelToken, *, token_hash: str) -> None:
+        """Clears away those that have expired."""
+        ...
+
+    async def panel_token(self, token_hash: str, *, now: datetime) -> PanelToken | None:
+        """The token, if it has not expired."""
+        ...
+
     async def still_welcome(self, ids: Collection[str], *, now: datetime) -> set[str]:
-        """Those of these sessions and keys that have not ended or been revoked. Counts as their use."""
+        """Those of these sessions, keys and panel tokens that have not ended or been revoked. Counts as their use."""
         ...

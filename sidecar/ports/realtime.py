@@ -74,7 +74,9 @@ class RealtimeSession(Protocol):
         ...
 
     def heard(self, ms: int) -> None:
-        """Of the last answer only so much audio was played: the model forgets that it said the rest. Never waits."""
+        """Of all that was answered since the last call of this, only so much audio was played: the model forgets that
+        it said the rest. To be called once per turn, whatever became of it, behind its last answer. Never waits.
+        """
         ...
 
     def news(self) -> AsyncIterator[Lost | Found]:

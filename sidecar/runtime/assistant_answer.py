@@ -1,4 +1,4 @@
-"""One answer on its way: text in pieces, made into audio at once, sounding as soon as there is room.
+"""One answer on its way: words made into audio at once, or sound that comes spoken; heard as soon as there is room.
 
 Until then the audio is kept, so that thinking and speaking cost no time behind the moment of quiet.
 """
@@ -9,10 +9,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
-from sidecar.domain.assistant_events import ToolUse, TurnLatency
+from sidecar.domain.assistant_events import TurnLatency
 from sidecar.domain.floor_orders import Answer
 from sidecar.domain.replay import BYTES_PER_MS
+from sidecar.ports.chat_model import TextPiece
+from sidecar.ports.realtime import AudioPiece
 from sidecar.ports.voice import Voice
+from sidecar.runtime.assistant_mind import Answered, Part
 from sidecar.runtime.assistant_mouth import Mouth
 
 # So much audio is made ahead of what is sent: what is made beyond that is thrown away when somebody interrupts.
@@ -21,13 +24,16 @@ FILLER = "Let me see."  # not "one moment": by a loudspeaker that would come bac
 
 
 class Answering:
-    """Of one turn. ``text``: all that is ready to be said; ``outcome``: how it ended, unless by itself."""
+    """Of one turn. ``outcome``: how it ended, unless by itself. ``filler_ms``: sound that no answer came with."""
 
-    def __init__(self, order: Answer, *, mouth: Mouth, voice: Voice, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, order: Answer, *, mouth: Mouth, voice: Voice, chat_engine: str, now_ms: Callable[[], int]
+    ) -> None:
         self.order = order
-        self.text = ""
         self.outcome = "completed"
-        self.tools: list[ToolUse] = []
+        self.answered = Answered((chat_engine, voice.engine))
+        self.filler_ms = 0
+        self._text = ""
         self._mouth = mouth
         self._voice = voice
         self._now_ms = now_ms
@@ -52,17 +58,35 @@ class Answering:
         """Whether the mouth has it."""
         return self._begun
 
-    async def say(self, pieces: AsyncGenerator[str, None], on_ready: Callable[[], None]) -> None:
-        """Speak the pieces as they come; ``on_ready``: the first audio is there.
+    @property
+    def text(self) -> str:
+        """All that is ready to be said."""
+        return " ".join(self._text.split())
 
-        Raises VoiceFailed, and what the pieces raise.
+    @property
+    def silent(self) -> bool:
+        """Whether there is no sound of it so far."""
+        return self._ready_ms is None
+
+    async def say(self, parts: AsyncGenerator[Part, None], on_ready: Callable[[], None]) -> None:
+        """Speak the parts as they come; ``on_ready``: the first audio is there.
+
+        Raises VoiceFailed, and what the parts raise.
         """
-        async with aclosing(pieces):
-            async for piece in pieces:
+        async with aclosing(parts):
+            async for part in parts:
                 if self._words_ms is None:
                     self._words_ms = self._now_ms()
-                await self._until_wanted()
-                await self._speak(piece, on_ready)
+                match part:
+                    case str():
+                        await self._until_wanted()
+                        await self._speak(part, on_ready)
+                    case TextPiece(text=text):
+                        self._text += text
+                        self._tell(lambda text=text: self._mouth.words(self.turn, text))  # type: ignore[misc]
+                    case AudioPiece(audio=audio):
+                        self._hand_on(audio, on_ready)
+        self._tell(lambda: self._mouth.piece_done(self.turn))
         self._tell(lambda: self._mouth.end(self.turn))
 
     def may_sound(self) -> None:
@@ -80,7 +104,8 @@ class Answering:
         if not self._may_sound and self._ready_ms is None and wanted():
             self._begun = True
             self._mouth.begin(self.turn)
-            self.text = FILLER
+            self._text = f"{FILLER} "
+            self.filler_ms = len(audio) // BYTES_PER_MS
             self._mouth.piece(self.turn, FILLER)
             self._mouth.audio(self.turn, audio)
             self._mouth.piece_done(self.turn)
@@ -103,16 +128,19 @@ class Answering:
             async for audio in voice:
                 if not opened:
                     opened = True
-                    self.text = f"{self.text} {piece}".strip()
+                    self._text += f" {piece}"
                     self._tell(lambda: self._mouth.piece(turn, piece))
-                if not self._flows.is_set():
-                    self._kept_bytes += len(audio)
-                self._tell(lambda part=audio: self._mouth.audio(turn, part))  # type: ignore[misc]
-                if self._ready_ms is None:
-                    self._ready_ms = self._now_ms()
-                    on_ready()
+                self._hand_on(audio, on_ready)
         if opened:
             self._tell(lambda: self._mouth.piece_done(turn))
+
+    def _hand_on(self, audio: bytes, on_ready: Callable[[], None]) -> None:
+        if not self._flows.is_set():
+            self._kept_bytes += len(audio)
+        self._tell(lambda: self._mouth.audio(self.turn, audio))
+        if self._ready_ms is None:
+            self._ready_ms = self._now_ms()
+            on_ready()
 
     async def _until_wanted(self) -> None:
         """More audio is made only when what there is will soon be sent."""

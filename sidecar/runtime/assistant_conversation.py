@@ -15,7 +15,7 @@ import structlog
 from sidecar.domain import floor_orders as floor
 from sidecar.domain.assistant import Assistant, Doing, Spoken, consent
 from sidecar.domain.conference import Fork, Role
-from sidecar.domain.context import Context, Question
+from sidecar.domain.context import Question
 from sidecar.domain.events import (
     Event,
     ParticipantJoined,
@@ -27,18 +27,21 @@ from sidecar.domain.events import (
 from sidecar.domain.floor import Floor
 from sidecar.domain.phrases import words_of
 from sidecar.domain.said import Said
+from sidecar.domain.spans import Spans
 from sidecar.domain.tool_policy import Asker
 from sidecar.domain.turn_taking import State
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.event_log import EventLog
+from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_answer import Answering
+from sidecar.runtime.assistant_line import Line
+from sidecar.runtime.assistant_mind import Mind, Part
 from sidecar.runtime.assistant_mouth import Mouth
 from sidecar.runtime.assistant_records import TurnRecords
 from sidecar.runtime.assistant_roster import Roster
 from sidecar.runtime.assistant_turns import Turns
-from sidecar.runtime.cascade import Cascade
 from sidecar.runtime.recorder import Recorder
 from sidecar.speech.talking import Talking, voice_detector
 
@@ -68,6 +71,7 @@ class Conversation:
         records: TurnRecords,
         chat_model: ChatModel,
         voice: Voice,
+        realtime: RealtimeModel | None = None,
         clock: Clock,
         minutes: int,
         tokens: int,
@@ -83,12 +87,15 @@ class Conversation:
         self.on_change: Callable[[str, str], None] = lambda _note, _detail: None
         self.on_leave: Callable[[str], None] = lambda _reason: None
         self.roster = Roster()
-        self._context = Context(assistant)
-        self._cascade = Cascade(
-            chat_model,
-            self._context,
-            most_tokens=tokens,
-            on_notify=lambda line: self.on_change("supervisor_wanted", line),
+        self.mind = Mind(
+            assistant,
+            chat_model=chat_model,
+            voice=voice,
+            realtime=realtime,
+            tokens=tokens,
+            people=lambda: self.roster.names,
+            on_note=self._tell_panel,
+            tally=recorder.tally,
         )
         self._turns = Turns(
             recorder=recorder,
@@ -100,6 +107,7 @@ class Conversation:
             stirred=self._stir,
             on_ready=lambda turn: self._obey(self._floor.ready(turn, self.now_ms())),
             on_sound=lambda text: self._floor.sounds(text, self.now_ms()),
+            on_heard=self.mind.heard,
             on_over=self._turn_over,
             on_failed=self._turn_failed,
             on_gone=self._gone,
@@ -111,7 +119,7 @@ class Conversation:
         self._agreed_by_ms: int | None = None  # while nobody has said yes to it
         self._takes_part = False
         self._closed = False
-        self._stirred, self._silent, self._memory_grew = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._stirred, self._silent = asyncio.Event(), asyncio.Event()
         self._silent.set()
 
     def now_ms(self) -> int:
@@ -122,11 +130,6 @@ class Conversation:
     def mouth(self) -> Mouth:
         """What carries its voice to a line."""
         return self._turns.mouth
-
-    @property
-    def tokens(self) -> int:
-        """What its thinking has cost so far."""
-        return self._cascade.tokens
 
     @property
     def doing(self) -> Doing:
@@ -144,6 +147,7 @@ class Conversation:
                 self.roster.take(event)
                 if isinstance(event.data, UtteranceFinal):
                     self._remember_words(event.data)
+                self.mind.recall(event.data)
         self._obey([order for one in self.roster.present for order in self._floor.present(one, self.now_ms())])
 
     def announced(self, seconds: float, *, asks: bool) -> None:
@@ -155,11 +159,10 @@ class Conversation:
     def there(self, away_ms: int | None) -> None:
         """A line is open; ``away_ms``: for how long there was none, if this is not the first."""
         self._takes_part = True
+        if self._agreed_by_ms is None:
+            self.mind.begin()
         if away_ms is not None:
-            seconds = max(1, round(away_ms / 1000))
-            self._context.note(
-                self.now_ms(), f"You could neither hear nor be heard for {seconds} s; what was said then is above."
-            )
+            self.mind.away(away_ms, self.now_ms())
         self._stir()
 
     def recover(self, spoken: Spoken | None) -> None:
@@ -172,7 +175,7 @@ class Conversation:
     def behave(self, assistant: Assistant) -> None:
         """Other manners from now on; who is muted is silent at once."""
         self._assistant = assistant
-        self._context.behave(assistant)
+        self.mind.behave(assistant)
         self._obey(self._floor.behave(self._manners(), self.now_ms()))
         if assistant.muted:
             self._turns.end("muted")  # a goodbye, too
@@ -190,7 +193,7 @@ class Conversation:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._turns.run(), name=f"turns:{self._assistant.id}")
-            tasks.create_task(self._remember(), name=f"remembers:{self._assistant.id}")
+            tasks.create_task(self.mind.run(), name=f"mind:{self._assistant.id}")
             while True:
                 self._step()
                 self._stirred.clear()  # what the step itself stirred, it has seen to
@@ -200,13 +203,6 @@ class Conversation:
                         await self._stirred.wait()
                 except TimeoutError:
                     pass
-
-    async def _remember(self) -> None:
-        """Between turns, what is too old to be shown is summed up."""
-        while True:
-            await self._memory_grew.wait()
-            self._memory_grew.clear()
-            await self._cascade.remember()
 
     def _step(self) -> None:
         """What is due by now."""
@@ -262,13 +258,14 @@ class Conversation:
     def _remember_words(self, said: UtteranceFinal) -> None:
         own = said.participant == self._assistant.participant_id
         if own or not said.coaching:
-            self._context.hear(said, self.roster.name(said.participant), own=own)
+            self.mind.read(said, self.roster.name(said.participant), own=own)
 
     def _hear_consent(self, said: UtteranceFinal) -> None:
         """It asked whether it may take part."""
         agreed = consent(words_of(said.text))
         if agreed:
             self._agreed_by_ms = None
+            self.mind.begin()
             self.on_change("agreed", "")
         elif agreed is False:
             self.on_leave("declined")
@@ -287,6 +284,15 @@ class Conversation:
                 self._obey(self._floor.speech_started(who, talk.at_ms, now_ms))
             else:
                 self._obey(self._floor.speech_ended(who, talk.at_ms, now_ms))
+
+    def paused(self, pauses: Spans) -> None:
+        """When nobody is to be heard (``runtime.ears``)."""
+        self.mind.paused(pauses)
+
+    def hear_line(self, line: Line, audio: bytes) -> None:
+        """What its leg hears on this line, in real time: all others, mixed."""
+        if self.mouth.line is line:
+            self.mind.hear(audio, self.now_ms())
 
     def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
         """Text of a participant, before it is told (``runtime.ears``). True: it is our own, come back by a loudspeaker.
@@ -307,11 +313,11 @@ class Conversation:
 
     async def answer_in_words(self, text: str, *, by: str) -> str:
         """An answer that nobody on the call hears. Raises ChatModelFailed."""
-        return await self._cascade.in_words(self._question(text, by, private=True), self._people())
+        return await self.mind.in_words(self._question(text, by, private=True))
 
     def know(self, text: str, *, by: str) -> None:
         """Something to know, not to answer."""
-        self._context.note(self.now_ms(), f"{by} tells you privately: {text}")
+        self.mind.note(self.now_ms(), f"{by} tells you privately: {text}")
 
     def stop(self) -> None:
         """Be silent now."""
@@ -360,14 +366,16 @@ class Conversation:
             case floor.Leave(why=leaving):
                 self.on_leave(leaving)
             case floor.TellPanel(note=note):
-                self.on_change(note, "")
+                self._tell_panel(note, "")
+
+    def _tell_panel(self, note: str, detail: str) -> None:
+        self.on_change(note, detail)
 
     def _turn_over(self, turn: str, heard: str) -> None:
         self._obey(self._floor.over(turn, heard, self.now_ms()))
         self.on_change("", "")
-        if self._cascade.wants_to_leave:
+        if self.mind.wants_to_leave:
             self.on_leave("asked_to_leave")
-        self._memory_grew.set()
 
     def _gone(self, why: str) -> None:
         self.on_leave(why)
@@ -378,18 +386,14 @@ class Conversation:
 
     # -- thinking ----------------------------------------------------------------------------------------------
 
-    def _think(self, answering: Answering) -> AsyncGenerator[str, None]:
-        """The words of an answer."""
+    def _think(self, answering: Answering) -> AsyncGenerator[Part, None]:
+        """The parts of an answer."""
         order = answering.order
         person = self.roster.get(order.asked_by)
         role = None if order.private else person.role if person else Role.OTHER
         name = order.asked_by if order.private else self.roster.name(order.asked_by)
-        question = self._question(order.prompt, name, private=order.private)
         asker = Asker(why=order.why, role=role, words=order.prompt)
-        return self._cascade.answer(question, self._people(), asker=asker, tools=answering.tools)
+        return self.mind.answer(self._question(order.prompt, name, private=order.private), asker, answering.answered)
 
     def _question(self, text: str, by: str, *, private: bool) -> Question:
         return Question(Said(by, text, self.now_ms()), private=private)
-
-    def _people(self) -> list[str]:
-        return [self.roster.name(person.participant) for person in self.roster.humans]

@@ -28,6 +28,7 @@ from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
+from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.telephony import Telephony
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_conversation import Conversation
@@ -50,10 +51,11 @@ LIMIT_SLACK_S = 60
 
 
 class Engines(NamedTuple):
-    """What an assistant thinks and speaks with."""
+    """What an assistant thinks and speaks with. ``realtime``: gives the answers that people hear, if there is one."""
 
     chat_model: ChatModel
     voice: Voice
+    realtime: RealtimeModel | None = None
 
 
 class AssistantPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +137,17 @@ class AssistantDesk:
             await session.done.wait()
 
     @property
+    def engines(self) -> Engines | None:
+        """What its assistants think and speak with; None: nobody can invite one."""
+        return self._engines
+
+    @property
+    def open(self) -> bool:
+        """Whether assistants can be invited here at all."""
+        ready = self._telephony is not None and self._engines is not None
+        return ready and bool(self._policy.application_sid and self._policy.from_number)
+
+    @property
     def live(self) -> int:
         """How many assistants there are now, or on their way."""
         return len(self._sessions)
@@ -147,7 +160,7 @@ class AssistantDesk:
         Raises AssistantRefused, AssistantPresent, ConferenceOver: then nothing was done.
         """
         policy = self._policy
-        if self._telephony is None or self._engines is None or not policy.application_sid or not policy.from_number:
+        if not self.open:
             raise AssistantRefused(
                 "Assistants are switched off.",
                 next_step="Set TWILIO_TWIML_APP_SID and TWILIO_FROM, besides the account; see docs/assistant.md.",
@@ -277,6 +290,7 @@ class AssistantDesk:
             records=TurnRecords(assistant, recorder=recorder, rows=self._rows),
             chat_model=self._engines.chat_model,
             voice=self._engines.voice,
+            realtime=self._engines.realtime,
             clock=self._clock,
             minutes=self._policy.minutes,
             tokens=self._policy.tokens,

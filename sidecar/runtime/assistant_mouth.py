@@ -102,6 +102,10 @@ class Mouth:
         """The audio that follows says this."""
         self._playback.open_piece(turn, text)
 
+    def words(self, turn: str, text: str) -> None:
+        """More of what the piece's audio says, where both come side by side."""
+        self._playback.add_text(turn, text)
+
     def audio(self, turn: str, audio: bytes) -> None:
         """More of it."""
         self._playback.add_audio(turn, audio)

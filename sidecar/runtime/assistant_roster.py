@@ -56,6 +56,11 @@ class Roster:
         return [one for one in self._present.values() if one.role is not Role.ASSISTANT and not one.coaching]
 
     @property
+    def names(self) -> list[str]:
+        """What to call them, with their roles."""
+        return [self.name(person.participant) for person in self.humans]
+
+    @property
     def agent_call(self) -> str | None:
         """The call of the agent, whom an assistant may coach."""
         return next((self._calls[who] for who, one in self._present.items() if one.role is Role.AGENT), None)

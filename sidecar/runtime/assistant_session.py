@@ -11,7 +11,7 @@ import asyncio
 import msgspec
 import structlog
 
-from sidecar.domain.assistant import Announce, Assistant, AssistantRefused, Audience, Doing, Stage
+from sidecar.domain.assistant import Announce, Assistant, AssistantRefused, Audience, Doing, Speaks, Stage
 from sidecar.domain.assistant_events import AssistantDoing, AssistantFailed, AssistantJoined, AssistantLeft
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.events import ConferenceEnded, ParticipantLeft
@@ -68,7 +68,8 @@ class AssistantSession:
         self._bus = bus
         self._joined = assistant.stage is Stage.JOINED
         self._present: Doing | None = Doing.INVITING  # while there is no line; else what it does is the conversation's
-        self._told: tuple[Doing, bool] | None = None
+        self._told: tuple[Doing, bool, Speaks, Audience] | None = None
+        self.since_ms = recorder.now_ms()  # it has been doing what it does
         self._tasks: asyncio.TaskGroup | None = None
         self._lines: dict[Line, asyncio.Task[None]] = {}
         self._lines_changed = asyncio.Event()
@@ -147,9 +148,11 @@ class AssistantSession:
 
     def tell(self, note: str = "", detail: str = "") -> None:
         """What it does has changed. ``note``: what the panel should say to it; ``detail``: more to that."""
-        shown = (self.doing, self.assistant.muted)
+        shown = (self.doing, self.assistant.muted, self.assistant.speaks, self.assistant.audience)
         if shown == self._told and not note:
             return
+        if self._told is None or self._told[0] is not shown[0]:
+            self.since_ms = self.recorder.now_ms()
         self._told = shown
         self.recorder.tell(
             [
@@ -158,7 +161,9 @@ class AssistantSession:
                     participant=self.assistant.participant_id,
                     state=self.doing,
                     muted=self.assistant.muted,
-                    at_ms=self.recorder.now_ms(),
+                    speaks=self.assistant.speaks,
+                    audience=self.assistant.audience,
+                    at_ms=self.since_ms,
                     note=note,
                     detail=detail,
                 )

@@ -12,11 +12,12 @@ from collections.abc import AsyncGenerator, Callable
 import structlog
 
 from sidecar.domain.assistant import Spoken
-from sidecar.domain.errors import ChatModelFailed, SidecarError, VoiceFailed
+from sidecar.domain.errors import ChatModelFailed, RealtimeFailed, SidecarError, VoiceFailed
 from sidecar.domain.floor_orders import Answer, Why
 from sidecar.domain.playback import Outcome, Over
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_answer import Answering
+from sidecar.runtime.assistant_mind import Part
 from sidecar.runtime.assistant_mouth import Mouth, Turn
 from sidecar.runtime.assistant_records import TurnRecords
 from sidecar.runtime.recorder import Recorder
@@ -25,11 +26,11 @@ log = structlog.get_logger()
 
 GOODBYE = "All right. Goodbye."
 
-Words = Callable[[Answering], AsyncGenerator[str, None]]
+Parts = Callable[[Answering], AsyncGenerator[Part, None]]
 
 
 class Turns:
-    """``think`` gives the words of an answer. The callbacks hear what becomes of turns, by their ids."""
+    """``think`` gives the parts of an answer. The callbacks hear what becomes of turns, by their ids."""
 
     def __init__(
         self,
@@ -39,16 +40,18 @@ class Turns:
         voice: Voice,
         chat_engine: str,
         now_ms: Callable[[], int],
-        think: Words,
+        think: Parts,
         stirred: Callable[[], None],
         on_ready: Callable[[str], None],
         on_sound: Callable[[str], None],
+        on_heard: Callable[[int], None],
         on_over: Callable[[str, str], None],
         on_failed: Callable[[str, str], None],
         on_gone: Callable[[str], None],
     ) -> None:
-        """``on_ready``: its first audio is there. ``on_sound``: these words sound about now. ``on_over``: what was
-        heard of it. ``on_failed``: nothing of it could be said, for this reason. ``on_gone``: the goodbye is over.
+        """``on_ready``: its first audio is there. ``on_sound``: these words sound about now. ``on_heard``: so many ms
+        of what its parts are were heard, once for each turn, when nothing more of it will be; ``on_over``: these words.
+        ``on_failed``: nothing of it could be said, for this reason. ``on_gone``: the goodbye is over.
         """
         self._recorder = recorder
         self._records = records
@@ -57,7 +60,7 @@ class Turns:
         self._now_ms = now_ms
         self._think = think
         self._on_ready, self._on_over, self._on_failed = on_ready, on_over, on_failed
-        self._on_gone = on_gone
+        self._on_heard, self._on_gone = on_heard, on_gone
         self.mouth = Mouth(now_ms, on_sound=on_sound, on_heard=self._heard, on_over=self._over, stirred=stirred)
         self._answering: Answering | None = None
         self._working: asyncio.Task[None] | None = None
@@ -84,7 +87,9 @@ class Turns:
     def answer(self, order: Answer) -> None:
         """Think it over, and make it audio."""
         self.end("replaced")
-        answering = self._answering = Answering(order, mouth=self.mouth, voice=self._voice, now_ms=self._now_ms)
+        answering = self._answering = Answering(
+            order, mouth=self.mouth, voice=self._voice, chat_engine=self._engines[0], now_ms=self._now_ms
+        )
         if self._tasks is not None:
             self._working = self._tasks.create_task(self._work(answering), name=f"turn:{order.turn}")
 
@@ -117,8 +122,10 @@ class Turns:
         answering.outcome = outcome
         if answering.begun:
             self.mouth.cut()
-        elif self._leaves:
-            self._on_gone(self._leaves)
+        else:
+            self._on_heard(0)
+            if self._leaves:
+                self._on_gone(self._leaves)
         self._answering = None
 
     def say_goodbye(self, why: str) -> None:
@@ -146,13 +153,13 @@ class Turns:
 
     async def _work(self, answering: Answering) -> None:
         order = answering.order
-        pieces = _just(order.prompt) if order.exact else self._think(answering)
+        parts = _just(order.prompt) if order.exact else self._think(answering)
         try:
-            await answering.say(pieces, lambda: self._on_ready(order.turn))
-        except (ChatModelFailed, VoiceFailed) as error:
+            await answering.say(parts, lambda: self._on_ready(order.turn))
+        except (ChatModelFailed, RealtimeFailed, VoiceFailed) as error:
             self._fail(answering, error)
         else:
-            if not answering.text and self._answering is answering:  # the model asked for tools only, perhaps
+            if answering.silent and self._answering is answering:  # the model asked for tools only, perhaps
                 self.end("nothing_to_say")
                 self._on_over(order.turn, "")
 
@@ -194,13 +201,16 @@ class Turns:
         self._answering = None
         if self._working is not None and self._working is not asyncio.current_task():
             self._working.cancel()
+        # What was played to its end is whole, though its last bytes may be less than a millisecond.
+        whole = over.outcome is Outcome.FINISHED
+        self._on_heard(max(0, over.heard_ms + whole - answering.filler_ms))
         self._records.turn_over(
             self._spoken(turn, answering, over.heard),
             cut=over.unheard,
             outcome=answering.outcome,
-            engines=self._engines,
+            engines=answering.answered.engines,
             to=answering.order.asked_by if not answering.order.private else None,
-            tools=answering.tools,
+            tools=answering.answered.tools,
             latency=answering.latency(turn.first_sound_ms),
         )
         if self._leaves:
@@ -220,6 +230,6 @@ class Turns:
         )
 
 
-async def _just(text: str) -> AsyncGenerator[str, None]:
+async def _just(text: str) -> AsyncGenerator[Part, None]:
     """These words."""
     yield text

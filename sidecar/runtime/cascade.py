@@ -1,11 +1,11 @@
 """Thinks answers over: what was said and asked goes to a chat model, sentences come back, tools in between.
 
-Which tools are used is for ``domain.tool_policy``, never for the model. What it costs is counted, and has an end.
+The other runtime is ``realtime``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import structlog
@@ -14,9 +14,8 @@ from sidecar.domain.assistant_events import ToolUse
 from sidecar.domain.context import Context, Question, Told
 from sidecar.domain.errors import ChatModelFailed
 from sidecar.domain.sentences import Sentences
-from sidecar.domain.tool_policy import Asker, ToolPolicy
-from sidecar.domain.tools import TOOLS, LeaveCall, Notify, Search, ToolName, ToolRefused
-from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece, Tool, ToolCall, Usage
+from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece, ToolCall, Usage
+from sidecar.runtime.assistant_tools import OFFERED, ROUNDS_MOST, Budget, Tools
 
 log = structlog.get_logger()
 
@@ -25,49 +24,19 @@ CHARACTERS_PER_TOKEN = 4
 # An answer that goes on and on is no answer on a call; the rest is not said.
 ANSWER_MAX_CHARACTERS = 1_500
 
-# A model that asks for tools again and again is not answering.
-ROUNDS_MOST = 3
-
-_TOOLS = tuple(Tool(tool.name, tool.description, tool.parameters) for tool in TOOLS)
-
-
-class Spent(ChatModelFailed):
-    """This stay has cost as much as it may."""
-
-    code = "assistant_spent"
-
 
 class Cascade:
-    """Of one stay. ``tokens``: what it cost so far; ``most_tokens``: and may cost."""
+    """Of one stay."""
 
-    def __init__(
-        self,
-        chat_model: ChatModel,
-        context: Context,
-        *,
-        most_tokens: int,
-        on_notify: Callable[[str], None],
-    ) -> None:
-        """``on_notify``: supervisors are to see this line."""
+    def __init__(self, chat_model: ChatModel, context: Context, *, tools: Tools, budget: Budget) -> None:
         self.engine = chat_model.engine
-        self.tokens = 0
-        self.wants_to_leave = False
         self._chat_model = chat_model
         self._context = context
-        self._most_tokens = most_tokens
-        self._on_notify = on_notify
-        self._policy = ToolPolicy()
+        self._tools = tools
+        self._budget = budget
 
-    async def answer(
-        self,
-        question: Question,
-        people: Sequence[str],
-        *,
-        asker: Asker,
-        tools: list[ToolUse],
-    ) -> AsyncGenerator[str, None]:
-        """Pieces to be spoken. ``tools`` gets what was asked for. Raises ChatModelFailed, Spent."""
-        self._policy.begin_turn(asker)
+    async def answer(self, question: Question, people: Sequence[str], used: list[ToolUse]) -> AsyncGenerator[str, None]:
+        """Pieces to be spoken. ``used`` gets the tools that were asked for. Raises ChatModelFailed, Spent."""
         messages = _as_messages(self._context.messages(question, people))
         said = 0
         for round_ in range(ROUNDS_MOST + 1):
@@ -88,7 +57,7 @@ class Cascade:
             if not calls:
                 return
             messages.append(ChatMessage("assistant", text, tool_calls=tuple(calls)))
-            messages += [self._use(call, tools) for call in calls]
+            messages += [self._tools.use(call, used) for call in calls]
 
     async def in_words(self, question: Question, people: Sequence[str]) -> str:
         """An answer as text, for the panel; without tools. Raises ChatModelFailed, Spent."""
@@ -113,21 +82,16 @@ class Cascade:
     async def _pieces(
         self, messages: Sequence[ChatMessage], *, tools: bool
     ) -> AsyncGenerator[TextPiece | ToolCall, None]:
-        if self.tokens >= self._most_tokens:
-            raise Spent(
-                f"The assistant has used {self.tokens} tokens, and that is the limit.",
-                next_step="SIDECAR_ASSISTANT_TOKENS sets it.",
-                permanent=True,
-            )
+        self._budget.check()
         told, characters = False, sum(len(message.text) for message in messages)
-        answer = self._chat_model.answer(messages, tools=_TOOLS if tools else ())
+        answer = self._chat_model.answer(messages, tools=OFFERED if tools else ())
         try:
             async with aclosing(answer):
                 async for piece in answer:
                     match piece:
                         case Usage():
                             told = True
-                            self.tokens += piece.input_tokens + piece.output_tokens
+                            self._budget.pay(piece)
                         case TextPiece(text=text):
                             characters += len(text)
                             yield piece
@@ -135,25 +99,7 @@ class Cascade:
                             yield piece
         finally:
             if not told:
-                self.tokens += characters // CHARACTERS_PER_TOKEN
-
-    def _use(self, call: ToolCall, tools: list[ToolUse]) -> ChatMessage:
-        """Do what the model asks for, if it may. What comes of it is for the model to read."""
-        outcome, told = "done", "Done."
-        try:
-            match self._policy.judge(call.name, call.arguments):
-                case Search(query=query, limit=limit):
-                    told = self._context.search(query, limit)
-                case Notify(reason=reason):
-                    self._on_notify(" ".join(reason.split()))
-                case LeaveCall():
-                    self.wants_to_leave = True
-        except ToolRefused as refused:
-            outcome, told = "refused", str(refused)
-            tool = call.name if call.name in set(ToolName) else "unknown"
-            log.info("assistant_tool_refused", tool=tool, code=refused.code)
-        tools.append(ToolUse(name=call.name[:64], outcome=outcome))
-        return ChatMessage("tool", told, tool_call_id=call.id)
+                self._budget.estimate(characters // CHARACTERS_PER_TOKEN)
 
 
 def _as_messages(told: Sequence[Told]) -> list[ChatMessage]:

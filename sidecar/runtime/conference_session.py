@@ -178,6 +178,8 @@ class ConferenceSession:
             raise ConferenceOver(f"Conference {self.conference.id} is over.")
         stored = self._take(fact)
         pauses = self._course.pauses if self._course else NEVER
+        if self._ears is not None:
+            self._ears.paused(self.conference.id, pauses)
         await stored
         return pauses
 

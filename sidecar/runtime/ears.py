@@ -5,12 +5,14 @@ They must be quick, for what they do is done between two frames. One that fails 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
 from sidecar.domain.conference import Fork
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
+from sidecar.domain.spans import Spans
 
 log = structlog.get_logger()
 
@@ -20,6 +22,10 @@ class Ear(Protocol):
 
     def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
         """What a fork hands on to its recogniser, mu-law, and when it ends on the conference clock."""
+        ...
+
+    def paused(self, pauses: Spans) -> None:
+        """When nobody is to be heard, as of now; forks are silent then by themselves."""
         ...
 
     def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
@@ -45,23 +51,23 @@ class Ears:
 
     def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
         """Audio of a fork."""
-        ear = self._ears.get(fork.conference_id)
-        if ear is None:
-            return
-        try:
-            ear.sound(fork, audio, ends_ms)
-        except Exception:
-            log.exception("ear_failed", conference=fork.conference_id)
-            self._ears.pop(fork.conference_id, None)
+        self._ask(fork.conference_id, lambda ear: ear.sound(fork, audio, ends_ms))
+
+    def paused(self, conference_id: str, pauses: Spans) -> None:
+        """When nobody is to be heard, as of now."""
+        self._ask(conference_id, lambda ear: ear.paused(pauses))
 
     def words(self, conference_id: str, said: UtterancePartial | UtteranceFinal) -> bool:
         """Words of a participant; whether they are an echo."""
+        return bool(self._ask(conference_id, lambda ear: ear.words(said)))
+
+    def _ask(self, conference_id: str, question: Callable[[Ear], bool | None]) -> bool | None:
         ear = self._ears.get(conference_id)
         if ear is None:
-            return False
+            return None
         try:
-            return ear.words(said)
+            return question(ear)
         except Exception:
             log.exception("ear_failed", conference=conference_id)
             self._ears.pop(conference_id, None)
-            return False
+            return None

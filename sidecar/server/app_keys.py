@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from sidecar.ports.accounts import Accounts
@@ -40,6 +42,8 @@ METRICS_TOKEN: web.AppKey[str] = web.AppKey("metrics_token", str)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
 SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)
+# Origins of the pages that may show the agent's panel in a frame.
+PANEL_ORIGINS: web.AppKey[Sequence[str]] = web.AppKey("panel_origins", Sequence)
 # The port of the demo's emulator on the same host; absent or 0 where there is none.
 PHONE_PORT: web.AppKey[int] = web.AppKey("phone_port", int)
 TWILIO_EDGE: web.AppKey[TwilioEdge] = web.AppKey("twilio_edge", TwilioEdge)

@@ -6,8 +6,9 @@ No label carries an id, a name or anything else that a caller chose: the number 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
+from typing import Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector, generate_latest
@@ -18,6 +19,7 @@ import sidecar
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Figure
 from sidecar.ports.storage import Storage
+from sidecar.runtime.assistant_desk import AssistantDesk
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -31,6 +33,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """Whose counters are shown."""
 
     switchboard: Switchboard
+    assistants: AssistantDesk
     strangers: Strangers
     writer: EventWriter
     bus: EventBus
@@ -38,6 +41,15 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     wallboard: WallboardState
     storage: Storage
     forwarder: EventForwarder | None = None
+
+
+class Counts(Protocol):
+    """An engine that counts."""
+
+    @property
+    def engine(self) -> str: ...
+
+    def figures(self) -> Sequence[Figure]: ...
 
 
 class Metrics:
@@ -67,6 +79,7 @@ class _Sidecar(Collector):
         yield from self._calls()
         yield from self._transcript()
         yield from self._recogniser()
+        yield from self._assistants()
         yield from self._store()
         yield from self._viewers()
 
@@ -139,13 +152,19 @@ class _Sidecar(Collector):
         yield _counter(
             "sidecar_recogniser_words_told_twice", "Words that two sessions heard; told once.", tally.words_heard_twice
         )
-        figures: dict[str, tuple[Figure, dict[str, float]]] = {}
-        for engine in engines.engines:
-            for figure in engine.figures():
-                figures.setdefault(figure.name, (figure, {}))[1][engine.engine] = figure.value
-        for figure, values in figures.values():
-            family = _counter if figure.kind == "counter" else _gauge
-            yield family(f"sidecar_recogniser_{figure.name}", figure.meaning, values, "engine")
+        yield from _figures("recogniser", engines.engines)
+
+    def _assistants(self) -> Iterator[Metric]:
+        desk, tally = self._sources.assistants, self._sources.writer.tally
+        yield _gauge("sidecar_assistants_active", "Assistants in calls, or on their way.", desk.live)
+        yield _counter(
+            "sidecar_assistant_fallbacks",
+            "Answers that a realtime model did not give, and the cascade did.",
+            tally.assistant_fallbacks,
+            "code",
+        )
+        if desk.engines is not None and desk.engines.realtime is not None:
+            yield from _figures("realtime", [desk.engines.realtime])
 
     def _store(self) -> Iterator[Metric]:
         writer, free = self._sources.writer, self._sources.storage.free_bytes()
@@ -195,6 +214,17 @@ class _Sidecar(Collector):
 
 # One number, or one by label value, or by several label values in the order of the labels.
 Values = float | Mapping[str, float] | Mapping[tuple[str], float] | Mapping[tuple[str, str], float]
+
+
+def _figures(kind: str, engines: Iterable[Counts]) -> Iterator[Metric]:
+    """What engines of one kind count: the same figure of several is one family."""
+    figures: dict[str, tuple[Figure, dict[str, float]]] = {}
+    for engine in engines:
+        for figure in engine.figures():
+            figures.setdefault(figure.name, (figure, {}))[1][engine.engine] = figure.value
+    for figure, values in figures.values():
+        family = _counter if figure.kind == "counter" else _gauge
+        yield family(f"sidecar_{kind}_{figure.name}", figure.meaning, values, "engine")
 
 
 def _counter(name: str, meaning: str, values: Values, *labels: str) -> Metric:

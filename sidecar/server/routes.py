@@ -10,6 +10,7 @@ from aiohttp import web
 from sidecar.server.api import assistants
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
+from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
 from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.transcripts import export_transcript
@@ -47,6 +48,7 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post("/v1/conferences/{id}/participants", dial_out)
     app.router.add_post("/v1/conferences/{id}/pause", pause)
     app.router.add_post("/v1/conferences/{id}/resume", resume)
+    app.router.add_post("/v1/conferences/{id}/panel_tokens", make_panel_token)
     one = "/v1/conferences/{id}/assistants/{assistant}"
     app.router.add_post("/v1/conferences/{id}/assistants", assistants.invite)
     app.router.add_get("/v1/conferences/{id}/assistants", assistants.list_assistants)

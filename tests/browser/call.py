@@ -113,6 +113,11 @@ class Call:
         """The page."""
         return f"{self.service.url}/conferences/{self.id}"
 
+    @property
+    def panel_url(self) -> str:
+        """The agent's panel."""
+        return f"{self.service.url}/agent/{self.id}"
+
     def begin(self) -> None:
         """The provider says that it is in progress. There must be a speaker."""
         self.tell("conference.started", room=self.room, conference_sid=None)
@@ -189,6 +194,16 @@ class Call:
             "transcript.gap", participant=who.participant, fork=who.fork, from_ms=from_ms, to_ms=to_ms, reason=reason
         )
 
+    def invite(self, by: str = "Maya", prompt: str = "Explain the refund policy, be brief.") -> Helper:
+        """An assistant on its way, as the service tells it."""
+        n = next(_numbers)
+        helper = Helper(self, f"ast_{n}", f"par_assistant_{n}")
+        helper.tell(
+            "requested", name="Ava", by=by, prompt=prompt, speaks="addressed", announce="announce", audience="all",
+            at_ms=self.now_ms,
+        )  # fmt: skip
+        return helper
+
     def end(self) -> None:
         """The conference is over and its transcript complete."""
         self.tell("conference.ended", reason="last-participant-left", at_ms=self.now_ms)
@@ -201,3 +216,46 @@ class Call:
     def tell_all(self, facts: list[dict[str, Any]]) -> None:
         """Several events in one transaction."""
         self.service.post("/test/events", facts)
+
+
+@dataclass
+class Helper:
+    """An assistant as the service tells of it."""
+
+    call: Call
+    id: str
+    participant: str
+
+    def tell(self, type_: str, **data: Any) -> None:
+        """An event of it."""
+        self.call.tell(f"assistant.{type_}", assistant=self.id, participant=self.participant, **data)
+
+    def join(self) -> None:
+        """Its leg is in the conference and its line open."""
+        call_sid, label = f"CA{self.id}", f"assistant-{self.id}"
+        self.call.tell(
+            "participant.joined", participant=self.participant, call_sid=call_sid, label=label, name="Ava",
+            role="assistant", at_ms=self.call.now_ms,
+        )  # fmt: skip
+        self.tell("joined", call_sid=call_sid, label=label, name="Ava", at_ms=self.call.now_ms)
+        self.does("listening")
+
+    def does(self, state: str, **more: Any) -> None:
+        """What it does from now on."""
+        told = {"muted": False, "speaks": "addressed", "audience": "all", "at_ms": self.call.now_ms} | more
+        self.tell("state", state=state, **told)
+
+    def answers(
+        self, heard: str, cut: str = "", *, to: Speaker | None = None, lasts_ms: int = 3_000, **more: Any
+    ) -> str:
+        """A turn of it is over. Returns the id of its line."""
+        start_ms = self.call.now_ms
+        voice = Speaker(self.participant, "", f"CA{self.id}", "Ava", "assistant")
+        line = self.call.say(voice, heard, lasts_ms=lasts_ms, cut=cut, lag_ms=0, session=self.id)
+        facts = {
+            "utterance": line, "start_ms": start_ms, "end_ms": self.call.now_ms, "text": heard + cut, "heard": heard,
+            "why": "addressed", "outcome": "interrupted" if cut else "completed", "to": to and to.participant,
+            "latency": {"model": 610, "voice": 190, "waited": 0, "sent": 2, "total": 802},
+        }  # fmt: skip
+        self.tell("turn", **(facts | more))
+        return line

@@ -21,16 +21,20 @@ from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlAccounts, SqlAnswers, SqlDirectory, SqlEventLog, SqlTranscripts, migrate
+from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.domain.access import NameRefused
+from sidecar.domain.assistant_events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
+from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
+from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
@@ -47,6 +51,7 @@ from tests.fakes import FakeClock, ScriptedRecogniser
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
     UtterancePartial.type: UtterancePartial,
     ForkHealth.type: ForkHealth,
+    AssistantDoing.type: AssistantDoing,
     Ping.type: Ping,
 }
 # So that a test can count streams without waiting for one that was left.
@@ -108,7 +113,7 @@ async def append(request: web.Request) -> web.Response:
         conference = await request.app[app_keys.DIRECTORY].conference(fact.conference)
         assert conference is not None
         moment = conference.clock_zero + timedelta(milliseconds=fact.at_ms)
-        if isinstance(data, UtterancePartial | Ping):
+        if isinstance(data, UtterancePartial | Ping | AssistantDoing):
             request.app[app_keys.EVENT_BUS].publish(_passing(conference.id, data, moment))
         else:
             drafts.append(Draft(id=clock.new_id("evt"), conference=conference.id, timestamp=moment, data=data))
@@ -153,6 +158,12 @@ class NothingLeft(SqlDirectory):
         return []
 
 
+class OpenDesk(AssistantDesk):
+    """The pages offer to invite; what comes of it, the test itself tells."""
+
+    open = True
+
+
 def _passing(conference: str, data: EventData, moment: datetime) -> Event:
     return Event(
         id="", type=data.type, seq=None, timestamp=moment, conference=conference, conference_sid=None,
@@ -164,12 +175,21 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
     app = web.Application(middlewares=[problems, door])
     app[STRANGERS] = Strangers(sockets_most=1)
+    app[app_keys.PANEL_ORIGINS] = origins = list[str]()
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url)
     app.router.add_get("/v1/stream", stream.stream)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
     app.router.add_post("/v1/conferences/{id}/pause", pause)
     app.router.add_post("/v1/conferences/{id}/resume", resume)
+    app.router.add_post("/v1/conferences/{id}/panel_tokens", make_panel_token)
+
+    async def allow_origin(request: web.Request) -> web.Response:
+        """The pages of this origin may frame the panel."""
+        origins.append((await request.json())["origin"])
+        return web.json_response(origins)
+
+    app.router.add_post("/test/origins", allow_origin)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)
@@ -203,6 +223,10 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
             max_forks=100,
         )
         app[app_keys.SWITCHBOARD] = switchboard
+        app[app_keys.ASSISTANTS] = OpenDesk(
+            AssistantPolicy(), rows=SqlAssistants(database), directory=app[app_keys.DIRECTORY], event_log=event_log,
+            writer=writer, bus=bus, clock=clock, telephony=None, engines=None,
+        )  # fmt: skip
         board = WallboardState(directory=app[app_keys.DIRECTORY], event_log=event_log, bus=bus, clock=clock)
         app[app_keys.WALLBOARD_STATE] = board
         async with asyncio.TaskGroup() as tasks:

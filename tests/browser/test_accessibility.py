@@ -81,6 +81,23 @@ def board(page: Page, busy: Busy) -> None:
     page.locator("#view-menu").evaluate("menu => menu.showPopover()")
 
 
+def helped(page: Page, busy: Busy) -> None:
+    helper = busy.call.invite()
+    helper.join()
+    helper.answers("Refunds take", " five working days", tools=[{"name": "leave", "outcome": "refused"}])
+    live(page, busy)
+    helper.does("listening", muted=True, note="muted")
+    expect(page.locator("#assistant-note")).to_be_visible()
+    for fold in ("#assistant-more", "#assistant-turns", "#assistant-manners"):
+        page.locator(fold).evaluate("fold => { fold.open = true; }")
+    busy.call.tell("assistant.left", assistant=helper.id, participant=helper.participant, reason="dismissed", at_ms=1)
+
+
+def panel(page: Page, busy: Busy) -> None:
+    page.goto(busy.call.panel_url)
+    expect(page.locator("#assistant-state")).to_have_text("Left")
+
+
 def unknown(page: Page, busy: Busy) -> None:
     page.goto(busy.call.service.url + "/conferences/cnf_none")
 
@@ -96,7 +113,7 @@ def styleguide(page: Page, busy: Busy) -> None:
 
 STATES = (
     (live, 1280), (live, 360), (menus, 1280), (dialog, 1280), (away, 1280), (ended, 1280), (board, 1280), (board, 360),
-    (unknown, 1280), (login, 1280), (styleguide, 1280),
+    (helped, 1280), (panel, 320), (unknown, 1280), (login, 1280), (styleguide, 1280),
 )  # fmt: skip
 
 

@@ -115,6 +115,21 @@ def test_the_people_card_says_who_listens_when_it_is_not_as_usual_and_how_far_be
     expect(page.locator("#people > li").first.locator("[data-slot=trouble]")).to_be_hidden()  # Maya's was always well
 
 
+def test_a_line_that_came_late_stands_at_its_place_with_a_quiet_mark(page: Page, call: Call) -> None:
+    """And the server draws it as the script does."""
+    maya, _ = two_people(call)
+    call.say(maya, "First.", start_ms=1_000, lasts_ms=1_000)
+    open_live(page, call)
+    call.say(maya, "Third.", start_ms=4_000, lasts_ms=1_000)
+    call.say(maya, "Second.", start_ms=2_500, lasts_ms=1_000, late=True)
+    for _ in ("told", "drawn"):
+        expect(page.locator(ROW)).to_have_count(3)
+        assert texts(page) == ["First.", "Second.", "Third."]
+        marks = page.locator(f"{ROW} [data-sign=late]")
+        assert [mark.is_visible() for mark in marks.all()] == [False, True, False]
+        page.reload()
+
+
 def test_system_rows_say_what_happened_on_the_call(page: Page, call: Call) -> None:
     maya, _ = two_people(call)
     open_live(page, call)

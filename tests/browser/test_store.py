@@ -21,7 +21,8 @@ READ = """async ([path, options, events, twice]) => {
   for (const event of twice ? events.flatMap(e => [e, e]) : events) store.take(event);
   const row = (r, n) => ({
     utterance: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, end_ms: r.end_ms,
-      revision: r.revision, text: r.text, coaching: r.coaching, opens_block: store.opensBlock(store.rows[n - 1], r),
+      revision: r.revision, text: r.text, coaching: r.coaching, late: r.late,
+      opens_block: store.opensBlock(store.rows[n - 1], r),
       cut: r.cut,
       ...(r.partial && { partial: true }) },
     gap: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, to_ms: r.to_ms, reason: r.reason,

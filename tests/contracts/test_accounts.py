@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from sidecar.adapters.sql import Database, SqlAccounts
+from sidecar.adapters.sql import Database, SqlAccounts, SqlDirectory
 from sidecar.domain.access import (
     SESSION_IDLE,
     SESSION_LONGEST,
@@ -15,13 +15,14 @@ from sidecar.domain.access import (
     LinkRefused,
     LoginLink,
     NameRefused,
+    PanelToken,
     Session,
     User,
     UserRole,
 )
 from sidecar.domain.errors import NotFound
 from sidecar.ports.accounts import Accounts
-from tests.facts import NOON
+from tests.facts import NOON, open_call
 
 MINUTE = timedelta(minutes=1)
 
@@ -206,6 +207,22 @@ async def test_the_last_use_of_a_key_is_known_to_the_minute(accounts: Accounts) 
         await accounts.key("k", now=NOON + timedelta(seconds=seconds))
     [found] = await accounts.keys()
     assert found.last_used_at == NOON + timedelta(seconds=61)
+
+
+async def test_a_panel_s_token_is_for_one_conference_until_it_expires(
+    accounts: Accounts, any_database: Database
+) -> None:
+    conference = (await open_call(SqlDirectory(any_database))).conference
+    token = PanelToken(
+        id="pan_1", conference_id=conference.id, name="Maya", created_at=NOON, expires_at=NOON + 15 * MINUTE
+    )
+    await accounts.add_panel_token(token, token_hash="panel")
+    late = NOON + 15 * MINUTE
+    assert await accounts.panel_token("panel", now=late - timedelta(seconds=1)) == token
+    assert await accounts.panel_token("panel", now=late) is None
+    assert await accounts.panel_token("other", now=NOON) is None
+    assert await accounts.still_welcome({"pan_1"}, now=late - timedelta(seconds=1)) == {"pan_1"}
+    assert await accounts.still_welcome({"pan_1"}, now=late) == set()
 
 
 async def test_an_open_stream_counts_as_use(accounts: Accounts) -> None:

@@ -104,8 +104,11 @@ async def test_openai_is_asked_with_its_key_for_both(monkeypatch: pytest.MonkeyP
     async with models({"data": [{"id": "gpt-5.4-mini"}]}) as (base, shown):
         settings = settings_of(monkeypatch, OPENAI_BASE_URL=base, OPENAI_API_KEY="sk-1", SIDECAR_VOICE_MODEL="tts-9")
         found = await examined(settings)
-    assert shown == ["Bearer sk-1"] * 2
+        assert shown == ["Bearer sk-1"] * 2
+        hears = settings.model_copy(update={"assistant": "openai-realtime", "realtime_model": "gpt-realtime-9"})
+        found |= {"realtime model": (await examined(hears))["realtime model"]}
     assert (found["chat model"].result, found["voice"].result) == (Result.OK, Result.FAIL)
+    assert "no model gpt-realtime-9" in found["realtime model"].detail
     gone = settings.model_copy(update={"openai_base_url": f"http://127.0.0.1:{free_ports(1)}/v1"})
     assert "does not answer" in (await examined(gone))["voice"].detail
 

@@ -178,6 +178,23 @@ async def test_of_several_items_one_is_cut_and_those_behind_it_go() -> None:
         assert talking.talk.problems == []
 
 
+async def test_what_was_heard_is_of_all_answers_since_it_was_said_last() -> None:
+    """A turn may have several, with tools in between: the first was heard in part, and the second not at all."""
+    async with conversation() as talking:
+        talking.server.realtime.brain = lambda *_: ["one one one"]
+        length_ms = played_ms((await outcome(talking.session))[0])
+        await outcome(talking.session)
+        talking.session.heard(length_ms - 100)
+        await talking.until(lambda: talking.talk.deleted != [])
+        assert list(talking.talk.truncated.values()) == [length_ms - 100]
+        await outcome(talking.session)
+        await outcome(talking.session)
+        talking.session.heard(length_ms + 100)
+        await talking.until(lambda: len(talking.talk.truncated) == 2)
+        assert list(talking.talk.truncated.values()) == [length_ms - 100, 100]
+        assert (len(talking.talk.deleted), talking.talk.problems) == (1, [])
+
+
 async def test_a_tool_is_asked_for_and_its_answer_goes_back() -> None:
     async with conversation() as talking:
         talking.session.tell(user("use the tool"))

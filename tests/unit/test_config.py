@@ -216,6 +216,45 @@ def test_engines_are_chosen_by_what_the_keys_allow(
     assert (settings.recogniser_engine, settings.chat_model_engine, settings.voice_engine) == engines
 
 
+@pytest.mark.parametrize(
+    ("given", "runtime", "voice"),
+    [
+        ({"OPENAI_API_KEY": "k", "DEEPGRAM_API_KEY": "k"}, "cascade", "aura"),
+        ({"SIDECAR_REALTIME_MODEL": "gpt-realtime-2.1"}, "cascade", "local"),
+        (
+            {"OPENAI_API_KEY": "k", "DEEPGRAM_API_KEY": "k", "SIDECAR_REALTIME_MODEL": "gpt-realtime-2.1"},
+            "openai-realtime",
+            "openai",
+        ),
+        ({"OPENAI_API_KEY": "k", "SIDECAR_ASSISTANT": "openai-realtime"}, "openai-realtime", "openai"),
+        ({"OPENAI_API_KEY": "k", "SIDECAR_ASSISTANT": "off"}, "off", "openai"),
+    ],
+)
+def test_the_assistant_s_runtime_is_named_or_follows_from_its_model(
+    given: dict[str, str], runtime: str, voice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside a realtime model the voice that says exact words is of the same vendor."""
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    settings = load()
+    assert (settings.assistant_runtime, settings.voice_engine) == (runtime, voice)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"),
+    [
+        ("openai-realtime", "SIDECAR_ASSISTANT is openai-realtime, which needs OPENAI_API_KEY"),
+        ("parrot", "SIDECAR_ASSISTANT: must be one of auto, off, cascade, openai-realtime"),
+    ],
+)
+def test_a_runtime_that_cannot_be_is_told_at_the_start(
+    runtime: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIDECAR_ASSISTANT", runtime)
+    with pytest.raises(SettingsInvalid, match=told):
+        load()
+
+
 def test_an_engine_that_is_not_installed_is_told_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """With all other errors, before anything starts."""
     monkeypatch.setenv("SIDECAR_VOICE", "parrot")

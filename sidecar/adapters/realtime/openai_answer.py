@@ -76,6 +76,11 @@ class Answer:
             await self._news.wait()
         return self._pieces.popleft()
 
+    @property
+    def audio_ms(self) -> int:
+        """How long it is so far."""
+        return sum(self._items.values()) // BYTES_PER_MS
+
     def forget_behind(self, ms: int) -> list[str]:
         """What to tell the server when only so much was heard: one item is cut, those behind it go."""
         messages, left = [], max(0, ms) * BYTES_PER_MS

@@ -72,7 +72,7 @@ class OpenaiRealtimeSession:
         self._was_connected = False
         self._heard_until: float | None = None  # when the last connection ended, on the loop's clock
         self._answer: Answer | None = None  # that somebody listens to
-        self._last: Answer | None = None  # of which it is not said yet how much was heard
+        self._unsettled: list[Answer] = []  # of which it is not said yet how much was heard: those of one turn
         self._asked = ""  # the event_id of the last response.create
         self._settled = asyncio.Event()  # nobody listens, and how much was heard is said
         self._free = asyncio.Event()  # the server has no answer under way
@@ -97,7 +97,8 @@ class OpenaiRealtimeSession:
         if self._answer is not None:
             raise RuntimeError("An answer is under way; it has to be closed first.")
         connection = await self._ready()
-        answer = self._answer = self._last = Answer(f"turn_{next(self._turns)}", self._dialler.vendor)
+        answer = self._answer = Answer(f"turn_{next(self._turns)}", self._dialler.vendor)
+        self._unsettled.append(answer)
         self._settled.clear()
         self._free.clear()
         self._asked = answer.id
@@ -123,10 +124,12 @@ class OpenaiRealtimeSession:
 
     def heard(self, ms: int) -> None:
         """On a connection that came later there is nothing to forget: its brief says what was heard."""
-        if self._last is not None and self._connection is not None:
-            for message in self._last.forget_behind(ms):
-                self._connection.put(message)
-        self._last = None
+        for answer in self._unsettled:
+            if self._connection is not None:
+                for message in answer.forget_behind(ms):
+                    self._connection.put(message)
+            ms -= answer.audio_ms
+        self._unsettled.clear()
         self._settled.set()
 
     async def news(self) -> AsyncIterator[Lost | Found]:
@@ -273,7 +276,7 @@ class OpenaiRealtimeSession:
             self._heard_until = asyncio.get_running_loop().time()
         if self._answer is not None:
             self._answer.fail(why)
-        self._last = None
+        self._unsettled.clear()
         self._settled.set()
         self._free.set()
 

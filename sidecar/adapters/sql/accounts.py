@@ -7,17 +7,19 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, Table, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.rows import AnyRow
-from sidecar.adapters.sql.tables import api_keys, login_links, sessions, users
+from sidecar.adapters.sql.tables import api_keys, login_links, panel_tokens, sessions, users
 from sidecar.domain.access import (
     SESSION_IDLE,
     ApiKey,
     LoginLink,
     NameRefused,
+    PanelToken,
     Session,
     User,
     UserRole,
@@ -143,6 +145,22 @@ class SqlAccounts:
             raise NotFound(f"There is no valid key {name}.", next_step="List them: sidecar keys list")
         return _key(row)
 
+    async def add_panel_token(self, token: PanelToken, *, token_hash: str) -> None:
+        """Clears away those that have expired."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(panel_tokens).where(panel_tokens.c.expires_at <= token.created_at))
+            await connection.execute(
+                panel_tokens.insert().values(msgspec.structs.asdict(token) | {"token_hash": token_hash})
+            )
+
+    async def panel_token(self, token_hash: str, *, now: datetime) -> PanelToken | None:
+        """None for an unknown one and for one that has expired."""
+        valid = select(panel_tokens).where(panel_tokens.c.token_hash == token_hash, panel_tokens.c.expires_at > now)
+        found = await self._rows(valid)
+        if not found:
+            return None
+        return PanelToken(**{name: getattr(found[0], name) for name in PanelToken.__struct_fields__})
+
     async def still_welcome(self, ids: Collection[str], *, now: datetime) -> set[str]:
         """Those that have not ended or been revoked; their use is noted."""
         wanted = sorted(ids)
@@ -151,6 +169,7 @@ class SqlAccounts:
         valid = {
             sessions: and_(sessions.c.id.in_(wanted), _not_ended(now)),
             api_keys: and_(api_keys.c.id.in_(wanted), _not_revoked()),
+            panel_tokens: and_(panel_tokens.c.id.in_(wanted), panel_tokens.c.expires_at > now),
         }
         async with self._database.read() as connection:
             rows = [
@@ -161,6 +180,8 @@ class SqlAccounts:
         with suppress(StoreUnavailable):
             async with self._database.write() as connection:
                 for table, those in valid.items():
+                    if table is panel_tokens:
+                        continue  # however much it is used, it expires
                     await connection.execute(update(table).where(those).values(last_used_at=now))
         return {row.id for row in rows}
 

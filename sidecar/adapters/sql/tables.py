@@ -260,6 +260,17 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False),
 )
 
+panel_tokens = Table(
+    "panel_tokens",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("conference_id", PlainText, ForeignKey(conferences.c.id), nullable=False),
+    Column("name", PlainText, nullable=False),
+    Column("token_hash", PlainText, nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

@@ -25,6 +25,7 @@ from sidecar.domain.assistant import (
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
+from sidecar.runtime.assistant_mind import Engines
 from sidecar.runtime.assistant_session import AssistantSession
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice, once
@@ -249,7 +250,11 @@ def _refused(refused: AssistantRefused) -> RequestRefused:
 
 
 def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, Any]:
-    """``stage``: requested, joined, left, failed; ``state``: what it does just now, while it is there."""
+    """``stage``: requested, joined, left, failed; ``state``: what it does just now, and has done since ``since_ms``.
+
+    ``engines``: who answers aloud, who says exact words, who answers in words; ``problem``: why the one that is to
+    answer aloud is away, so that the others do for it.
+    """
     return {
         "id": assistant.id,
         "conference": assistant.conference_id,
@@ -258,8 +263,10 @@ def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, A
         "name": assistant.name,
         "stage": assistant.stage,
         "state": session.doing if session is not None else None,
+        "since_ms": session.since_ms if session is not None else None,
         "muted": assistant.muted,
-        "tokens": session.conversation.tokens if session is not None else None,
+        "tokens": session.conversation.mind.tokens if session is not None else None,
+        "engines": _engines(session.conversation.mind.engines) if session is not None else None,
         "speaks": assistant.speaks,
         "announce": assistant.announce,
         "audience": assistant.audience,
@@ -270,6 +277,15 @@ def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, A
         "ended_at": assistant.ended_at,
         "reason": assistant.reason or None,
         "detail": assistant.detail or None,
+    }
+
+
+def _engines(engines: Engines) -> dict[str, str | None]:
+    return {
+        "answers": engines.realtime or engines.chat_model,
+        "exact_words": engines.voice,
+        "in_words": engines.chat_model,
+        "problem": engines.problem or None,
     }
 
 

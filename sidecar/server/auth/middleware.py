@@ -1,4 +1,4 @@
-"""The door: without a session or key a request gets no further, except to the routes that are listed here.
+"""The door: without a session, key or token a request gets no further, except to the routes that are listed here.
 
 A key counts by itself; a cookie comes along whoever made the browser ask, so what changes something must come from our
 own pages (https://developer.mozilla.org/docs/Glossary/CSRF).
@@ -13,12 +13,13 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from sidecar.domain.access import Caller, token_hash
+from sidecar.domain.access import PANEL_PREFIX, Caller, token_hash
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, TWILIO_EDGE
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.auth.site import Site, site_of
 from sidecar.server.pages import rendering
+from sidecar.server.pages.panel_frame import panel_closed
 from sidecar.server.problems import API_PREFIX, problem
 from sidecar.server.strangers import STRANGERS, known
 
@@ -30,6 +31,15 @@ OPEN_ROUTES = frozenset({"/healthz", "/readyz", "/login", "/static/{version}/{pa
 OWN_RULE = frozenset({"/metrics"})
 # Each of these checks Twilio's signature before anything else.
 SIGNED_ROUTES_PREFIX = "/twilio/"
+PANEL_ROUTE = "/agent/{id}"
+STREAM_ROUTE = "/v1/stream"
+# What a panel needs of its one conference; a token for it opens nothing else.
+PANEL_ROUTES = frozenset(
+    {PANEL_ROUTE, "/v1/conferences/{id}/pause", "/v1/conferences/{id}/resume", "/v1/conferences/{id}/utterances"}
+)
+PANEL_ROUTES_PREFIX = "/v1/conferences/{id}/assistants"
+# Where a browser can send no header, a token may stand in the query: a frame's address, and an EventSource's.
+TOKEN_IN_QUERY = frozenset({PANEL_ROUTE, STREAM_ROUTE})
 SAFE_METHODS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 BEARER = "Bearer "
 
@@ -51,6 +61,9 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.warning("cross_site_request_refused", path=request.path, caller=caller.id)
         return _refused(request, "cross_site_request", "This request was not made by a page of this service.")
     known(request)
+    if caller.by == "panel" and not _of_its_panel(request, caller):
+        log.warning("panel_token_refused", path=request.path, caller=caller.id)
+        return _refused(request, "panel_token_elsewhere", "This token is for the panel of one conference only.")
     request[CALLER] = caller
     return await handler(request)
 
@@ -72,29 +85,55 @@ def from_our_pages(request: web.Request) -> bool:
 
 
 async def caller_of(request: web.Request) -> Caller | None:
-    """By the key, if there is an Authorization header, else by the session cookie. Raises StoreUnavailable."""
+    """By the key or token, if there is one, else by the session cookie. Raises StoreUnavailable."""
     accounts, now = request.app[ACCOUNTS], request.app[CLOCK].now()
     authorization = request.headers.get(hdrs.AUTHORIZATION)
     if authorization is not None:
         if not authorization.startswith(BEARER):
             return None
-        key = await accounts.key(token_hash(authorization.removeprefix(BEARER).strip()), now=now)
+        secret = authorization.removeprefix(BEARER).strip()
+        if secret.startswith(PANEL_PREFIX):
+            return await _panel_caller(request, secret)
+        key = await accounts.key(token_hash(secret), now=now)
         return None if key is None else Caller(id=key.id, name=key.name, by="key")
+    if _route(request) in TOKEN_IN_QUERY and "token" in request.query:
+        return await _panel_caller(request, request.query["token"])
     cookie = site(request).cookie
     token = request.cookies.get(cookie) if cookie is not None else None
     session = await accounts.session(token_hash(token), now=now) if token else None
     return None if session is None else Caller(id=session.id, name=session.user.name, by="session")
 
 
-def _is_open(request: web.Request) -> bool:
+async def _panel_caller(request: web.Request, secret: str) -> Caller | None:
+    token = await request.app[ACCOUNTS].panel_token(token_hash(secret), now=request.app[CLOCK].now())
+    if token is None:
+        return None
+    return Caller(id=token.id, name=token.name, by="panel", conference=token.conference_id)
+
+
+def _of_its_panel(request: web.Request, caller: Caller) -> bool:
+    route = _route(request)
+    if route == STREAM_ROUTE:
+        return set(request.query.getall("topic", [])) <= {f"conference:{caller.conference}"}
+    listed = route in PANEL_ROUTES or route.startswith(PANEL_ROUTES_PREFIX)
+    return listed and request.match_info["id"] == caller.conference
+
+
+def _route(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    pattern = "" if resource is None else resource.canonical
+    return "" if resource is None else resource.canonical
+
+
+def _is_open(request: web.Request) -> bool:
+    pattern = _route(request)
     return pattern in OPEN_ROUTES | OWN_RULE or pattern.startswith(SIGNED_ROUTES_PREFIX)
 
 
 def _turned_away(request: web.Request) -> web.Response:
     if hdrs.AUTHORIZATION in request.headers:
         log.warning("key_refused", path=request.path)
+    if _route(request) == PANEL_ROUTE and "token" in request.query:
+        return panel_closed(request)
     if not request.path.startswith(API_PREFIX):
         asked = f"?next={quote(request.rel_url.raw_path_qs, safe='')}" if request.method == hdrs.METH_GET else ""
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: f"/login{asked}"})

@@ -6,12 +6,13 @@ from aiohttp import web
 
 from sidecar.domain.blocks import Earlier
 from sidecar.domain.conference import Conference
-from sidecar.domain.errors import NotFound, StoreUnavailable
+from sidecar.domain.errors import NotFound, SidecarError, StoreUnavailable
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.ports.transcripts import Transcripts
 from sidecar.server.api.utterances import cursor_after
-from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
-from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, Older, conference_page
+from sidecar.server.app_keys import ASSISTANTS, CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
+from sidecar.server.pages.conference_history import AssistantNow, Older
+from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, ConferencePage, conference_page
 from sidecar.server.pages.phone import phone_of
 from sidecar.server.pages.rendering import problem, respond
 from sidecar.server.pages.security import policy_with_frames_from
@@ -24,34 +25,62 @@ async def show(request: web.Request) -> web.Response:
 
     Of a long call it carries the newest lines; its script asks for older ones when the reader comes near them.
     """
+    try:
+        _, page = await read_call(request, newest=FIRST_PAINT_ROWS)
+    except (NotFound, StoreUnavailable) as error:
+        return unreadable(request, error)
+    response = respond(request, "conference.html", page)
+    if page.phone is not None:
+        response.headers["Content-Security-Policy"] = policy_with_frames_from(page.phone.source)
+    return response
+
+
+def unreadable(request: web.Request, error: SidecarError) -> web.Response:
+    """The page that says why a call cannot be shown."""
+    if isinstance(error, NotFound):
+        return problem(request, error, title="No such call", status=404)
+    response = problem(request, error, title="The transcript cannot be read just now", status=503)
+    response.headers["Retry-After"] = "2"
+    return response
+
+
+async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, ConferencePage]:
+    """The call of the request's address with so many of its lines. Raises NotFound, StoreUnavailable."""
     id_or_sid = request.match_info["id"]
     directory, transcripts = request.app[DIRECTORY], request.app[TRANSCRIPTS]
-    try:
-        conference = await directory.conference(id_or_sid)
-        if conference is None:
-            raise NotFound(
-                f"No conference has the id {id_or_sid[:64]}.",
-                next_step="Check the link, or pick the call from the list.",
-            )
-        roster = await directory.participants(conference.id)
-        others = await _other_events(transcripts, conference)
-        lines, older = await _newest_lines(transcripts, conference)
-        epoch = await request.app[EVENT_LOG].epoch()
-    except NotFound as error:
-        return problem(request, error, title="No such call", status=404)
-    except StoreUnavailable as error:
-        response = problem(request, error, title="The transcript cannot be read just now", status=503)
-        response.headers["Retry-After"] = "2"
-        return response
-    events = sorted(others + lines, key=lambda event: event.seq or 0)
-    phone = phone_of(request, conference)
+    conference = await directory.conference(id_or_sid)
+    if conference is None:
+        raise NotFound(
+            f"No conference has the id {id_or_sid[:64]}.", next_step="Check the link, or pick the call from the list."
+        )
+    roster = await directory.participants(conference.id)
+    others = await _other_events(transcripts, conference)
+    lines, older = await _newest_lines(transcripts, conference, newest)
     page = conference_page(
-        conference, roster, events, epoch=epoch, now=request.app[CLOCK].now(), older=older, phone=phone
+        conference,
+        roster,
+        sorted(others + lines, key=lambda event: event.seq or 0),
+        epoch=await request.app[EVENT_LOG].epoch(),
+        now=request.app[CLOCK].now(),
+        older=older,
+        phone=phone_of(request, conference),
+        assistant=await _assistant(request, conference),
     )
-    response = respond(request, "conference.html", page)
-    if phone is not None:
-        response.headers["Content-Security-Policy"] = policy_with_frames_from(phone.source)
-    return response
+    return conference, page
+
+
+async def _assistant(request: web.Request, conference: Conference) -> AssistantNow:
+    """What no event tells: whether one can be invited here, and what the one that is there does just now."""
+    desk = request.app[ASSISTANTS]
+    for assistant in await desk.of_conference(conference.id):
+        session = desk.session(assistant.id)
+        if session is not None:
+            doing = session.assistant
+            return AssistantNow(
+                open=desk.open, id=assistant.id, state=session.doing, since_ms=session.since_ms, muted=doing.muted,
+                speaks=doing.speaks, audience=doing.audience,
+            )  # fmt: skip
+    return AssistantNow(open=desk.open)
 
 
 async def _other_events(transcripts: Transcripts, conference: Conference) -> list[Event]:
@@ -64,12 +93,12 @@ async def _other_events(transcripts: Transcripts, conference: Conference) -> lis
             return events
 
 
-async def _newest_lines(transcripts: Transcripts, conference: Conference) -> tuple[list[Event], Older | None]:
+async def _newest_lines(
+    transcripts: Transcripts, conference: Conference, newest: int
+) -> tuple[list[Event], Older | None]:
     """The newest lines, and what is known of those above them, if there are any."""
-    found = await transcripts.utterances(
-        conference.id, until=conference.seq, newest_first=True, limit=FIRST_PAINT_ROWS + 1
-    )
-    if len(found) <= FIRST_PAINT_ROWS:
+    found = await transcripts.utterances(conference.id, until=conference.seq, newest_first=True, limit=newest + 1)
+    if len(found) <= newest:
         return found, None
     lines = found[:-1]
     shown = [event.data for event in lines if isinstance(event.data, UtteranceFinal)]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
-
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
+from sidecar.domain.assistant_words import ASSISTANT_REASONS
 from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
-from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.domain.conference import Conference, Participant, ParticipantState, Role
 from sidecar.domain.exports import FORMATS
+from sidecar.server.pages.conference_history import AssistantNow, Older, history, older_lines
 from sidecar.server.pages.phone import Phone
 from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, room_name, span, wall
 
@@ -25,7 +25,8 @@ MODULES = tuple(
     f"js/{name}.js"
     for name in (
         "conference", "listen", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store",
-        "rows", "list", "older", "follow", "find", "people", "pause", "clock",
+        "rows", "list", "older", "follow", "find", "people", "pause", "clock", "assistant_store", "assistant_card",
+        "assistant_api", "assistant_turns", "assistant_words",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -117,15 +118,6 @@ class Blank:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Older:
-    """The lines above the ``oldest`` one that is given: where a client reads on, and what they add up to."""
-
-    oldest: ev.UtteranceFinal
-    cursor: str
-    earlier: blocks.Earlier
-
-
-@dataclass(frozen=True, kw_only=True)
 class ConferencePage:
     """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON.
 
@@ -172,6 +164,7 @@ def conference_page(
     now: datetime,
     older: Older | None = None,
     phone: Phone | None = None,
+    assistant: AssistantNow | None = None,
 ) -> ConferencePage:
     """The page of a conference as its events tell it. ``epoch``: the life of the store that they are from.
 
@@ -214,7 +207,8 @@ def conference_page(
         modules=MODULES,
         blank=_blank(conference.clock_zero),
         older=older is not None,
-        history=_history(conference, roster, events, epoch=epoch, now=now) | {"older": _older(older)},
+        history=history(conference, roster, events, epoch=epoch, now=now, room=room_words(conference))
+        | {"older": older_lines(older), "assistant": assistant or AssistantNow()},
     )
 
 
@@ -253,7 +247,11 @@ def _call_pill(transcript: Transcript, until_ms: int) -> tuple[str, str]:
 
 def _coverage(transcript: Transcript, *, ended: bool) -> tuple[str, bool]:
     """How many of those on the call are being transcribed, and whether that is all who are not muted or held."""
-    here = [person for person in transcript.people if person.state is ParticipantState.JOINED]
+    here = [
+        person
+        for person in transcript.people
+        if person.state is ParticipantState.JOINED and person.role is not Role.ASSISTANT
+    ]
     if ended or not here:
         return "", True
     if transcript.paused is not None:
@@ -273,7 +271,7 @@ def _listed(person: Person, percent: int) -> ShownPerson:
     elif person.state is ParticipantState.EXPECTED:
         meta = f"{person.role} · joining"
     trouble = ""
-    if person.state is ParticipantState.JOINED:
+    if person.state is ParticipantState.JOINED and person.role is not Role.ASSISTANT:
         trouble = _TROUBLE.get(person.fork, "")
         if person.detail:
             trouble = f"Not transcribed: {person.detail}"
@@ -334,61 +332,26 @@ def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown
                 "name": called(person),
                 "time": row.timestamp,
                 "by": row.by,
-                "why": f": {row.reason}" if row.reason else "",
+                "why": _why(row),
                 "utterances": counted(row.utterances, "utterance", "utterances"),
                 "gaps": counted_gaps(row.gaps, row.gap_ms),
             }
             return ShownSystem(row=row, parts=parts(blocks.SYSTEM_WORDS[row.type], values))
 
 
+def _why(row: SystemRow) -> str:
+    """A colon and the reason, or nothing."""
+    reason = ASSISTANT_REASONS.get(row.reason, row.reason) if row.type.startswith("assistant.") else row.reason
+    return f": {reason.replace('{by}', row.by)}" if reason else ""
+
+
 def _blank(moment: datetime) -> Blank:
     return Blank(
         person=_NOBODY,
         utterance=UtteranceRow(
-            key="", participant="", at_ms=0, end_ms=0, revision=0, text="", coaching=False, opens_block=False
+            key="", participant="", at_ms=0, end_ms=0, revision=0, text="", coaching=False, cut="", opens_block=False
         ),
         gap=GapRow(key="", participant="", at_ms=0, to_ms=0, reason=""),
         system=SystemRow(key="", type="", at_ms=0, timestamp=moment, participant=None),
         listed=ShownPerson(role=Role.OTHER, state=ParticipantState.EXPECTED, name="", meta="", signs="", trouble=""),
     )
-
-
-def _history(
-    conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event], *, epoch: str, now: datetime
-) -> dict[str, Any]:
-    return {
-        "conference": {
-            "id": conference.id,
-            "room": room_words(conference),
-            "clock_zero": conference.clock_zero,
-            "ended": conference.state is ConferenceState.ENDED,
-        },
-        "roster": [{"participant": p.id, "name": p.name, "label": p.label, "role": p.role} for p in roster],
-        "now": now,
-        "epoch": epoch,
-        "seq": conference.seq,
-        "block_join_ms": blocks.BLOCK_JOIN_MS,
-        "system_words": blocks.SYSTEM_WORDS,
-        "gap_reasons": ev.GAP_REASONS,
-        "events": [
-            {"type": event.type, "seq": event.seq, "timestamp": event.timestamp, "data": _slim(event.data)}
-            for event in events
-        ],
-    }
-
-
-def _older(older: Older | None) -> dict[str, Any] | None:
-    if older is None:
-        return None
-    oldest = {"id": older.oldest.id, "start_ms": older.oldest.start_ms}
-    return {"cursor": older.cursor, "oldest": oldest} | msgspec.structs.asdict(older.earlier)
-
-
-_SHOWN = ("id", "participant", "revision", "start_ms", "end_ms", "text", "coaching", "cut")
-
-
-def _slim(data: ev.EventData) -> ev.EventData | dict[str, Any]:
-    """Of utterances, most of a long history, only what the page shows."""
-    if isinstance(data, ev.UtteranceFinal):
-        return {name: getattr(data, name) for name in _SHOWN}
-    return data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 # Everything from this origin and nothing inline; no script may turn text into markup or code. The one policy by name
@@ -15,6 +17,11 @@ CONTENT_SECURITY_POLICY = (
 def policy_with_frames_from(source: str) -> str:
     """The policy of a page that may show frames of that host and port, by the page's own scheme."""
     return f"{CONTENT_SECURITY_POLICY}; frame-src {source}"
+
+
+def policy_framed_by(origins: Sequence[str]) -> str:
+    """The policy of a page that pages of these origins, and our own, may show in a frame."""
+    return CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", " ".join(["frame-ancestors 'self'", *origins]))
 
 
 async def guard_pages(_request: web.Request, response: web.StreamResponse) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from aiohttp import web
 
@@ -26,12 +27,12 @@ _PEOPLE = (
     ("par_ava", "Ava", Role.ASSISTANT),
     ("par_lee", "Lee", Role.SUPERVISOR),
 )
-_LINES = (
+_LINES: tuple[tuple[Any, ...], ...] = (
     ("par_maya", 4, 8, "Good morning, this is Maya at Harbor Bikes. How can I help you today?"),
     ("par_customer", 9, 17, "Hi, I ordered a city bike last Tuesday and it still has not arrived."),
     ("par_customer", 18, 20, "I need it before the weekend."),
     ("par_maya", 26, 30, "Thank you, I can see it. The parcel is waiting at the depot."),
-    ("par_ava", 41, 44, "Refunds take five working days."),
+    ("par_ava", 41, 44, "Refunds take five working days.", "If you prefer, I can also"),
     ("par_lee", 60, 62, "I have told the depot."),
 )
 _GAP = ev.TranscriptGap(
@@ -61,7 +62,7 @@ def _page() -> StyleguidePage:
         ev.ForkStarted(fork=f"frk_{who}", participant=who, stream_sid="MZ", at_ms=0) for who, _, _ in _PEOPLE[:3]
     ]
     started = ev.ConferenceStarted(room=_CALL.room, conference_sid=None)
-    lines = [_line(n, *line) for n, line in enumerate(_LINES)]
+    lines = [_line(n, line) for n, line in enumerate(_LINES)]
     over = ev.ConferenceEnded(reason="last-participant-left", at_ms=187_000)
     signs = [
         _sign("par_customer", "Customer", Role.CUSTOMER, hold=True),
@@ -96,8 +97,9 @@ def _events(*facts: ev.EventData) -> list[ev.Event]:
     ]  # fmt: skip
 
 
-def _line(n: int, who: str, from_s: int, to_s: int, text: str) -> ev.UtteranceFinal:
+def _line(n: int, line: tuple[Any, ...]) -> ev.UtteranceFinal:
+    who, from_s, to_s, text, *cut = line
     return ev.UtteranceFinal(
         id=f"utt_{n}", participant=who, fork=f"frk_{who}", session="ses", result_index=n, revision=1,
-        start_ms=from_s * 1000, end_ms=to_s * 1000, text=text, engine="local", lag_ms=400,
+        start_ms=from_s * 1000, end_ms=to_s * 1000, text=text, engine="local", lag_ms=400, cut="".join(cut),
     )  # fmt: skip

@@ -45,7 +45,7 @@ class ShownPerson:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownRow:
-    """A row of the live table. ``more``: people without a place in it, as "+2"."""
+    """A row of the live table. ``more``: people without a place in it, as "+2". ``assistant``: one is on the call."""
 
     id: str
     state: ConferenceState
@@ -58,6 +58,7 @@ class ShownRow:
     title: str
     shares: list[Share]
     talk_words: str
+    assistant: bool
     line_role: Role
     line_signs: str
     line: str
@@ -174,6 +175,8 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
         silence_long=silence_ms >= SILENCE_LONG_MS,
         gaps=f"{row.gaps} · {span(row.gap_ms)}" if row.gaps else "",
         ended=ended,
+        assistant=any(p.role is Role.ASSISTANT and p.state is ParticipantState.JOINED for p in row.people)
+        and not ended,
     )
 
 
@@ -184,7 +187,8 @@ def _filed(row: WallboardRow) -> str:
 
 def _trouble(person: WallboardPerson, row: WallboardRow) -> str:
     on_call = person.state is ParticipantState.JOINED and row.state is not ConferenceState.ENDED
-    return _TROUBLE.get(person.fork, "") if on_call else ""
+    heard = person.role is Role.ASSISTANT  # what it says is known without hearing it
+    return _TROUBLE.get(person.fork, "") if on_call and not heard else ""
 
 
 def _signs(person: WallboardPerson, row: WallboardRow) -> str:

@@ -1,8 +1,8 @@
 """``/twilio/assistant-media``: the assistant's line, a two-way media stream.
 
 The story is that of ``media_socket``: signed upgrade, ``start`` within 5 s, a token bound to the call. Then marks come
-in, and audio, marks and clears go out; what the leg hears is not needed, for every participant has a fork. However the
-socket ends, the assistant's session hears of it once.
+and what the leg hears come in, and audio, marks and clears go out. What the leg hears is the mix: who said what, the
+forks tell, but a realtime model listens to it. However the socket ends, the assistant's session hears of it once.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from sidecar.server.twilio.signed import check_upgrade
 from sidecar.wire.media_stream import (
     MAX_MESSAGE_BYTES,
     Marked,
+    Media,
     MediaStream,
     MediaStreamError,
     Stopped,
@@ -110,7 +111,7 @@ async def assistant_socket(request: web.Request) -> web.StreamResponse:
 
 
 async def _pump(ws: web.WebSocketResponse, stream: MediaStream, session: AssistantSession, line: SocketLine) -> None:
-    """Marks to the session until the stream stops or the socket ends. Wrong frames are counted and skipped."""
+    """Marks and sound to the session until the stream stops or the socket ends. Wrong frames are skipped."""
     bad_frames = 0
     async for message in ws:
         try:
@@ -123,5 +124,7 @@ async def _pump(ws: web.WebSocketResponse, stream: MediaStream, session: Assista
             continue
         if type(received) is Marked:
             session.conversation.mouth.marked(line, received.name)
+        elif type(received) is Media:
+            session.conversation.hear_line(line, received.audio)
         elif type(received) is Stopped:
             return

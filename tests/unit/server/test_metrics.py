@@ -7,10 +7,13 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from sidecar.adapters.openai_account import OpenaiAccount
+from sidecar.adapters.realtime.openai import VENDOR, OpenaiRealtimeModel
 from sidecar.adapters.recognisers.local import LocalRecogniser
 from sidecar.adapters.recognisers.local_pool import LocalPool
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
+from sidecar.adapters.sql import Database, SqlAssistants, SqlDirectory, SqlEventLog
 from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -18,6 +21,7 @@ from sidecar.runtime.wallboard import WallboardState
 from sidecar.server.metrics import Metrics, Sources
 from sidecar.server.strangers import Strangers
 from sidecar.server.stream_hub import StreamHub
+from tests.fake_engines import FakeChatModel, FakeVoice
 from tests.fakes import FakeClock
 from tests.unit.runtime.test_tally import FINAL, event
 
@@ -49,6 +53,17 @@ def sources(folder: Path, recogniser: Recogniser | None = None) -> Sources:
             telephony=None,
             max_forks=1,
         ),
+        assistants=AssistantDesk(
+            AssistantPolicy(),
+            rows=SqlAssistants(database),
+            directory=directory,
+            event_log=log,
+            writer=writer,
+            bus=bus,
+            clock=clock,
+            telephony=None,
+            engines=Engines(FakeChatModel(), FakeVoice(), OpenaiRealtimeModel(OpenaiAccount("", "key", VENDOR))),
+        ),
         strangers=Strangers(sockets_most=1),
         writer=writer,
         bus=bus,
@@ -79,6 +94,7 @@ async def test_counters_of_the_service_reach_the_scraper(tmp_path: Path) -> None
     tally = parts.writer.tally
     tally.stored(event(FINAL), delay_s=0.2)
     tally.recogniser_errors["local", "timeout"] += 2
+    tally.assistant_fallbacks["realtime_timeout"] += 1
     parts.switchboard.refusals["signature_wrong"] += 3
     samples = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -87,6 +103,8 @@ async def test_counters_of_the_service_reach_the_scraper(tmp_path: Path) -> None
     }
     assert samples["sidecar_refused_total", (("reason", "signature_wrong"),)] == 3
     assert samples["sidecar_recogniser_errors_total", (("code", "timeout"), ("engine", "local"))] == 2
+    assert samples["sidecar_assistant_fallbacks_total", (("code", "realtime_timeout"),)] == 1
+    assert samples["sidecar_realtime_connections_lost_total", (("engine", "openai-realtime"),)] == 0
     assert samples["sidecar_transcript_delay_seconds_bucket", (("le", "0.5"),)] == 0
     assert samples["sidecar_transcript_delay_seconds_bucket", (("le", "0.75"),)] == 1
     assert samples["sidecar_transcript_delay_seconds_count", ()] == 1

@@ -4,6 +4,8 @@
 // it reaches the page as text nodes only.
 
 import { Announcer } from "./announce.js";
+import { AssistantCard } from "./assistant_card.js";
+import { AssistantStore } from "./assistant_store.js";
 import { offset, serverNow, setServerTime } from "./clock.js";
 import { Connection } from "./connection.js";
 import { Find } from "./find.js";
@@ -38,13 +40,20 @@ const store = new Store({
   roster: history_.roster,
   earlier: history_.older,
 });
-for (const event of history_.events) store.take(event);
+const assistant = new AssistantStore(history_.assistant);
+for (const event of history_.events) if (store.take(event)) assistant.take(event);
+assistant.begin();
 
-const maker = new RowMaker(store, history_.gap_reasons);
+const maker = new RowMaker(store, history_.gap_reasons, history_.assistant_reasons);
 const list = new RowList(byId("rows"), store, maker);
 const announcer = new Announcer(byId("announcer"), () => preference("announce", "events"));
 const connection = new Connection({
   pill: byId("connection"), banner: byId("banner"), icons, announce: (text) => announcer.event(text),
+});
+const card = new AssistantCard({
+  store: assistant, conference: history_.conference.id, reasons: history_.assistant_reasons,
+  nameOf: (participant) => called(store.person(participant)),
+  announce: () => {}, // its coming and going are rows, which are announced as such
 });
 const follow = new Follow(byId("log"), {
   onChange: showFollowing,
@@ -81,6 +90,7 @@ function queuePaint() {
 
 function onEvent(event) {
   if (!store.take(event)) return;
+  assistant.take(event);
   if (event.data.lag_ms !== undefined && !event.data.late) connection.heard(event.data.lag_ms);
   if (event.data.behind_ms) connection.heard(event.data.behind_ms);
   if (event.type === "utterance.final" && !follow.following) unseen += 1;
@@ -119,15 +129,21 @@ function finish() {
 function paint() {
   const changed = store.drain();
   if (changed.rows.size) paintRows(changed.rows);
-  if (changed.people || changed.call) {
-    showPeople(store, room);
+  if (changed.people || changed.call || assistant.changed) {
+    showPeople(store, room, assistant);
     showCall(store);
     showPause(store);
   }
+  if (assistant.changed || changed.call) showAssistant();
   byId("empty").hidden = store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();
   if (store.endedMs !== null) endListening();
   announce();
+}
+
+function showAssistant() {
+  assistant.changed = false;
+  card.show(store.endedMs !== null);
 }
 
 function paintRows(dirty = new Set()) {

@@ -23,9 +23,9 @@ const ENDINGS = {
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;
 
 export class Connection {
-  /** stays: what the banner says of what is on the page already. */
-  constructor({ pill, banner, icons, announce, stays = "The text stays here and goes on by itself" }) {
-    Object.assign(this, { pill, banner, icons, announce, stays });
+  /** stays: what the banner says of what is on the page already. signedOut: in other words, as in ENDINGS. */
+  constructor({ pill, banner, icons, announce, stays = "The text stays here and goes on by itself", signedOut = ENDINGS.signed_out }) {
+    Object.assign(this, { pill, banner, icons, announce, stays, endings: { ...ENDINGS, signed_out: signedOut } });
     this.stream = { phase: "connecting", retryAt: null, downSince: performance.now() };
     this.lagMs = null;
     this.lagAt = -Infinity;
@@ -54,7 +54,7 @@ export class Connection {
     const down = !this.ended && (this.stream.phase !== "open" || !navigator.onLine);
     document.body.toggleAttribute("data-stalled", down);
     const downFor = down ? performance.now() - this.stream.downSince : 0;
-    const ending = ENDINGS[this.stream.phase];
+    const ending = this.endings[this.stream.phase];
     const grave = down && (downFor > BANNER_AFTER_MS || !navigator.onLine || Boolean(ending));
     this.banner.hidden = !grave;
     if (grave) {
@@ -73,7 +73,7 @@ export class Connection {
   #words() {
     const { phase, retryAt, downSince } = this.stream;
     if (this.ended) return ["quiet", "Complete"];
-    if (Object.hasOwn(ENDINGS, phase)) return ["bad", ENDINGS[phase].words];
+    if (Object.hasOwn(this.endings, phase)) return ["bad", this.endings[phase].words];
     if (!navigator.onLine) return ["bad", "Offline"];
     if (phase !== "open") {
       const downFor = performance.now() - downSince;
@@ -92,7 +92,7 @@ export class Connection {
 
   #bannerWords() {
     const { phase, retryAt } = this.stream;
-    const ending = ENDINGS[phase];
+    const ending = this.endings[phase];
     if (ending) return `${ending.says} ${this.stays} ${ending.then}.`;
     if (!navigator.onLine) return `This device is offline. ${this.stays} when the network is back.`;
     const next = phase === "waiting" ? `next try in ${Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))} s` : "trying now";

@@ -1,5 +1,6 @@
 // Pausing transcription: a card number is coming. The page says it is so when the event says so, not when the button does.
 
+import { authorization } from "./access.js";
 import { offset } from "./clock.js";
 import { setText, slot } from "./rows.js";
 import { toast } from "./toast.js";
@@ -26,7 +27,7 @@ export function showPause(store) {
 
 async function ask(does) {
   const answer = await fetch(`/v1/conferences/${encodeURIComponent(button.dataset.conference)}/${does}`, {
-    method: "POST", signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    method: "POST", headers: authorization(), signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   if (!answer.ok) throw new Error((await answer.json()).detail ?? answer.statusText);
 }

@@ -16,21 +16,21 @@ export function heading(store, room) {
   return names.join(" · ") || room;
 }
 
-/** The people card, the talk bar, the speaker menu and the line under the title. */
-export function showPeople(store, room) {
+/** The people card, the talk bar, the speaker menu and the line under the title. assistant: what it does, in its place. */
+export function showPeople(store, room, assistant) {
   const people = [...store.people.values()];
   const shares = store.shares();
   const list = byId("people");
   people.forEach((one, n) => {
     const element = list.children[n] ?? list.appendChild(cloneTemplate("row-person"));
-    fillPerson(element, one, shares.get(one.participant));
+    fillPerson(element, one, shares.get(one.participant), one.participant === assistant.one.participant && assistant.live && assistant.one.state);
   });
   showTalk(people, shares, store.speechMs);
   showSpeakers(people);
   const title = heading(store, room);
   setText(byId("heading"), title);
   byId("heading").title = title;
-  const here = people.filter((one) => one.state === "joined");
+  const here = people.filter((one) => one.state === "joined" && one.role !== "assistant");
   const resting = here.filter(rests).length;
   const heard = here.filter((one) => HEARD.has(one.fork) && !rests(one)).length;
   const coverage = byId("coverage");
@@ -54,18 +54,18 @@ function healthWords({ health, behindMs }) {
 
 const troubleOf = (one) => (one.detail ? `Not transcribed: ${one.detail}` : TROUBLE[one.fork] ?? healthWords(one));
 
-function fillPerson(element, one, percent) {
+function fillPerson(element, one, percent, doing) {
   element.dataset.role = one.role;
   element.dataset.state = one.state;
   element.dataset.signs = one.state === "joined" ? signWords(one.heldMs !== null, one.muted, one.coaching) : "";
   const name = slot(element, "name");
   setText(name, called(one));
   name.title = called(one);
-  let meta = `${one.role} · ${percent} %`;
+  let meta = `${doing || one.role} · ${percent} %`;
   if (one.state === "left") meta = `left ${offset(one.leftMs)} · ${percent} %`;
-  if (one.state === "expected") meta = `${one.role} · joining`;
+  if (one.state === "expected") meta = `${one.role} · ${doing || "joining"}`;
   setText(slot(element, "meta"), meta);
-  const trouble = one.state === "joined" ? troubleOf(one) : "";
+  const trouble = one.state === "joined" && one.role !== "assistant" ? troubleOf(one) : "";
   setText(slot(element, "trouble"), trouble);
   slot(element, "trouble").hidden = !trouble;
 }

@@ -34,9 +34,8 @@ export const signWords = (hold, muted, coaching) =>
 export const elementId = (row) => (row.kind === "utterance" ? `u-${row.key}` : row.key);
 
 export class RowMaker {
-  constructor(store, gapReasons) {
-    this.store = store;
-    this.gapReasons = gapReasons;
+  constructor(store, gapReasons, assistantReasons) {
+    Object.assign(this, { store, gapReasons, assistantReasons });
   }
 
   make(row) {
@@ -56,7 +55,7 @@ export class RowMaker {
   #fillUtterance(element, row, person, opens) {
     element.dataset.role = person.role;
     element.toggleAttribute("data-opens", opens);
-    element.dataset.signs = row.coaching ? "coaching" : "";
+    element.dataset.signs = `${row.coaching ? "coaching " : ""}${row.late ? "late" : ""}`;
     element.toggleAttribute("data-partial", Boolean(row.partial));
     // A screen reader hears finals only; a partial is for the eye until it stands.
     if (row.partial) element.setAttribute("aria-hidden", "true");
@@ -69,9 +68,8 @@ export class RowMaker {
     setText(name, called(person));
     name.title = called(person);
     setText(slot(element, "text"), row.text);
-    const cut = slot(element, "cut");
-    setText(cut, row.cut);
-    cut.parentElement.hidden = !row.cut;
+    if (row.cut && !slot(element, "cut")) element.querySelector(".text").append(cloneTemplate("row-cut"));
+    if (row.cut) setText(slot(element, "cut"), row.cut);
   }
 
   #fillGap(element, row, person) {
@@ -87,6 +85,11 @@ export class RowMaker {
     slot(element, "words").replaceChildren(...this.systemParts(row, person));
   }
 
+  #why(row) {
+    const reason = (row.type.startsWith("assistant.") && this.assistantReasons[row.reason]) || row.reason;
+    return reason ? `: ${reason.replace("{by}", () => row.by)}` : "";
+  }
+
   /** The sentence of a system row as nodes. */
   systemParts(row, person) {
     const words = this.store.systemWords[row.type];
@@ -94,7 +97,7 @@ export class RowMaker {
       if (n % 2 === 0) return piece;
       if (piece === "name") return Object.assign(document.createElement("bdi"), { textContent: called(person) });
       if (piece === "by") return Object.assign(document.createElement("bdi"), { textContent: row.by });
-      if (piece === "why") return row.reason ? `: ${row.reason}` : "";
+      if (piece === "why") return this.#why(row);
       if (piece === "time") {
         const moment = Date.parse(row.timestamp);
         return Object.assign(document.createElement("time"), { textContent: wall(moment), dateTime: row.timestamp });

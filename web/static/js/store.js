@@ -5,7 +5,9 @@
 
 const ARRIVAL = 0, SPEECH = 1, LOSS = 2, REST = 3;
 const ARRIVALS = new Set(["conference.started", "participant.joined"]);
-const PAUSES = { "transcript.paused": true, "transcript.resumed": true };
+// Rows that say who did it, or why.
+const DONE_BY = new Set(["transcript.paused", "transcript.resumed", "assistant.requested", "assistant.left"]);
+const REASONED = new Set(["transcript.paused", "assistant.left", "assistant.failed"]);
 const NOBODY = Object.freeze({ participant: "", name: "", label: "", role: "other", state: "expected" });
 
 const compare = (a, b) =>
@@ -61,7 +63,15 @@ export class Store {
       case "transcript.gap": this.#gap(event.seq, data); break;
       case "participant.joined":
       case "participant.updated": type = this.#meet(type, data, at_ms); break;
-      case "participant.left": this.#change(data.participant, { state: "left", leftMs: data.at_ms }); break;
+      // No call of it has a name yet, and people should see at once who is coming.
+      case "assistant.requested": this.#change(data.participant, { name: data.name, role: "assistant" }); break;
+      case "participant.left":
+      case "assistant.left":
+      case "assistant.failed":
+        this.#change(data.participant, { state: "left", leftMs: data.at_ms });
+        // Its own event says why.
+        if (type === "participant.left" && this.person(data.participant).role === "assistant") type = "";
+        break;
       case "fork.health": {
         const { engine, fallback, behind_ms: behindMs } = data;
         this.#change(data.participant, { health: engine === null ? "waiting" : fallback ? "fallback" : "usual", behindMs });
@@ -87,7 +97,7 @@ export class Store {
       this.#put({
         kind: "system", key: `r-${event.seq}`, type, at_ms, seq: event.seq, rank: ARRIVALS.has(type) ? ARRIVAL : REST,
         timestamp: event.timestamp, participant: data.participant ?? null,
-        by: type in PAUSES ? data.by : "", reason: type in PAUSES ? data.reason ?? "" : "",
+        by: DONE_BY.has(type) ? data.by ?? "" : "", reason: REASONED.has(type) ? data.detail || data.reason || "" : "",
         utterances: data.utterances ?? 0, gaps: data.gaps ?? 0, gap_ms: data.gap_ms ?? 0,
       });
     }
@@ -122,7 +132,7 @@ export class Store {
   /** Whether a row begins a block below the row above it (undefined at the top). */
   opensBlock(above, row) {
     return !(
-      above?.kind === "utterance" && above.participant === row.participant && above.coaching === row.coaching &&
+      above?.kind === "utterance" && above.participant === row.participant && above.coaching === row.coaching && above.late === row.late &&
       row.at_ms - above.end_ms <= this.blockJoinMs
     );
   }
@@ -235,8 +245,8 @@ function indexIn(rows, row) {
 const horizonAt = ({ id, start_ms }) => ({ key: id, at_ms: start_ms, rank: SPEECH, seq: 0 });
 
 // Utterances that start together are ordered by id and not by seq: a partial has no seq yet, and must not change place.
-const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false, cut = "" }, partial) =>
-  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, cut, partial, seq: 0, rank: SPEECH });
+const utterance = ({ id, participant, start_ms, end_ms, text, revision = 0, coaching = false, late = false, cut = "" }, partial) =>
+  ({ kind: "utterance", key: id, participant, at_ms: start_ms, end_ms, text, revision, coaching, late, cut, partial, seq: 0, rank: SPEECH });
 
 const person = ({ participant, name = "", label = "", role = "other" }) =>
   ({ participant, name, label, role, state: "expected", leftMs: null, fork: "none", detail: "", talkMs: 0, muted: false, heldMs: null, coaching: false,

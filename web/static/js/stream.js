@@ -19,13 +19,13 @@ function workerAddress() {
 
 export class Stream {
   /**
-   * topic: what to read. epoch, seq: the store's life and the newest event that the page shows (state has neither).
+   * topic: what to read. token: of a panel in a frame, which has no cookie. epoch, seq: the store's life and the newest event that the page shows (state has neither).
    * onEvent(envelope), onPing({time, unsaved}), onReady(): from here on it is live; onGap(): history was lost, load it
    * anew; onWallboard({snapshot, rows, removed}). onState({phase: "connecting" | "open" | "waiting" | "signed_out" |
    * "full", retryAt, downSince}): times are performance.now().
    */
-  constructor({ topic, epoch = null, seq = null, onEvent, onPing, onReady, onGap, onState, onWallboard }) {
-    Object.assign(this, { topic, epoch, seq, onEvent, onPing, onReady, onGap, onState, onWallboard });
+  constructor({ topic, token = "", epoch = null, seq = null, onEvent, onPing, onReady, onGap, onState, onWallboard }) {
+    Object.assign(this, { topic, token, epoch, seq, onEvent, onPing, onReady, onGap, onState, onWallboard });
     this.shared = "SharedWorker" in globalThis;
     this.phase = "connecting";
     document.addEventListener("visibilitychange", () => this.#restWhileHidden());
@@ -60,7 +60,7 @@ export class Stream {
 
   #join() {
     this.heardAt = performance.now();
-    this.#post({ kind: "join", topic: this.topic, epoch: this.epoch, seq: this.seq });
+    this.#post({ kind: "join", topic: this.topic, token: this.token, epoch: this.epoch, seq: this.seq });
   }
 
   #leave() {
@@ -76,7 +76,9 @@ export class Stream {
   #openPort() {
     if (this.shared) {
       try {
-        const worker = new SharedWorker(workerAddress(), { type: "module", name: "sidecar-stream" });
+        // A panel's token is for one conference, so its worker is too.
+        const name = this.token ? `sidecar-panel-${this.topic}` : "sidecar-stream";
+        const worker = new SharedWorker(workerAddress(), { type: "module", name });
         worker.onerror = () => this.#doWithoutWorker();
         return worker.port;
       } catch {

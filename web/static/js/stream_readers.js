@@ -8,7 +8,7 @@ export const WALLBOARD = "wallboard";
 
 export class Readers {
   constructor() {
-    this.all = new Map(); // key: {topic, epoch, seq, waits}
+    this.all = new Map(); // key: {topic, token, epoch, seq, waits}
     this.sent = new Map(); // topics of the connection: the seq that it has delivered
     this.epoch = null; // the store's life that the connection reads
   }
@@ -18,9 +18,9 @@ export class Readers {
   }
 
   /** epoch and seq: what the reader's page shows already; null for state. True: it waits for the connection to be opened anew. */
-  join(key, { topic, epoch = null, seq = null }) {
+  join(key, { topic, token = "", epoch = null, seq = null }) {
     const inStep = seq !== null && epoch === this.epoch && seq >= (this.sent.get(topic) ?? Infinity);
-    this.all.set(key, { topic, epoch, seq, waits: !inStep });
+    this.all.set(key, { topic, token, epoch, seq, waits: !inStep });
     return !inStep;
   }
 
@@ -35,6 +35,8 @@ export class Readers {
     const epoch = readers.findLast((reader) => reader.epoch !== null)?.epoch ?? null;
     const query = new URLSearchParams(this.topics.map((topic) => ["topic", topic]));
     if (epoch !== null) query.set("epoch", epoch);
+    const token = readers.findLast((reader) => reader.token)?.token;
+    if (token) query.set("token", token);
     this.epoch = null;
     this.sent.clear();
     for (const reader of readers) reader.waits = false;

@@ -22,7 +22,7 @@ export function durationMs(row, now) {
   return end - (row.started_ms ?? 0);
 }
 
-const trouble = (one, row) => (one.state === "joined" && row.state !== "ended" ? TROUBLE[one.fork] ?? "" : "");
+const trouble = (one, row) => (one.state === "joined" && row.state !== "ended" && one.role !== "assistant" ? TROUBLE[one.fork] ?? "" : "");
 
 const signs = (one, row) =>
   one.state === "joined" && row.state !== "ended" ? signWords(one.hold, one.muted, one.coaching) : "";
@@ -64,6 +64,7 @@ export function fillCall(parts, row) {
   setText(parts.words, WORDS[shownState(row)] ?? row.state);
   set(parts.link, "href", `/conferences/${encodeURIComponent(row.id)}`);
   setText(parts.room, roomName(row));
+  parts.assistant.hidden = row.state === "ended" || !row.people.some((one) => one.role === "assistant" && one.state === "joined");
   fillPeople(parts, row);
   fillTalk(parts, row);
   set(parts.line, "data-role", row.last?.role ?? "other");

@@ -10,9 +10,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlTranscripts
+from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
+from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy
 from sidecar.runtime.event_bus import EventBus
+from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys
 from sidecar.server.pages import add_pages
@@ -60,6 +63,11 @@ async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIter
     app[app_keys.WALLBOARD_STATE] = board
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example")
     app[app_keys.PHONE_PORT] = getattr(request, "param", 0)
+    app[app_keys.PANEL_ORIGINS] = ("https://crm.example",)
+    app[app_keys.ASSISTANTS] = AssistantDesk(
+        AssistantPolicy(), rows=SqlAssistants(database), directory=directory, event_log=log,
+        writer=EventWriter(log, EventBus(), clock), bus=EventBus(), clock=clock, telephony=None, engines=None,
+    )  # fmt: skip
     add_pages(app)
     async with TestClient(TestServer(app)) as client:
         yield Pages(client, directory, log, clock, board)

@@ -55,7 +55,7 @@ async def test_of_a_long_call_the_newest_lines_are_embedded_and_painted(pages: P
     html = await html_of(pages, bound.conference.id)
     embedded = history(html)
     assert [event["seq"] for event in embedded["events"]] == [1, 2, *range(903, 1203)]
-    painted = re.findall(r'<p class="text" dir="auto" data-slot="text">Good morning. (\d+)</p>', html)
+    painted = re.findall(r'<p class="text" dir="auto"><span data-slot="text">Good morning. (\d+)</span></p>', html)
     assert [int(n) for n in painted] == list(range(900, 1200))
     assert embedded["seq"] == 1202
 
@@ -139,6 +139,7 @@ async def test_of_an_utterance_only_what_is_shown_is_embedded(pages: Pages) -> N
         "end_ms",
         "text",
         "coaching",
+        "late",
     }
 
 
