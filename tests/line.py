@@ -91,14 +91,6 @@ class Line:
             assert answer.status == 200, await answer.text()
             return await answer.read()
 
-    async def rest(self, path: str, **form: str) -> Any:
-        """A request to the emulated REST API, such as ``/Conferences/CF…/Participants/CA….json``."""
-        url = f"{self._twilio}/2010-04-01/Accounts/{ACCOUNT.sid}{path}"
-        auth = {"Authorization": aiohttp.encode_basic_auth(ACCOUNT.sid, TOKEN)}
-        async with aiohttp.ClientSession(headers=auth) as http, http.post(url, data=form) as answer:
-            assert answer.status in (200, 201), await answer.text()
-            return await answer.json()
-
     async def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """An order to the emulator."""
         async with self.service.http.post(self._twilio + path, json=body) as answer:
