@@ -43,6 +43,7 @@ def full() -> dict[str, Scene]:
         "media": lambda: [media(kind, forks, load) for forks, kinds in MEDIA for kind in kinds],
         "memory": lambda: scenes.media("bare", 100, Load(settle_s=35, measure_s=5)),
         "latency": lambda: scenes.latency(100, load),
+        "assistant": lambda: scenes.assistant(8, 15),
         "fan_out": lambda: scenes.fan_out(1_000, load),
         "resume": lambda: scenes.resume(10_000, rounds=5),
         "talkers": lambda: talkers((8, 16, 24, 32, 48), seconds=20),
@@ -61,6 +62,7 @@ def quick() -> dict[str, Scene]:
     """As small as can be, and yet every process is started once."""
     return {
         "media": lambda: [scenes.media("bridge", 2, Load(settle_s=0.1, measure_s=0.5))],
+        "assistant": lambda: scenes.assistant(1, 1),
         "fan_out": lambda: scenes.fan_out(5, Load(settle_s=0.1, measure_s=2)),
         "resume": lambda: scenes.resume(50, rounds=1),
     }

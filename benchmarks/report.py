@@ -20,6 +20,7 @@ def page(results: Results) -> str:
         ("media", _media),
         ("memory", _memory),
         ("latency", _latency),
+        ("assistant", _assistant),
         ("fan_out", _fan_out),
         ("resume", _resume),
         ("talkers", _talkers),
@@ -88,6 +89,21 @@ def _latency(run: Results) -> str:
         "| | p50 ms | p99 ms | most ms | budget p99 | events |\n|---|---|---|---|---|---|\n"
         f"| finals | {_row(run['final_ms'])} | 60 ms | {run['final_ms']['n']} |\n"
         f"| partials | {_row(run['partial_ms'])} | 120 ms | {run['partial_ms']['n']} |\n"
+    )
+
+
+def _assistant(run: Results) -> str:
+    return (
+        "## The assistant: our own share\n\n"
+        f"{run['turns']} turns on {run['rooms']} calls at once; engines take no time; callers and small Twilio are in\n"
+        "the same process. To first media: from the moment the last words of a question are known (everybody has been\n"
+        "quiet for long enough by then) to the first audio sent to Twilio. To clear: from the words that confirm an\n"
+        "interruption to `clear` sent. To silence: from there to the end of its sound in a recording of the call;\n"
+        "negative where holding had made it silent before.\n\n"
+        "| | p50 ms | p99 ms | most ms | budget |\n|---|---|---|---|---|\n"
+        f"| to first media | {_row(run['first_media_ms'])} | p99 60 ms |\n"
+        f"| to clear | {_row(run['clear_ms'])} | p99 60 ms |\n"
+        f"| to silence | {_row(run['silent_ms'])} | 300 ms |\n"
     )
 
 

@@ -20,6 +20,7 @@ from sidecar.cli.children import free_ports
 # A call placed and its socket opened take some milliseconds each.
 OPEN_TIMEOUT_S = 90.0
 ANSWER_TIMEOUT_S = 30.0
+TURN_TIMEOUT_S = 20.0
 
 
 class Load(NamedTuple):
@@ -119,6 +120,12 @@ def latency(forks: int, load: Load) -> dict[str, Any]:
         with readers(on, min(25, -(-len(topics) // 20)), topics) as reading:
             told = measured(reading, load)
     return {"forks": forks, "final_ms": told["final_ms"], "partial_ms": told["partial_ms"], "events": told["events"]}
+
+
+def assistant(rooms: int, turns: int) -> dict[str, Any]:
+    """What of an assistant's turn is ours, and how soon it is silent when somebody objects."""
+    with part("assistant", "--rooms", rooms, "--turns", turns) as talking:
+        return talking.told(START_TIMEOUT_S + turns * TURN_TIMEOUT_S)
 
 
 def fan_out(count: int, load: Load) -> dict[str, Any]:

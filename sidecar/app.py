@@ -273,18 +273,13 @@ async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines | None:
         voice = await stack.enter_async_context(open_voice(settings.voice_engine, wanted))
         runtime, realtime = settings.assistant_runtime, None
         if runtime != "cascade":
-            realtime = await stack.enter_async_context(open_realtime_model(runtime, _of_realtime(settings, wanted)))
+            realtime = await stack.enter_async_context(
+                open_realtime_model(runtime, replace(wanted, voice_name=settings.realtime_voice))
+            )
     except SidecarError as error:
         log.error("no_assistant", reason=error.code, problem=str(error))
         return None
     return Engines(chat_model, voice, realtime)
-
-
-def _of_realtime(settings: Settings, wanted: EngineSettings) -> EngineSettings:
-    """OpenAI's realtime models speak with the voices of its Voice; other Voices' names mean nothing to them."""
-    if settings.assistant_runtime == "openai-realtime" and settings.voice_engine != "openai":
-        return replace(wanted, voice_name="")
-    return wanted
 
 
 def _event_forwarder(settings: Settings) -> EventForwarder | None:

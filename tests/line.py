@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,18 @@ class Line:
         """A fault."""
         await self.control("/control/faults", {"kind": kind, **fields})
 
-    async def play(self, seconds: float, steps: list[dict[str, Any]] | None = None) -> None:
-        """Two people in the room ``support`` for so long."""
-        people = [{"label": name, "says": [{"wav": str(self._quiet)}]} for name in ("agent", "customer")]
+    async def play(
+        self,
+        seconds: float,
+        steps: list[dict[str, Any]] | None = None,
+        *,
+        room: str = "support",
+        labels: Sequence[str] = ("agent", "customer"),
+    ) -> None:
+        """These people in a room for so long."""
+        people = [{"label": name, "says": [{"wav": str(self._quiet)}]} for name in labels]
         voice = f"{self.service.base}/twilio/voice"
-        body = {"room": "support", "voice_url": voice, "participants": people, "hang_up_after": seconds}
+        body = {"room": room, "voice_url": voice, "participants": people, "hang_up_after": seconds}
         await self.control("/control/scenarios", body | {"steps": steps or []})
 
     async def call(self, voice_url: str, **order: Any) -> str:
@@ -77,6 +84,12 @@ class Line:
                 if any(event["type"] == "transcript.completed" for event in events):
                     return events
                 await asyncio.sleep(0.1)
+
+    async def download(self, path: str) -> bytes:
+        """A file of the emulator's."""
+        async with self.service.http.get(self._twilio + path) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.read()
 
     async def control(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """An order to the emulator."""

@@ -301,6 +301,12 @@ class Settings(BaseSettings):
         return "openai" if self.openai_api_key.get_secret_value() else "local"
 
     @property
+    def realtime_voice(self) -> str:
+        """Which voice a realtime model is to have: OpenAI's have those of the voice openai, and no others."""
+        same = self.assistant_runtime != "openai-realtime" or self.voice_engine == "openai"
+        return self.voice_name if same else ""
+
+    @property
     def dial_out_countries(self) -> frozenset[str]:
         """The countries one by one."""
         return frozenset(listed(self.dial_out))

@@ -113,6 +113,7 @@ class AssistantDesk:
         self._sessions: dict[str, AssistantSession] = {}
         self.ears = Ears()
         self._tasks: asyncio.TaskGroup | None = None
+        self._knows_all = asyncio.Event()  # those of an earlier process: none invited now is taken for one of them
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -125,6 +126,7 @@ class AssistantDesk:
                     session = self._open(assistant, conference, recover=True)
                     if conference.state is ConferenceState.ENDED:
                         session.finish(End(reason="conference_ended", gone=True))
+            self._knows_all.set()
             await self._stopping.wait()
 
     async def shut_down(self) -> None:
@@ -182,6 +184,7 @@ class AssistantDesk:
             audience=wish.audience,
             requested_at=self._clock.now(),
         )
+        await self._knows_all.wait()
         await self._rows.reserve(assistant, per_hour=policy.per_hour)
         session = self._open(assistant, conference)
         await session.recorder.record(

@@ -49,8 +49,8 @@ class Answered(msgspec.Struct):
     tools: list[ToolUse] = msgspec.field(default_factory=list)
 
 
-class Engines(msgspec.Struct, frozen=True, kw_only=True):
-    """Names of engines. ``voice``: says exact words. ``realtime``: None without one; ``problem``: why it is away."""
+class EngineNames(msgspec.Struct, frozen=True, kw_only=True):
+    """``voice``: says exact words. ``realtime``: None without one; ``problem``: why it is away."""
 
     chat_model: str
     voice: str
@@ -113,10 +113,10 @@ class Mind:
         return self._tools.wants_to_leave
 
     @property
-    def engines(self) -> Engines:
+    def engines(self) -> EngineNames:
         """What it thinks and speaks with."""
         realtime = self._realtime
-        return Engines(
+        return EngineNames(
             chat_model=self._cascade.engine,
             voice=self._voice,
             realtime=realtime.engine if realtime else None,

@@ -71,7 +71,7 @@ class ConferenceSession:
         self._reopener = reopener
         self._introduction = introduction
         self._before_completion = before_completion
-        self._ears = ears
+        self._ears = ears or Ears()
         self._course: Course | None = None
         self._early: list[facts.Expected] = []  # calls that came while the rows were being read
         self._tasks: asyncio.TaskGroup | None = None
@@ -149,13 +149,9 @@ class ConferenceSession:
             raise ForkRefused(f"A newer stream of fork {fork.id} is here already.", code="fork_superseded")
         until_ms = previous.timeline.now_ms if previous else None
         hearing = Hearing(rests=who.rests, coaching=who.coaching, pauses=course.pauses, heard_to_ms=until_ms or 0)
+        began_ms = self.conference.clock_ms(came_at)
         session = ForkSession(
-            fork,
-            engines=self._engines,
-            recorder=self._recorder,
-            hearing=hearing,
-            began_ms=self.conference.clock_ms(came_at),
-            ears=self._ears,
+            fork, engines=self._engines, recorder=self._recorder, hearing=hearing, began_ms=began_ms, ears=self._ears
         )
         fact = facts.StreamBound(participant=bound.participant, fork=fork, replaces_until_ms=until_ms)
         self._take_soon(fact, at_ms=session.timeline.now_ms)
@@ -178,8 +174,7 @@ class ConferenceSession:
             raise ConferenceOver(f"Conference {self.conference.id} is over.")
         stored = self._take(fact)
         pauses = self._course.pauses if self._course else NEVER
-        if self._ears is not None:
-            self._ears.paused(self.conference.id, pauses)
+        self._ears.paused(self.conference.id, pauses)
         await stored
         return pauses
 

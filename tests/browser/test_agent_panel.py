@@ -108,6 +108,7 @@ def test_it_is_invited_told_stopped_and_dismissed_by_keyboard(page: Page, call: 
     heard = helper.answers("Refunds take", f" five {HOSTILE}", to=maya, tools=[{"name": "leave", "outcome": "refused"}])
     expect(page.locator(f"#u-{heard} del")).to_have_text(f"five {HOSTILE}")
     expect(page.locator(f"#u-{heard} .text")).to_contain_text("Cut off, not heard:")
+    expect(page.locator("#assistant-turns-title")).to_have_text("Answers (1)")
     page.locator("#assistant-turns summary").press("Enter")
     turn = page.locator(".turn")
     expect(turn).to_contain_text("addressed by Maya, ")

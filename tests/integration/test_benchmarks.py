@@ -24,5 +24,6 @@ async def test_a_quick_round_measures_something_everywhere(untraced: None) -> No
     [bridge] = results["media"]
     assert bridge["frames"] > 0
     assert bridge["lag_ms"]["n"] > 0
+    assert results["assistant"]["first_media_ms"]["n"] == results["assistant"]["clear_ms"]["n"] == 1
     assert results["fan_out"]["delivered"] > 0
     assert results["resume"]["seconds"] > 0

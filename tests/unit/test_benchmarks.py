@@ -76,6 +76,11 @@ def test_the_page_puts_the_service_beside_the_bridge_of_the_same_run() -> None:
             {"subscribers": 1000, "delivered": 20000, "cpu_us_per_event": 4.2, "cpu_percent": 9.0, "final_ms": LAG},
             "1,000 subscribers, 20,000 events",
         ),
+        (
+            "assistant",
+            {"rooms": 8, "turns": 120, "first_media_ms": LAG, "clear_ms": LAG, "silent_ms": LAG},
+            "| to clear | 1.0 | 4.5 | 6.0 | p99 60 ms |",
+        ),
         ("resume", {"events": 10000, "seconds": 0.4, "rounds": 5}, "10,000 events behind has them after 0.4 s"),
         (
             "talkers",

@@ -236,8 +236,12 @@ def test_the_assistant_s_runtime_is_named_or_follows_from_its_model(
     """Beside a realtime model the voice that says exact words is of the same vendor."""
     for name, value in given.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SIDECAR_VOICE_NAME", "marin")
     settings = load()
     assert (settings.assistant_runtime, settings.voice_engine) == (runtime, voice)
+    assert settings.realtime_voice == "marin"
+    aura = settings.model_copy(update={"voice": "aura", "voice_name": "aura-2-thalia-en"})
+    assert aura.realtime_voice == ("" if runtime == "openai-realtime" else "aura-2-thalia-en")
 
 
 @pytest.mark.parametrize(

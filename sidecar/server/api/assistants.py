@@ -25,7 +25,7 @@ from sidecar.domain.assistant import (
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
-from sidecar.runtime.assistant_mind import Engines
+from sidecar.runtime.assistant_mind import EngineNames
 from sidecar.runtime.assistant_session import AssistantSession
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice, once
@@ -280,7 +280,7 @@ def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, A
     }
 
 
-def _engines(engines: Engines) -> dict[str, str | None]:
+def _engines(engines: EngineNames) -> dict[str, str | None]:
     return {
         "answers": engines.realtime or engines.chat_model,
         "exact_words": engines.voice,

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database
-from sidecar.domain.assistant import Announce, AssistantPresent, AssistantRefused, Audience, Doing, LineRefused, Stage
+from sidecar.domain.assistant import (
+    Announce,
+    Assistant,
+    AssistantPresent,
+    AssistantRefused,
+    Audience,
+    Doing,
+    LineRefused,
+    Stage,
+)
 from sidecar.domain.assistant_events import (
     AssistantDoing,
     AssistantFailed,
@@ -20,6 +31,7 @@ from sidecar.domain.assistant_events import (
 from sidecar.domain.errors import ChatModelFailed, ConferenceOver, TelephonyFailed
 from sidecar.domain.events import ConferenceEnded, UtteranceFinal, UtterancePartial
 from sidecar.domain.notice import Announcement
+from sidecar.ports.assistants import Assistants
 from sidecar.ports.chat_model import ToolCall, Usage
 from sidecar.runtime.assistant_desk import NotYet
 from sidecar.runtime.assistant_session import JOIN_TIMEOUT_S, REJOIN_TIMEOUT_S, RENDERINGS_MOST
@@ -178,6 +190,30 @@ async def test_a_leg_that_asks_while_its_process_begins_is_not_hung_up(rig: Rig)
         await before.rendering(one.id, LEG)
     await rig.rows.dismiss(one.id)
     assert await before.rendering(one.id, LEG) is None
+
+
+class SlowRows:
+    """The store, when it is slow to tell whom an earlier process left behind."""
+
+    def __init__(self, rows: Assistants) -> None:
+        self._rows = rows
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
+
+    async def live(self) -> Sequence[Assistant]:
+        await asyncio.sleep(1)
+        return await self._rows.live()
+
+
+async def test_who_is_invited_while_a_process_begins_is_not_taken_for_one_of_before(rig: Rig) -> None:
+    rig.rows = SlowRows(rig.rows)  # type: ignore[assignment]
+    async with rig.running() as desk:
+        one = await rig.invite()
+        session = desk.session(one.id)
+        await asyncio.sleep(2)
+        assert desk.session(one.id) is session
+        assert rig.network.legs.qsize() == 1
 
 
 async def test_what_it_says_while_the_service_stops_is_recorded_and_the_next_process_goes_on(rig: Rig) -> None:

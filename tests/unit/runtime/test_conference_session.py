@@ -15,7 +15,7 @@ from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.domain.access import token_hash
-from sidecar.domain.conference import ForkState
+from sidecar.domain.conference import Fork, ForkState
 from sidecar.domain.conference_facts import EndReason, News, NewsKind, Pause, Resume, Signs
 from sidecar.domain.conference_machine import QUIET_BEFORE_INQUIRY_MS
 from sidecar.domain.errors import ForkRefused, StoreUnavailable, TelephonyFailed
@@ -26,11 +26,14 @@ from sidecar.domain.events import (
     TranscriptGap,
     TranscriptResumed,
     UtteranceFinal,
+    UtterancePartial,
 )
+from sidecar.domain.spans import Spans
 from sidecar.ports.directory import BoundFork
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime import conference_session, recovery, switchboard
 from sidecar.runtime.conference_session import ConferenceSession
+from sidecar.runtime.ears import Ears
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.fork_session import ForkSession
@@ -52,6 +55,7 @@ class House:
     def __init__(self, database: Database, telephony: FakeTelephony, recogniser: ScriptedRecogniser) -> None:
         self.clock = FakeClock()
         self.telephony = telephony
+        self.ears = Ears()
         self.told = 0
         self.directory = SqlDirectory(database)
         self.log = SqlEventLog(database)
@@ -66,6 +70,7 @@ class House:
             clock=self.clock,
             recogniser=recogniser,
             telephony=telephony,
+            ears=self.ears,
         )
 
     async def call(self, call_sid: str, label: str, room: str = "support") -> str:
@@ -503,6 +508,34 @@ async def test_a_store_that_stands_still_holds_nobody_back_from_resting(house: O
         await telling
         assert (await h.types()).count("participant.updated") == 1
     assert set(recogniser.streams[0].audio) == {0xFF}
+
+
+class Ear:
+    """Knows whether there is a pause, and whether that was stored by then."""
+
+    def __init__(self, writer: EventWriter) -> None:
+        self._writer = writer
+        self.told: list[tuple[bool, bool]] = []
+
+    def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
+        """Not of interest."""
+
+    def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
+        """No echo."""
+        return False
+
+    def paused(self, pauses: Spans) -> None:
+        self.told.append((pauses.since is not None, self._writer.waiting == 0))
+
+
+async def test_who_else_listens_hears_of_a_pause_before_it_is_stored(house: Open) -> None:
+    async with house() as here:
+        session, _ = await here.stream("CA1", await here.call("CA1", "agent"))
+        ear = Ear(here.writer)
+        here.ears.open(session.conference.id, ear)
+        await session.set_paused(Pause(by="Ana"))
+        await session.set_paused(Resume(by="Ana"))
+        assert ear.told == [(True, False), (False, False)]
 
 
 async def test_a_pause_outlives_the_process_and_whatever_is_asked_twice(house: Open) -> None:

@@ -11,6 +11,10 @@ export const NOTES = {
   no_room: "It found no pause to speak in, and dropped its answer.",
   gave_up: "Thinking took too long, so it gave up this answer.",
   failed: "It could not answer",
+  model_lost: "Its realtime model is away; chat model and voice answer until it is back",
+  model_back: "Its realtime model is back.",
+  model_gone: "Its realtime model cannot be had; chat model and voice answer",
+  fallback: "Its realtime model gave no answer; chat model and voice do",
 };
 
 export const WHY = {
