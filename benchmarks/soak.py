@@ -19,6 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, CDPSession, Page, expect, sync_playwright
 
+from benchmarks import long_talk
 from sidecar.cli.children import free_ports
 from tests.browser.call import Call, ServiceProcess, Speaker
 from tests.browser.conftest import ARGUMENTS, BROWSERS
@@ -146,6 +147,7 @@ def main() -> None:
             browser.close()
             service.kill()
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[1]:.1f}"
+    sections.append(long_talk.section(long_talk.MINUTES))
     REPORT.write_text(INTRODUCTION.format(machine=machine) + "".join(sections))
     print(REPORT.read_text())
 

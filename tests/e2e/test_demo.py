@@ -60,7 +60,7 @@ async def test_the_assistant_of_the_sample_call_answers_by_name(tmp_path: Path) 
         assert turn["text"].startswith(turn["heard"])
         assert (turn["heard"] == turn["text"]) == (turn["outcome"] == "completed")
     own = [line for line in document["utterances"] if line["role"] == "assistant"]
-    assert [line["text"] for line in own] == [turn["heard"] for turn in turns]
+    assert [line["text"] for line in own] == [turn["heard"] for turn in turns if turn["heard"]]
 
 
 def middle_of(scenario: Scenario, begin: float, end: float) -> str:

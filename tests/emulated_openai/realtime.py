@@ -101,6 +101,13 @@ class RealtimeServer:
         self._key = key
         self._tell = tell
 
+    def drop(self) -> None:
+        """All connections are gone, without a word."""
+        for socket in self.sockets:
+            transport = socket._req.transport if socket._req is not None else None
+            if transport is not None:
+                transport.abort()
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The route."""
         fault = self.faults.pop(0) if self.faults else RealtimeFault()
