@@ -23,7 +23,10 @@ How long things took says something beside that load only. A call again: `python
 WHAT = {
     "drops": "Each participant's recogniser connection is lost every 4 to 10 s: reset, closed with 1011, or silent.",
     "kills": "SIGKILL of the service while everybody talks, at once started again, some of them before it is back.",
-    "mixed": "Everything at the same time: media streams, recogniser, REST, callbacks, signatures, process, database.",
+    "mixed": (
+        "Everything at the same time: media streams, recogniser, REST, callbacks, signatures, process, database.\n"
+        "A fork may wait for several of them: how long forks are away is told here, and judged only among the kills."
+    ),
 }
 # At most so many of a hundred recogniser drops may leave a word doubled.
 DOUBLED_PERCENT = 0.5

@@ -159,7 +159,7 @@ class StreamReopener:
             pause_s = REOPEN_BACKOFF_S[min(attempt, len(REOPEN_BACKOFF_S) - 1)]
             if not self._has_room():
                 continue
-            problem = "no stream was opened"
+            problem, asked = "no stream was opened", False
             try:
                 if doubtful:
                     await self._stop(stream.fork)
@@ -168,7 +168,7 @@ class StreamReopener:
                     return False
                 if not told:
                     await self._speak_notice(stream)
-                told = doubtful = True
+                told = doubtful = asked = True
                 await self._ask(stream)
             except TelephonyFailed as error:
                 self._tally.streams_asked_for["refused"] += 1
@@ -180,6 +180,7 @@ class StreamReopener:
                     stream.tell(problem, error.retry_after_s is None)
                     if error.gone:
                         return False
+                if error.refused or not asked:  # then none will come
                     continue
             except StoreUnavailable as error:
                 log.warning("stream_not_asked_for", fork=stream.fork.id, code=error.code, attempt=attempt)

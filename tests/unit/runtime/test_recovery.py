@@ -143,6 +143,16 @@ async def test_a_call_that_is_over_is_not_asked_for_again(fork: Fork, database: 
     assert not asking.stream.bound
 
 
+async def test_what_was_not_asked_for_is_not_waited_for(
+    fork: Fork, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network did not even say whether the call goes on."""
+    monkeypatch.setattr(recovery, "BIND_TIMEOUT_S", 60.0)
+    asking = Asking(fork, SqlDirectory(database))
+    asking.telephony.failures = [NO_ANSWER]
+    assert await asking.until_it_came(f"{fork.id}-2")
+
+
 async def test_without_room_nothing_is_asked_for(fork: Fork, database: Database) -> None:
     asking = Asking(fork, SqlDirectory(database))
     asking.room = False
