@@ -45,7 +45,7 @@ def full() -> dict[str, Scene]:
         "latency": lambda: scenes.latency(100, load),
         "fan_out": lambda: scenes.fan_out(1_000, load),
         "resume": lambda: scenes.resume(10_000, rounds=5),
-        "talkers": lambda: talkers((4, 6, 8, 10, 12, 16), seconds=25),
+        "talkers": lambda: talkers((6, 9, 12, 16), seconds=20),
     }
 
 
