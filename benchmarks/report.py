@@ -54,7 +54,6 @@ def _media(runs: list[Results]) -> str:
             _ms(run["lag_ms"], "p50"),
             _ms(run["lag_ms"], "p99"),
             run["load_late_ms"],
-            run.get("streams_lost", "-"),
             f"{run['frames'] / max(1, run['expected_frames']):.0%}",
         )
         rows.append(_cells(*cells))
@@ -68,8 +67,8 @@ with such a stream (`benchmarks/bridge.py`). Lag: from the moment the caller wri
 has it. Late: the worst by which the load itself was late. Budgets: a ratio of at most 1.3 with the bare client and
 1.6 with deepgram-sdk, a p99 below 20 ms at 800 and 500 forks on one core.
 
-| | forks | CPU us/frame | ratio | of a core | lag p50 ms | lag p99 ms | late ms | streams lost | frames sent |
-|---|---|---|---|---|---|---|---|---|---|
+| | forks | CPU us/frame | ratio | of a core | lag p50 ms | lag p99 ms | late ms | frames sent |
+|---|---|---|---|---|---|---|---|---|
 """
 TRIED = """
 Where the interpreter's time goes (200 forks, bare client, a sampling profiler): reading WebSockets 19 %, sending
