@@ -46,7 +46,7 @@ def full() -> dict[str, Scene]:
         "assistant": lambda: scenes.assistant(8, 15),
         "fan_out": lambda: scenes.fan_out(1_000, load),
         "resume": lambda: scenes.resume(10_000, rounds=5),
-        "talkers": lambda: talkers((8, 16, 24, 32, 48), seconds=20),
+        "talkers": lambda: talkers((6, 9, 12, 16), seconds=20),
     }
 
 

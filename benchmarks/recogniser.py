@@ -30,7 +30,7 @@ from tests.voice_sounds import TWO_CITIES_TEXT, two_cities
 
 FRAME_S = 0.02
 FRAME_BYTES = 160
-STAGGER_S = 1.7  # talkers begin one after another, so that their pauses do not coincide
+SPREAD_S = 5.0  # talkers begin one after another, so that their pauses do not coincide, and all are soon there
 LAG_S = 2.0  # finals later than this at p95 are no longer live
 RAMP_SECONDS = 30
 
@@ -95,7 +95,7 @@ async def run(talkers: Sequence[Talker], workers: int | None) -> LocalRecogniser
     recogniser = start_local_recogniser(workers=workers)
     async with asyncio.TaskGroup() as tasks:
         for number, talker in enumerate(talkers):
-            tasks.create_task(talk(recogniser, talker, 1.0 + number * STAGGER_S), name=talker.label)
+            tasks.create_task(talk(recogniser, talker, 1.0 + number * SPREAD_S / len(talkers)), name=talker.label)
     await recogniser.close()
     return recogniser
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
+from tests.tracing import TRACED
 from tests.virtual_time import VirtualTimeLoop
 
 # How long an example takes says something of the machine, not of the code. In CI the examples are the same each time.
@@ -25,7 +26,6 @@ hypothesis.settings.load_profile("house")
 pytest_plugins = ["tests.stores"]
 
 OWN_VARIABLES = ("SIDECAR_", "TWILIO_", "DEEPGRAM_", "OPENAI_")
-TRACED = "COVERAGE_PROCESS_CONFIG"  # by this coverage.py tells a new process that it is to be measured, too
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 OPTIONAL = "optional:"  # how the reason of a skip begins that may stand in CI too
 

@@ -34,6 +34,7 @@ class NumberedStream:
         self._heard_words = 0
         self._results: asyncio.Queue[Result | RecogniserUnavailable | None] = asyncio.Queue()
         self.deaf = False  # takes audio, tells nothing more
+        self.stuck = False  # takes no audio at all
         self.heard_ms = 0
 
     @property
@@ -41,6 +42,8 @@ class NumberedStream:
         return 0 if self.deaf else self._ear.settled_ms
 
     async def send(self, audio: bytes) -> None:
+        if self.stuck:
+            await asyncio.Event().wait()
         self.heard_ms += len(audio) // 8
         if self.deaf:
             return
@@ -119,7 +122,7 @@ class NumberedRecogniser:
         self._breaks = breaks
         self.refusals: list[RecogniserUnavailable] = []
         self.away: RecogniserUnavailable | None = None  # raised for as long as it is set
-        self.opens_deaf = False
+        self.opens_deaf = self.opens_stuck = False
         self.streams: list[NumberedStream] = []
 
     def check(self) -> None:
@@ -139,7 +142,7 @@ class NumberedRecogniser:
             word_times=self.traits.word_times,
             breaks_after=self._breaks(),
         )
-        stream.deaf = self.opens_deaf
+        stream.deaf, stream.stuck = self.opens_deaf, self.opens_stuck
         self.streams.append(stream)
         return stream
 

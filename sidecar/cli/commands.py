@@ -32,7 +32,7 @@ class Commands(TyperGroup):
         """Their names, in the order of the help."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer hands it in
         """The command of that name; None if there is none."""
         if cmd_name not in COMMANDS:
             return None

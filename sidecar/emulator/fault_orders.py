@@ -15,60 +15,58 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What all orders have: nothing but their kind."""
 
 
-class Stall(_Order, frozen=True, kw_only=True, tag="stall"):
+class _StreamOrder(_Order, frozen=True, kw_only=True):
+    """Of one stream, by its SID."""
+
+    stream: str
+
+
+class Stall(_StreamOrder, frozen=True, kw_only=True, tag="stall"):
     """Nothing comes for so long, then all that was held back, in one burst."""
 
-    stream: str
     seconds: Seconds
 
 
-class HalfOpen(_Order, frozen=True, kw_only=True, tag="half_open"):
+class HalfOpen(_StreamOrder, frozen=True, kw_only=True, tag="half_open"):
     """For so long nothing is sent, read or answered, and the connection stays; then it is gone without a close."""
 
-    stream: str
     seconds: Seconds
 
 
-class Gap(_Order, frozen=True, kw_only=True, tag="gap"):
+class Gap(_StreamOrder, frozen=True, kw_only=True, tag="gap"):
     """The frames of so long are lost: a hole in numbers and timestamps."""
 
-    stream: str
     seconds: Seconds
 
 
-class DuplicateFrames(_Order, frozen=True, kw_only=True, tag="duplicate_frames"):
+class DuplicateFrames(_StreamOrder, frozen=True, kw_only=True, tag="duplicate_frames"):
     """Each of the next frames comes twice."""
 
-    stream: str
     count: Count
 
 
-class SecondSocket(_Order, frozen=True, kw_only=True, tag="second_socket"):
+class SecondSocket(_StreamOrder, frozen=True, kw_only=True, tag="second_socket"):
     """Another connection says that it is the same stream, for so long, with the same token."""
 
-    stream: str
     seconds: Seconds
 
 
-class LoseMarks(_Order, frozen=True, kw_only=True, tag="lose_marks"):
+class LoseMarks(_StreamOrder, frozen=True, kw_only=True, tag="lose_marks"):
     """The next echoes of marks never come."""
 
-    stream: str
     count: Count
 
 
-class DelayMarks(_Order, frozen=True, kw_only=True, tag="delay_marks"):
+class DelayMarks(_StreamOrder, frozen=True, kw_only=True, tag="delay_marks"):
     """Each of the next echoes of marks comes so much later; those behind it may overtake it."""
 
-    stream: str
     count: Count
     seconds: Seconds
 
 
-class UnknownMark(_Order, frozen=True, kw_only=True, tag="unknown_mark"):
+class UnknownMark(_StreamOrder, frozen=True, kw_only=True, tag="unknown_mark"):
     """The echo of a mark that nobody has sent."""
 
-    stream: str
     name: Text
 
 

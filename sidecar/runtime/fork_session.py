@@ -30,6 +30,7 @@ ULAW_SILENCE = b"\xff"
 BATCH_BYTES = 800
 # How often the store learns that nothing was missed so far.
 COVERAGE_EVERY_MS = 2_000
+# And how soon it is looked again when what had come was on its way to the recogniser still.
 COVERAGE_LATE_MS = 500
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.callers import BEARER
+from tests.tracing import TRACED
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_TIMEOUT_S = 10.0
@@ -48,7 +49,7 @@ class ServiceProcess:
             [sys.executable, "-m", "tests.browser.service", str(self._port), self.database_url, *status],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             # It ends by being killed, so coverage of it would be lost, and cost half of its speed.
-            env={name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_CONFIG"},  # noqa: TID251
+            env={name: value for name, value in os.environ.items() if name != TRACED},  # noqa: TID251
         )  # fmt: skip
         assert self._process.stdout is not None
         assert self._process.stderr is not None

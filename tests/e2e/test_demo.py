@@ -24,6 +24,9 @@ BECKETT = "beckett.wav"
 CLONE = "clone-test.wav"
 pytestmark = pytest.mark.timeout(240)
 
+# A stream that comes after a gap finds out in its first seconds that it began a little earlier (domain/stream_clock).
+SETTLED_BY_MS = 300
+
 
 async def test_once_plays_two_recordings_and_prints_one_document() -> None:
     """Both speakers, in order, each line with its speaker; the manifest matches what was printed."""
@@ -178,7 +181,7 @@ async def test_a_service_killed_twice_loses_no_committed_line_and_declares_the_r
         by_fork.setdefault(said["fork"], []).append((said["start_ms"], said["end_ms"]))
     for gap in gaps:
         for start, end in by_fork.get(gap["fork"], []):
-            assert end <= gap["from_ms"] + 600 or start >= gap["to_ms"], "a line inside a gap"
+            assert end <= gap["from_ms"] + 600 or start >= gap["to_ms"] - SETTLED_BY_MS, "a line inside a gap"
     [manifest] = listener.of("transcript.completed")
     assert manifest["utterances"] == len(lines)
     assert manifest["gaps"] == len(gaps)

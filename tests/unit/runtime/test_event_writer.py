@@ -116,6 +116,20 @@ async def test_what_is_submitted_together_in_time_is_one_batch_and_is_told_after
     assert (room.writer.stored, room.writer.waiting, room.writer.batches) == (3, 0, 1)
 
 
+@pytest.mark.virtual_time
+async def test_coverage_alone_is_gathered_for_longer_and_goes_along_with_facts(room: Room) -> None:
+    """Nobody waits for it, and a transaction for each would cost more than the media."""
+    for covered_ms in (1, 2, 3):
+        room.writer.submit_nowait([Coverage(fork="frk", covered_ms=covered_ms)])
+        await asyncio.sleep(event_writer.COVERAGE_GATHER_S / 4)
+    assert room.log.batches == []
+    await asyncio.sleep(event_writer.COVERAGE_GATHER_S)
+    assert [len(batch) for batch in room.log.batches] == [3]
+    room.writer.submit_nowait([Coverage(fork="frk", covered_ms=4)])
+    await room.writer.submit([fact("e1")])
+    assert [len(batch) for batch in room.log.batches] == [3, 2]
+
+
 async def test_an_answer_has_one_item_per_entry(room: Room) -> None:
     answer = await room.writer.submit([Coverage(fork="frk", covered_ms=5), fact("e1"), fact("e2")])
     assert [event and event.seq for event in answer] == [None, 1, 2]

@@ -274,6 +274,18 @@ async def test_an_engine_that_tells_nothing_of_eight_seconds_of_speech_is_left(r
     assert 8_000 <= engine.streams[0].heard_ms < 12_000
 
 
+async def test_an_engine_that_takes_no_audio_is_left_and_what_it_was_to_hear_is_heard_again(rig: Running) -> None:
+    """Its connection is open, and nothing goes through."""
+    engine, fallback = NumberedRecogniser("first"), NumberedRecogniser("second", traits=Traits())
+    engine.opens_stuck = True
+    async with rig(engine, fallback) as session:
+        await session.listen_to(numbered_speech(0, 24))
+    stored = await session.stored()
+    assert words_of(facts(stored, UtteranceFinal)) == list(range(24))
+    assert {one.engine for one in facts(stored, UtteranceFinal)} == {"second"}
+    assert not facts(stored, TranscriptGap)
+
+
 async def test_a_silent_line_is_no_reason_to_leave_an_engine(rig: Running) -> None:
     """Muted, held or simply quiet."""
     engine = NumberedRecogniser()
