@@ -23,7 +23,10 @@ from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
+from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.transcripts import SqlTranscripts
+from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
+from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
@@ -114,7 +117,8 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         telephony = build_telephony(settings)
         if telephony is not None:
             stack.push_async_callback(telephony.close)
-        event_log, directory, accounts = SqlEventLog(database), SqlDirectory(database), SqlAccounts(database)
+        outbox = SqlOutbox()
+        event_log, directory, accounts = SqlEventLog(database, outbox), SqlDirectory(database), SqlAccounts(database)
         writer = EventWriter(event_log, bus, clock)
         assistants = SqlAssistants(database)
         engines = given.engines or await _engines(settings, stack)
@@ -172,6 +176,8 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             telephony=telephony,
             clock=clock,
         )
+        app[keys.WEBHOOK_ENDPOINTS] = SqlWebhookEndpoints(database, outbox)
+        app[keys.WEBHOOK_DELIVERIES] = SqlWebhookDeliveries(database, outbox, clock.new_id)
         app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)

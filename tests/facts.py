@@ -8,6 +8,7 @@ from typing import Any
 
 from sidecar.domain.conference import Role
 from sidecar.domain.events import Draft, EventData, UtteranceFinal
+from sidecar.domain.webhooks import Endpoint, EndpointState
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -64,3 +65,17 @@ def utterance(bound: BoundFork, index: int, *, session: str = "ses_1", text: str
 def said(bound: BoundFork, index: int, **details: Any) -> Draft:
     """A draft of ``utterance``."""
     return draft(bound.conference.id, utterance(bound, index, **details))
+
+
+def webhook_endpoint(id_: str, **changes: Any) -> Endpoint:
+    """An enabled endpoint of the plain tenant that wants everything."""
+    values: dict[str, Any] = {
+        "id": id_,
+        "tenant": "",
+        "url": "https://crm.example.com/hooks",
+        "description": "",
+        "types": ("*",),
+        "state": EndpointState.ENABLED,
+        "created_at": NOON,
+    }
+    return Endpoint(**(values | changes))

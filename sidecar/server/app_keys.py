@@ -13,6 +13,7 @@ from sidecar.ports.directory import Directory
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.transcripts import Transcripts
+from sidecar.ports.webhooks import WebhookDeliveries, WebhookEndpoints
 from sidecar.runtime.assistant_desk import AssistantDesk
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
@@ -42,6 +43,8 @@ METRICS_TOKEN: web.AppKey[str] = web.AppKey("metrics_token", str)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
 SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)
+WEBHOOK_ENDPOINTS: web.AppKey[WebhookEndpoints] = web.AppKey("webhook_endpoints", WebhookEndpoints)
+WEBHOOK_DELIVERIES: web.AppKey[WebhookDeliveries] = web.AppKey("webhook_deliveries", WebhookDeliveries)
 # Origins of the pages that may show the agent's panel in a frame.
 PANEL_ORIGINS: web.AppKey[Sequence[str]] = web.AppKey("panel_origins", Sequence)
 # The port of the demo's emulator on the same host; absent or 0 where there is none.

@@ -13,7 +13,10 @@ from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import is_migrated, migrate
+from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.transcripts import SqlTranscripts
+from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
+from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 
 __all__ = [
     "Database",
@@ -23,7 +26,10 @@ __all__ = [
     "SqlDialOuts",
     "SqlDirectory",
     "SqlEventLog",
+    "SqlOutbox",
     "SqlTranscripts",
+    "SqlWebhookDeliveries",
+    "SqlWebhookEndpoints",
     "StoreRefused",
     "StoreUnusable",
     "is_migrated",

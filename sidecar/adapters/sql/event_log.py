@@ -21,6 +21,7 @@ from sidecar.adapters.sql.rows import AnyRow, event_of
 from sidecar.adapters.sql.tables import conferences, events, forks, meta, utterances
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Draft, Entry, Event, UtteranceFinal
+from sidecar.ports.outbox import Outbox
 
 UtteranceKey = tuple[str, str, int]
 
@@ -29,23 +30,26 @@ class SqlEventLog:
     """Fulfils ``ports.event_log.EventLog``.
 
     Appending is idempotent: a draft whose id is stored gives its stored event again, so a batch can be tried again
-    after a commit of which nobody knows whether it happened.
+    after a commit of which nobody knows whether it happened. ``outbox``: what is to be told outside goes there, in
+    the same transaction; None: nothing is.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, outbox: Outbox[AsyncConnection] | None = None) -> None:
         self._database = database
+        self._outbox = outbox
 
     async def append(self, batch: Sequence[Entry]) -> list[Event | None]:
         """Store a batch in one transaction. NotFound names a conference or fork that does not exist."""
         if not batch:
             return []
         try:
-            async with self._database.write() as connection:
-                return await _append(connection, batch)
+            stored = await self._store(batch)
         except StoreRefused:
             # Nearly always because something of it is stored. That is rare, so only now we look for it.
-            async with self._database.write() as connection:
-                return await _append(connection, batch, look_for_doubles=True)
+            stored = await self._store(batch, look_for_doubles=True)
+        if self._outbox is not None:
+            self._outbox.ring()
+        return stored
 
     async def read(self, conference_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """Events with ``seq > after`` in order of seq, at most ``limit``."""
@@ -66,10 +70,18 @@ class SqlEventLog:
             word: str = (await connection.execute(select(meta.c.epoch))).scalar_one()
         return word
 
+    async def _store(self, batch: Sequence[Entry], *, look_for_doubles: bool = False) -> list[Event | None]:
+        async with self._database.write() as connection:
+            numbered, told = await _append(connection, batch, look_for_doubles=look_for_doubles)
+            if self._outbox is not None and numbered:
+                await self._outbox.put(connection, numbered)
+        return told
+
 
 async def _append(
-    connection: AsyncConnection, batch: Sequence[Entry], *, look_for_doubles: bool = False
-) -> list[Event | None]:
+    connection: AsyncConnection, batch: Sequence[Entry], *, look_for_doubles: bool
+) -> tuple[list[Event], list[Event | None]]:
+    """The events that are new, and what became of each entry."""
     drafts = [entry for entry in batch if isinstance(entry, Draft)]
     stored: dict[str, Event] = {}
     taken: set[UtteranceKey] = set()
@@ -89,7 +101,7 @@ async def _append(
     await raise_coverage(connection, coverage_of(batch))
 
     told = stored | {event.id: event for event in numbered}
-    return [told.get(entry.id) if isinstance(entry, Draft) else None for entry in batch]
+    return numbered, [told.get(entry.id) if isinstance(entry, Draft) else None for entry in batch]
 
 
 async def _lock(connection: AsyncConnection, table: Table, ids: set[str]) -> None:
