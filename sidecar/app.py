@@ -18,6 +18,7 @@ from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
 from sidecar.adapters.sql.assistants import SqlAssistants
+from sidecar.adapters.sql.audit import SqlAuditLog
 from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
@@ -164,6 +165,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS] = SqlTranscripts(database)
         app[keys.ACCOUNTS] = accounts
+        app[keys.AUDIT] = SqlAuditLog(database)
         app[keys.DIALLER] = Dialler(
             DialOutPolicy(
                 countries=settings.dial_out_countries,

@@ -8,27 +8,53 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.domain.access import SESSION_LONGEST, ApiKey, Caller, LoginLink, User, UserRole, token_hash
+from sidecar.domain.access import (
+    EVERYTHING,
+    SESSION_LONGEST,
+    ApiKey,
+    Caller,
+    LoginLink,
+    Scope,
+    User,
+    UserRole,
+    token_hash,
+)
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock
 from sidecar.server.auth.caller import CALLER
+from sidecar.server.auth.middleware import find_conference
+from sidecar.server.auth.rules import rule_of
 
 KEY = "sck_of_the_tests"
 BEARER = {"Authorization": f"Bearer {KEY}"}
 
 
-async def add_key(accounts: Accounts, *, secret: str = KEY, name: str = "tests", clock: Clock | None = None) -> None:
-    """A key for programs."""
+async def add_key(
+    accounts: Accounts,
+    *,
+    secret: str = KEY,
+    name: str = "tests",
+    clock: Clock | None = None,
+    scopes: frozenset[Scope] = EVERYTHING,
+    tenant: str = "",
+) -> None:
+    """A key for programs; it may do everything unless told otherwise."""
     clock = clock or SystemClock()
-    await accounts.add_key(
-        ApiKey(id=clock.new_id("key"), name=name, created_at=clock.now()), token_hash=token_hash(secret)
-    )
+    key = ApiKey(id=clock.new_id("key"), name=name, created_at=clock.now(), scopes=scopes, tenant=tenant)
+    await accounts.add_key(key, token_hash=token_hash(secret))
 
 
-async def add_user(accounts: Accounts, name: str = "Ana", *, clock: Clock | None = None) -> User:
+async def add_user(
+    accounts: Accounts,
+    name: str = "Ana",
+    *,
+    clock: Clock | None = None,
+    role: UserRole = UserRole.SUPERVISOR,
+    tenant: str = "",
+) -> User:
     """Somebody who may sign in."""
     clock = clock or SystemClock()
-    user = User(id=clock.new_id("usr"), name=name, role=UserRole.SUPERVISOR, created_at=clock.now())
+    user = User(id=clock.new_id("usr"), name=name, role=role, created_at=clock.now(), tenant=tenant)
     await accounts.add_user(user)
     return user
 
@@ -61,6 +87,11 @@ async def add_session(accounts: Accounts, user: User, token: str) -> None:
 
 @web.middleware
 async def no_door(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Everybody is the same session."""
-    request[CALLER] = Caller(id="uss_tests", name="Ana", by="session")
-    return await handler(request)
+    """Everybody is the same session, of somebody who may do everything."""
+    request[CALLER] = Caller(
+        id="uss_tests", name="Ana", by="session", tenant="", scopes=EVERYTHING, role=UserRole.ADMIN, user="usr_tests"
+    )
+    resource = request.match_info.route.resource
+    rule = rule_of(request.method, "" if resource is None else resource.canonical)
+    found = await find_conference(request, rule) if rule is not None else None
+    return found or await handler(request)

@@ -22,7 +22,7 @@ def fork_request(call_sid: str, *, room: str | None = "support", **changes: Any)
         "conference_id": f"cnf_{n}",
         "participant_id": f"par_{n}",
         "fork_id": f"frk_{n}",
-        "tenant": "default",
+        "tenant": "",
         "room": room,
         "call_sid": call_sid,
         "label": "agent",

@@ -1,17 +1,21 @@
-"""Who may come in: users by a session of their browser, programs by a key.
+"""Who may come in, and what they may do: users by a session of their browser, programs by a key, agents by a panel.
 
-Tokens and keys are handed out once and are not kept; what is stored is their hash, and a hash opens nothing.
+Tokens and keys are handed out once and are not kept; what is stored is their hash, and a hash opens nothing. Everybody
+belongs to one tenant, and what belongs to another one does not exist for them. ``""`` is the tenant of an
+installation that has no others.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
 import msgspec
 
+from sidecar.domain.conference import Participant, Role
 from sidecar.domain.errors import SidecarError
 
 # A session ends this long after it was last used; an open page uses it.
@@ -30,20 +34,53 @@ KEY_PREFIX = "sck_"  # by which a scanner for lost secrets knows it
 NAME_LENGTH_MOST = 80
 
 
-class UserRole(StrEnum):
-    """What a user may do; today everybody who is signed in sees everything."""
+class Scope(StrEnum):
+    """One thing that somebody may do within their tenant. A key lists them; a role stands for some."""
 
+    CONFERENCES_READ = "conferences:read"  # which calls there are, who is in them
+    CONFERENCES_WRITE = "conferences:write"  # fork them; pause and resume their transcription
+    PARTICIPANTS_WRITE = "participants:write"  # correct who somebody is; call somebody in
+    TRANSCRIPTS_READ = "transcripts:read"  # what is said: pages, streams, exports, search, notes
+    NOTES_WRITE = "notes:write"
+    ASSISTANTS_WRITE = "assistants:write"  # invite the assistant, tell it what to do, let it go
+    PANELS_CREATE = "panels:create"  # hand out panels; whoever has one may do what PANEL_SCOPES says
+    ALERTS_ACKNOWLEDGE = "alerts:acknowledge"
+    ALERTS_MANAGE = "alerts:manage"  # their rules
+    WEBHOOKS_MANAGE = "webhooks:manage"  # endpoints, deliveries, resending
+    ADMIN = "admin"  # all of these, and users, keys, the audit log, redaction, retention
+
+
+class UserRole(StrEnum):
+    """What a user is: ``ROLE_SCOPES`` says what that one may do."""
+
+    VIEWER = "viewer"  # reads everything
+    AGENT = "agent"  # their own conferences only, see ``is_own``
     SUPERVISOR = "supervisor"
     ADMIN = "admin"
 
 
+EVERYTHING = frozenset(Scope)
+_READING = frozenset({Scope.CONFERENCES_READ, Scope.TRANSCRIPTS_READ})
+# What an agent may do in a conference: as its agent by session, or by its panel's token.
+PANEL_SCOPES = _READING | {Scope.CONFERENCES_WRITE, Scope.ASSISTANTS_WRITE, Scope.NOTES_WRITE}
+ROLE_SCOPES = {
+    UserRole.VIEWER: _READING,
+    UserRole.AGENT: PANEL_SCOPES,
+    UserRole.SUPERVISOR: EVERYTHING - {Scope.WEBHOOKS_MANAGE, Scope.ADMIN},
+    UserRole.ADMIN: EVERYTHING,
+}
+
+
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who may sign in. ``name`` is unique."""
+    """Somebody who may sign in. ``name`` is unique among all tenants, for it signs in. ``has_password``: without one,
+    only a link does."""
 
     id: str
     name: str
     role: UserRole
     created_at: datetime
+    tenant: str = ""
+    has_password: bool = False
 
 
 class LoginLink(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,11 +102,18 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A program's way in. ``name`` is unique among the keys that are not revoked."""
+    """A program's way in. ``name`` is unique among the keys of its tenant that are not revoked.
+
+    ``ending``: the last characters of the key, by which people tell keys apart. ``expires_at`` None: never.
+    """
 
     id: str
     name: str
     created_at: datetime
+    tenant: str = ""
+    scopes: frozenset[Scope] = frozenset()
+    ending: str = ""
+    expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
 
@@ -82,18 +126,38 @@ class PanelToken(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     created_at: datetime
     expires_at: datetime
+    tenant: str = ""
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a request: ``id`` of the session, key or panel token, ``name`` of the user, key or agent.
 
-    ``conference``: by a panel's token, the one conference that it is for.
+    ``role``: of a user. ``scopes``: what it may do, whatever it comes by. ``conference``: by a panel's token, the one
+    conference that it is for. ``user``: the id of the user, by session.
     """
 
     id: str
     name: str
     by: Literal["session", "key", "panel"]
+    tenant: str
+    scopes: frozenset[Scope]
+    role: UserRole | None = None
     conference: str | None = None
+    user: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether this is allowed, in general; of which conferences is another question."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    @property
+    def only_own(self) -> str | None:
+        """The name by which this caller's own conferences are known, if it may see no others."""
+        return self.name if self.role is UserRole.AGENT else None
+
+
+def is_own(participants: Iterable[Participant], name: str) -> bool:
+    """Whether a conference is the agent's of that name: a participant of role agent has it as name or label."""
+    return any(one.role is Role.AGENT and name in (one.name, one.label) for one in participants)
 
 
 class LinkRefused(SidecarError):

@@ -83,16 +83,18 @@ class Directory(Protocol):
         """Note the provider's id of a conference. A sid that is already noted is left as it is."""
         ...
 
-    async def conference(self, id_or_sid: str) -> Conference | None:
-        """By our id or the provider's."""
+    async def conference(self, id_or_sid: str, *, tenant: str | None = None) -> Conference | None:
+        """By our id or the provider's. ``tenant``: on behalf of somebody who may see that one's only."""
         ...
 
     async def conference_in_room(self, room: str) -> Conference | None:
         """The conference of that room that has not ended."""
         ...
 
-    async def conferences(self, *, room: str | None = None, limit: int = 50) -> list[Conference]:
-        """Newest first."""
+    async def conferences(
+        self, *, room: str | None = None, tenant: str | None = None, agent: str | None = None, limit: int = 50
+    ) -> list[Conference]:
+        """Newest first. ``agent``: only that agent's own (``domain.access.is_own``)."""
         ...
 
     async def unfinished(self) -> list[Conference]:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.answers import Answers
+from sidecar.ports.audit import AuditLog
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_forwarder import EventForwarder
@@ -27,6 +28,7 @@ from sidecar.server.twilio.edge import TwilioEdge
 
 ANSWERS: web.AppKey[Answers] = web.AppKey("answers", Answers)
 ASSISTANTS: web.AppKey[AssistantDesk] = web.AppKey("assistants", AssistantDesk)
+AUDIT: web.AppKey[AuditLog] = web.AppKey("audit", AuditLog)
 ACCOUNTS: web.AppKey[Accounts] = web.AppKey("accounts", Accounts)
 EVENT_LOG: web.AppKey[EventLog] = web.AppKey("event_log", EventLog)
 DIALLER: web.AppKey[Dialler] = web.AppKey("dialler", Dialler)

@@ -18,7 +18,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.conference import Conference
-from sidecar.domain.errors import NotFound, SidecarError
+from sidecar.domain.errors import SidecarError
 from sidecar.domain.events import Ping, encode
 from sidecar.runtime.event_bus import (
     WALLBOARD,
@@ -28,8 +28,8 @@ from sidecar.runtime.event_bus import (
     Told,
     conference_topic,
 )
-from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_BUS, EVENT_LOG, STREAM_HUB, WALLBOARD_STATE
-from sidecar.server.auth.caller import CALLER
+from sidecar.server.app_keys import CLOCK, EVENT_BUS, EVENT_LOG, STREAM_HUB, WALLBOARD_STATE
+from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.problems import RequestRefused, request_id
 from sidecar.server.stream_hub import StreamHub
 from sidecar.wire import sse
@@ -118,9 +118,7 @@ async def _conferences(request: web.Request, topics: Sequence[str]) -> list[Conf
                 f"There is no topic {topic[:64]!r}.",
                 next_step="Topics are wallboard, and conference:<id>.",
             )
-        conference = await request.app[DIRECTORY].conference(id_or_sid)
-        if conference is None:
-            raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+        conference = await visible_conference(request, id_or_sid)
         found[conference.id] = conference
     return list(found.values())
 

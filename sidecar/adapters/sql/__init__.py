@@ -7,6 +7,7 @@ ports; ``migrate`` makes the tables.
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.answers import SqlAnswers
 from sidecar.adapters.sql.assistants import SqlAssistants
+from sidecar.adapters.sql.audit import SqlAuditLog
 from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
@@ -23,6 +24,7 @@ __all__ = [
     "SqlAccounts",
     "SqlAnswers",
     "SqlAssistants",
+    "SqlAuditLog",
     "SqlDialOuts",
     "SqlDirectory",
     "SqlEventLog",

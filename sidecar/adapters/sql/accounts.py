@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.rows import AnyRow
-from sidecar.adapters.sql.tables import api_keys, login_links, panel_tokens, sessions, users
+from sidecar.adapters.sql.tables_access import api_keys, login_links, panel_tokens, sessions, users
 from sidecar.domain.access import (
     SESSION_IDLE,
     ApiKey,
     LoginLink,
     NameRefused,
     PanelToken,
+    Scope,
     Session,
     User,
     UserRole,
@@ -37,6 +38,8 @@ _USER = (
     users.c.name.label("of_name"),
     users.c.role.label("of_role"),
     users.c.created_at.label("of_created_at"),
+    users.c.tenant.label("of_tenant"),
+    users.c.password_hash.label("of_password_hash"),
 )
 _LINK = select(login_links, *_USER).join(users)
 _SESSION = select(sessions, *_USER).join(users)
@@ -52,7 +55,7 @@ class SqlAccounts:
         """Raises NameRefused when somebody has that name."""
         async with self._database.write() as connection:
             await _claim_name(connection, users, user.name, what="user")
-            row = {"id": user.id, "name": user.name, "role": user.role, "created_at": user.created_at}
+            row = {name: getattr(user, name) for name in ("id", "name", "role", "created_at", "tenant")}
             await connection.execute(users.insert().values(row))
 
     async def user_named(self, name: str) -> User | None:
@@ -120,13 +123,14 @@ class SqlAccounts:
     async def add_key(self, key: ApiKey, *, token_hash: str) -> None:
         """Raises NameRefused when a key that is not revoked has that name."""
         async with self._database.write() as connection:
-            await _claim_name(connection, api_keys, key.name, _not_revoked(), what="key")
-            row = {"id": key.id, "name": key.name, "token_hash": token_hash, "created_at": key.created_at}
+            among = and_(_not_revoked(), api_keys.c.tenant == key.tenant)
+            await _claim_name(connection, api_keys, key.name, among, what="key")
+            row = msgspec.structs.asdict(key) | {"token_hash": token_hash, "scopes": " ".join(sorted(key.scopes))}
             await connection.execute(api_keys.insert().values(row))
 
     async def key(self, token_hash: str, *, now: datetime) -> ApiKey | None:
-        """None for an unknown one and for one that is revoked."""
-        found = await self._rows(select(api_keys).where(api_keys.c.token_hash == token_hash, _not_revoked()))
+        """None for an unknown one, and for one that is revoked or has expired."""
+        found = await self._rows(select(api_keys).where(api_keys.c.token_hash == token_hash, _key_opens(now)))
         if not found:
             return None
         await self._note_use(api_keys, found[0], now)
@@ -168,7 +172,7 @@ class SqlAccounts:
             return set()
         valid = {
             sessions: and_(sessions.c.id.in_(wanted), _not_ended(now)),
-            api_keys: and_(api_keys.c.id.in_(wanted), _not_revoked()),
+            api_keys: and_(api_keys.c.id.in_(wanted), _key_opens(now)),
             panel_tokens: and_(panel_tokens.c.id.in_(wanted), panel_tokens.c.expires_at > now),
         }
         async with self._database.read() as connection:
@@ -206,6 +210,10 @@ def _not_revoked() -> ColumnElement[bool]:
     return api_keys.c.revoked_at.is_(None)
 
 
+def _key_opens(now: datetime) -> ColumnElement[bool]:
+    return and_(_not_revoked(), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
+
+
 async def _claim_name(
     connection: AsyncConnection, table: Table, name: str, among: ColumnElement[bool] | None = None, *, what: str
 ) -> None:
@@ -226,13 +234,15 @@ async def _open_link(connection: AsyncConnection, token_hash: str, now: datetime
     return check_link(link, used=row.used_at is not None, now=now)
 
 
-def _user(row: AnyRow) -> User:
-    return User(id=row.id, name=row.name, role=UserRole(row.role), created_at=row.created_at)
+def _user(row: AnyRow, prefix: str = "") -> User:
+    columns = {name: getattr(row, prefix + name) for name in ("id", "name", "created_at", "tenant")}
+    has_password = getattr(row, f"{prefix}password_hash") is not None
+    return User(**columns, role=UserRole(getattr(row, f"{prefix}role")), has_password=has_password)
 
 
 def _user_of(row: AnyRow) -> User:
     """The user who was joined to a link or session."""
-    return User(id=row.of_id, name=row.of_name, role=UserRole(row.of_role), created_at=row.of_created_at)
+    return _user(row, "of_")
 
 
 def _session(row: AnyRow) -> Session:
@@ -246,10 +256,5 @@ def _session(row: AnyRow) -> Session:
 
 
 def _key(row: AnyRow) -> ApiKey:
-    return ApiKey(
-        id=row.id,
-        name=row.name,
-        created_at=row.created_at,
-        last_used_at=row.last_used_at,
-        revoked_at=row.revoked_at,
-    )
+    columns = {name: getattr(row, name) for name in ApiKey.__struct_fields__}
+    return ApiKey(**columns | {"scopes": frozenset(Scope(one) for one in row.scopes.split())})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Insert, Select, Update, or_, select, update
+from sqlalchemy import ColumnElement, Insert, Select, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
@@ -20,6 +20,7 @@ from sidecar.domain.conference import (
     ForkState,
     Participant,
     ParticipantState,
+    Role,
     unique_label,
     unique_name,
 )
@@ -112,14 +113,12 @@ class SqlDirectory:
             raise NotFound(f"There is no conference {conference_id}.")
         return conference_of(row)
 
-    async def conference(self, id_or_sid: str) -> Conference | None:
+    async def conference(self, id_or_sid: str, *, tenant: str | None = None) -> Conference | None:
         """By our id or the provider's."""
-        found = await self._conferences(
-            select(conferences)
-            .where(or_(conferences.c.id == id_or_sid, conferences.c.sid == id_or_sid))
-            .order_by(*_NEWEST_FIRST)
-            .limit(1)
-        )
+        wanted = select(conferences).where(or_(conferences.c.id == id_or_sid, conferences.c.sid == id_or_sid))
+        if tenant is not None:
+            wanted = wanted.where(conferences.c.tenant == tenant)
+        found = await self._conferences(wanted.order_by(*_NEWEST_FIRST).limit(1))
         return found[0] if found else None
 
     async def conference_in_room(self, room: str) -> Conference | None:
@@ -127,10 +126,18 @@ class SqlDirectory:
         found = await self._conferences(select(conferences).where(conferences.c.room == room, _NOT_ENDED))
         return found[0] if found else None
 
-    async def conferences(self, *, room: str | None = None, limit: int = 50) -> list[Conference]:
+    async def conferences(
+        self, *, room: str | None = None, tenant: str | None = None, agent: str | None = None, limit: int = 50
+    ) -> list[Conference]:
         """Newest first."""
         wanted = select(conferences).order_by(*_NEWEST_FIRST).limit(limit)
-        return await self._conferences(wanted if room is None else wanted.where(conferences.c.room == room))
+        if room is not None:
+            wanted = wanted.where(conferences.c.room == room)
+        if tenant is not None:
+            wanted = wanted.where(conferences.c.tenant == tenant)
+        if agent is not None:
+            wanted = wanted.where(_is_own(agent))
+        return await self._conferences(wanted)
 
     async def unfinished(self) -> list[Conference]:
         """Conferences without ``transcript.completed``, oldest first."""
@@ -179,6 +186,13 @@ def _new_conference(conference_id: str, tenant: str, room: str, now: datetime) -
     return conferences.insert().values(
         id=conference_id, tenant=tenant, room=room, state=ConferenceState.WAITING, clock_zero=now, seq=0
     )
+
+
+def _is_own(agent: str) -> ColumnElement[bool]:
+    """As ``domain.access.is_own``, for many conferences at once."""
+    named = or_(participants.c.name == agent, participants.c.label == agent)
+    of_agent = (participants.c.conference_id == conferences.c.id) & (participants.c.role == Role.AGENT) & named
+    return select(participants.c.id).where(of_agent).exists()
 
 
 def _of_sid(sid: str) -> AnySelect:

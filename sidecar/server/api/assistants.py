@@ -29,8 +29,8 @@ from sidecar.runtime.assistant_mind import EngineNames
 from sidecar.runtime.assistant_session import AssistantSession
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice, once
-from sidecar.server.app_keys import ASSISTANTS, DIRECTORY, SWITCHBOARD, TRANSCRIPTS
-from sidecar.server.auth.caller import CALLER
+from sidecar.server.app_keys import ASSISTANTS, SWITCHBOARD, TRANSCRIPTS
+from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import RequestRefused, problem
 
 T = TypeVar("T")
@@ -84,7 +84,7 @@ async def invite(request: web.Request) -> web.Response:
     invitation = await body_of(request, Invitation)
 
     async def act() -> web.Response:
-        conference = (await request.app[SWITCHBOARD].going_on(request.match_info["id"])).conference
+        conference = (await request.app[SWITCHBOARD].going_on(request[CONFERENCE].id)).conference
         wish = Wish(
             by=request[CALLER].name,
             prompt=invitation.prompt,
@@ -105,14 +105,14 @@ async def invite(request: web.Request) -> web.Response:
 
 async def list_assistants(request: web.Request) -> web.Response:
     """All that the conference ever had, the newest first."""
-    desk, conference = request.app[ASSISTANTS], await _conference(request)
+    desk, conference = request.app[ASSISTANTS], request[CONFERENCE]
     data = [shown(one, desk.session(one.id)) for one in await desk.of_conference(conference.id)]
     return _json({"data": data})
 
 
 async def get_assistant(request: web.Request) -> web.Response:
     """One of them, gone or not, with its newest turns: what it said, what was heard, how long each stage took."""
-    conference, wanted = await _conference(request), request.match_info["assistant"]
+    conference, wanted = request[CONFERENCE], request.match_info["assistant"]
     found = next((one for one in await request.app[ASSISTANTS].of_conference(conference.id) if one.id == wanted), None)
     if found is None:
         raise NotFound(f"Conference {conference.id} has no assistant {wanted[:64]}.")
@@ -195,7 +195,7 @@ async def stop(request: web.Request) -> web.Response:
 
 async def dismiss(request: web.Request) -> web.Response:
     """``DELETE``: 202, it goes at the end of what it says; with ``?now=true`` at once. One that is gone is no error."""
-    desk, conference = request.app[ASSISTANTS], await _conference(request)
+    desk, conference = request.app[ASSISTANTS], request[CONFERENCE]
     wanted = request.match_info["assistant"]
     session = desk.session(wanted)
     if session is not None and session.assistant.conference_id == conference.id:
@@ -219,7 +219,7 @@ async def _set_manners(request: web.Request, manners: Manners) -> web.Response:
 
 
 async def _present(request: web.Request) -> AssistantSession:
-    conference = await _conference(request)
+    conference = request[CONFERENCE]
     return await _refusable(request.app[ASSISTANTS].present(conference.id, request.match_info["assistant"]))
 
 
@@ -228,14 +228,6 @@ def _checked(text: str, most: int) -> str:
         return check_text(text, most, name="text")
     except AssistantRefused as refused:
         raise _refused(refused) from refused
-
-
-async def _conference(request: web.Request) -> Conference:
-    id_or_sid = request.match_info["id"]
-    conference = await request.app[DIRECTORY].conference(id_or_sid)
-    if conference is None:
-        raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
-    return conference
 
 
 async def _refusable(wish: Awaitable[T]) -> T:

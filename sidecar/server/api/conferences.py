@@ -9,24 +9,24 @@ import msgspec
 from aiohttp import web
 
 from sidecar.domain.conference import Conference, Participant
-from sidecar.domain.errors import NotFound
 from sidecar.server.app_keys import DIRECTORY
+from sidecar.server.auth.caller import CALLER, CONFERENCE
 
 LIST_LIMIT = 50
 
 
 async def list_conferences(request: web.Request) -> web.Response:
     """``GET /v1/conferences[?room=]``: newest first, at most 50."""
-    found = await request.app[DIRECTORY].conferences(room=request.query.get("room"), limit=LIST_LIMIT)
+    caller = request[CALLER]
+    found = await request.app[DIRECTORY].conferences(
+        room=request.query.get("room"), tenant=caller.tenant, agent=caller.only_own, limit=LIST_LIMIT
+    )
     return _json({"data": [_conference(conference) for conference in found]})
 
 
 async def get_conference(request: web.Request) -> web.Response:
     """``GET /v1/conferences/{id}``: one conference with its participants."""
-    id_or_sid = request.match_info["id"]
-    conference = await request.app[DIRECTORY].conference(id_or_sid)
-    if conference is None:
-        raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    conference = request[CONFERENCE]
     return _json(_conference(conference, await request.app[DIRECTORY].participants(conference.id)))
 
 

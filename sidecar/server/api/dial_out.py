@@ -12,7 +12,7 @@ from sidecar.domain.errors import TelephonyFailed
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import once
 from sidecar.server.app_keys import DIALLER, SWITCHBOARD
-from sidecar.server.auth.caller import CALLER
+from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import problem
 
 _STATUS = {
@@ -43,7 +43,7 @@ async def dial_out(request: web.Request) -> web.Response:
 
 
 async def _dial(request: web.Request, wish: DialWish) -> web.Response:
-    conference = (await request.app[SWITCHBOARD].going_on(request.match_info["id"])).conference
+    conference = (await request.app[SWITCHBOARD].going_on(request[CONFERENCE].id)).conference
     try:
         dialled = await request.app[DIALLER].dial(
             conference, number=wish.to, label=wish.label, caller=request[CALLER].id

@@ -18,9 +18,9 @@ from sidecar.domain.access import (
     checked_name,
     token_hash,
 )
-from sidecar.domain.errors import NotFound
 from sidecar.server.api.bodies import body_of
-from sidecar.server.app_keys import ACCOUNTS, CLOCK, DIRECTORY, TWILIO_EDGE
+from sidecar.server.app_keys import ACCOUNTS, CLOCK, TWILIO_EDGE
+from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.problems import RequestRefused
 
 log = structlog.get_logger()
@@ -46,10 +46,7 @@ async def make_panel_token(request: web.Request) -> web.Response:
     if not LASTS_LEAST_S <= wish.lasts_s <= longest:
         detail = f"lasts_s is {LASTS_LEAST_S} to {longest}."
         raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "lasts_invalid", detail)
-    id_or_sid = request.match_info["id"]
-    conference = await request.app[DIRECTORY].conference(id_or_sid)
-    if conference is None:
-        raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    conference = request[CONFERENCE]
     clock = request.app[CLOCK]
     now, secret = clock.now(), PANEL_PREFIX + clock.new_token()
     token = PanelToken(
@@ -58,6 +55,7 @@ async def make_panel_token(request: web.Request) -> web.Response:
         name=name,
         created_at=now,
         expires_at=now + timedelta(seconds=wish.lasts_s),
+        tenant=conference.tenant,
     )
     await request.app[ACCOUNTS].add_panel_token(token, token_hash=token_hash(secret))
     log.info("panel_token_made", token=token.id, conference=conference.id, lasts_s=wish.lasts_s)

@@ -10,9 +10,10 @@ import msgspec
 from aiohttp import web
 
 from sidecar.domain.attachment import Report, Standing
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.conference import Role
 from sidecar.domain.errors import NotFound
 from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD
+from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.problems import RequestRefused
 
 # Ours, or Twilio's; nothing else ever becomes a part of an address at Twilio.
@@ -41,12 +42,12 @@ async def fork_conference(request: web.Request) -> web.Response:
 
 async def list_participants(request: web.Request) -> web.Response:
     """``GET /v1/conferences/{id}/participants``: in order of arrival."""
-    return _answer(await request.app[SWITCHBOARD].report(await _conference(request)))
+    return _answer(await request.app[SWITCHBOARD].report(request[CONFERENCE]))
 
 
 async def correct_participant(request: web.Request) -> web.Response:
     """``PATCH /v1/conferences/{id}/participants/{participant}``: another name or role, by ``CA…`` or our id."""
-    conference, wanted = await _conference(request), request.match_info["participant"]
+    conference, wanted = request[CONFERENCE], request.match_info["participant"]
     people = await request.app[DIRECTORY].participants(conference.id)
     found = next((one for one in people if wanted in (one.id, one.call_sid)), None)
     if found is None:
@@ -58,14 +59,6 @@ async def correct_participant(request: web.Request) -> web.Response:
     report = await request.app[SWITCHBOARD].report(conference)
     [now] = [_shown(standing) for standing in report.standings if standing.participant.id == found.id]
     return web.Response(body=msgspec.json.encode(now), content_type="application/json")
-
-
-async def _conference(request: web.Request) -> Conference:
-    id_or_sid = request.match_info["id"]
-    conference = await request.app[DIRECTORY].conference(id_or_sid)
-    if conference is None:
-        raise _unknown(id_or_sid)
-    return conference
 
 
 def _unknown(id_or_sid: str) -> NotFound:

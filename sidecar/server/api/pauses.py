@@ -15,7 +15,7 @@ from sidecar.domain.conference_facts import Pause, Resume
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice
 from sidecar.server.app_keys import SWITCHBOARD
-from sidecar.server.auth.caller import CALLER
+from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import RequestRefused
 
 log = structlog.get_logger()
@@ -49,7 +49,7 @@ async def resume(request: web.Request) -> web.Response:
 
 
 async def _tell(request: web.Request, fact: Pause | Resume) -> web.Response:
-    session = await request.app[SWITCHBOARD].going_on(request.match_info["id"])
+    session = await request.app[SWITCHBOARD].going_on(request[CONFERENCE].id)
     pauses = await session.set_paused(fact)
     paused = pauses.since is not None
     log.info("transcription_paused" if paused else "transcription_resumed", conference=session.conference.id)

@@ -9,6 +9,7 @@ from aiohttp import hdrs, web
 from sidecar.domain.exports import chunks, export_format, file_name
 from sidecar.runtime.transcript_reader import export_of
 from sidecar.server.app_keys import DIRECTORY, EVENT_LOG
+from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.problems import request_id
 
 # A chunk that takes longer to leave is for a client that does not read.
@@ -22,7 +23,7 @@ async def export_transcript(request: web.Request) -> web.StreamResponse:
     404 for an unknown conference or format, 503 when the store does not answer.
     """
     form = export_format(request.match_info["format"])
-    export = await export_of(request.app[DIRECTORY], request.app[EVENT_LOG], request.match_info["id"])
+    export = await export_of(request.app[DIRECTORY], request.app[EVENT_LOG], request[CONFERENCE].id)
     response = web.StreamResponse(
         headers={
             hdrs.CONTENT_TYPE: f"{form.content_type}; charset=utf-8",

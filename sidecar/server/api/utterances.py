@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.ports.transcripts import Place
-from sidecar.server.app_keys import DIRECTORY, TRANSCRIPTS
+from sidecar.server.app_keys import TRANSCRIPTS
+from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.problems import RequestRefused
 
 LIMIT_DEFAULT = 50
@@ -29,10 +29,7 @@ async def list_utterances(request: web.Request) -> web.Response:
     400 for a limit, order or cursor that is none; 404 for an unknown conference; 503 when the store does not answer.
     """
     limit, newest_first, beyond = _limit(request), _order(request), _after(request)
-    id_or_sid = request.match_info["id"]
-    conference = await request.app[DIRECTORY].conference(id_or_sid)
-    if conference is None:
-        raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    conference = request[CONFERENCE]
     found = await request.app[TRANSCRIPTS].utterances(
         conference.id, until=conference.seq, beyond=beyond, newest_first=newest_first, limit=limit + 1
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.assets import assets_root
-from sidecar.server.pages import conference, panel, wallboard
+from sidecar.server.pages import conference, panel, settings, wallboard
 from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
@@ -27,6 +27,7 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/", wallboard.show)
     app.router.add_get("/conferences/{id}", conference.show)
     app.router.add_get("/agent/{id}", panel.show)
+    app.router.add_get("/settings", settings.show)
     if styleguide:
         app.router.add_get("/styleguide", guide.show)
     app.on_response_prepare.append(guard_pages)

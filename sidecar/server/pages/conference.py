@@ -6,15 +6,17 @@ from aiohttp import web
 
 from sidecar.domain.blocks import Earlier
 from sidecar.domain.conference import Conference
-from sidecar.domain.errors import NotFound, SidecarError, StoreUnavailable
+from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.ports.transcripts import Transcripts
 from sidecar.server.api.utterances import cursor_after
 from sidecar.server.app_keys import ASSISTANTS, CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
+from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.pages.conference_history import AssistantNow, Older
+from sidecar.server.pages.conference_trouble import unreadable
 from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, ConferencePage, conference_page
 from sidecar.server.pages.phone import phone_of
-from sidecar.server.pages.rendering import problem, respond
+from sidecar.server.pages.rendering import respond
 from sidecar.server.pages.security import policy_with_frames_from
 
 _PAGE_OF_EVENTS = 1000
@@ -27,7 +29,7 @@ async def show(request: web.Request) -> web.Response:
     """
     try:
         _, page = await read_call(request, newest=FIRST_PAINT_ROWS)
-    except (NotFound, StoreUnavailable) as error:
+    except StoreUnavailable as error:
         return unreadable(request, error)
     response = respond(request, "conference.html", page)
     if page.phone is not None:
@@ -35,24 +37,9 @@ async def show(request: web.Request) -> web.Response:
     return response
 
 
-def unreadable(request: web.Request, error: SidecarError) -> web.Response:
-    """The page that says why a call cannot be shown."""
-    if isinstance(error, NotFound):
-        return problem(request, error, title="No such call", status=404)
-    response = problem(request, error, title="The transcript cannot be read just now", status=503)
-    response.headers["Retry-After"] = "2"
-    return response
-
-
 async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, ConferencePage]:
-    """The call of the request's address with so many of its lines. Raises NotFound, StoreUnavailable."""
-    id_or_sid = request.match_info["id"]
-    directory, transcripts = request.app[DIRECTORY], request.app[TRANSCRIPTS]
-    conference = await directory.conference(id_or_sid)
-    if conference is None:
-        raise NotFound(
-            f"No conference has the id {id_or_sid[:64]}.", next_step="Check the link, or pick the call from the list."
-        )
+    """The call of the request's address with so many of its lines. Raises StoreUnavailable."""
+    directory, transcripts, conference = request.app[DIRECTORY], request.app[TRANSCRIPTS], request[CONFERENCE]
     roster = await directory.participants(conference.id)
     others = await _other_events(transcripts, conference)
     lines, older = await _newest_lines(transcripts, conference, newest)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.domain.errors import NotFound, StoreUnavailable
+from sidecar.domain.errors import StoreUnavailable
 from sidecar.server.app_keys import PANEL_ORIGINS
 from sidecar.server.auth.caller import CALLER
-from sidecar.server.pages.conference import read_call, unreadable
+from sidecar.server.pages.conference import read_call
+from sidecar.server.pages.conference_trouble import unreadable
 from sidecar.server.pages.conference_view import ConferencePage
 from sidecar.server.pages.panel_frame import framed
 from sidecar.server.pages.rendering import respond
@@ -41,7 +42,7 @@ async def show(request: web.Request) -> web.Response:
     """The panel as the call stands, with the position from which its script goes on."""
     try:
         _, call = await read_call(request, newest=LINES)
-    except (NotFound, StoreUnavailable) as error:
+    except StoreUnavailable as error:
         return framed(request, unreadable(request, error))
     alone = request[CALLER].by != "panel"
     page = PanelPage(call=call, origins=request.app[PANEL_ORIGINS], alone=alone, modules=MODULES)

@@ -36,9 +36,12 @@ class Renderer:
             {"offset": offset, "span": span, "wall": wall, "iso": iso, "called": called, "island": island}
         )
 
-    def html(self, template: str, page: object, *, user: str = "") -> str:
-        """The template with ``page``, a frozen dataclass, and who is signed in ("": nobody) as all of its context."""
-        return self._environment.get_template(template).render(page=page, user=user)
+    def html(self, template: str, page: object, *, user: str = "", **frame: object) -> str:
+        """The template with ``page``, a frozen dataclass, and who is signed in ("": nobody) as all of its context.
+
+        ``frame``: what the layout around it needs besides, such as the navigation of the settings.
+        """
+        return self._environment.get_template(template).render(page=page, user=user, **frame)
 
 
 RENDERER = web.AppKey("renderer", Renderer)

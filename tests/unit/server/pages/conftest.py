@@ -20,6 +20,7 @@ from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys
 from sidecar.server.pages import add_pages
 from sidecar.server.twilio.edge import TwilioEdge
+from tests.callers import no_door
 from tests.fakes import FakeClock
 
 
@@ -28,13 +29,15 @@ class FlakyDirectory(SqlDirectory):
 
     broken = False
 
-    async def conference(self, id_or_sid: str) -> Conference | None:
+    async def conference(self, id_or_sid: str, *, tenant: str | None = None) -> Conference | None:
         self._check()
-        return await super().conference(id_or_sid)
+        return await super().conference(id_or_sid, tenant=tenant)
 
-    async def conferences(self, *, room: str | None = None, limit: int = 50) -> list[Conference]:
+    async def conferences(
+        self, *, room: str | None = None, tenant: str | None = None, agent: str | None = None, limit: int = 50
+    ) -> list[Conference]:
         self._check()
-        return await super().conferences(room=room, limit=limit)
+        return await super().conferences(room=room, tenant=tenant, agent=agent, limit=limit)
 
     def _check(self) -> None:
         if self.broken:
@@ -55,7 +58,7 @@ class Pages:
 @pytest.fixture
 async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
     """Pages without telephony, behind https://sidecar.example. The parameter, if any: the port of a demo's phone."""
-    app = web.Application()
+    app = web.Application(middlewares=[no_door])
     directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
     app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock
     app[app_keys.TRANSCRIPTS] = SqlTranscripts(database)

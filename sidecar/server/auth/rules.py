@@ -1,0 +1,106 @@
+"""What every route needs of whoever asks. One table: a route without a row is refused, and fails a test.
+
+The door (``middleware``) goes by it. A row says which scope is needed, and whether ``{id}`` in the pattern is a
+conference. Then the door has looked it up before the handler runs (``request[CONFERENCE]``), and one of another tenant,
+or one that is not the agent's own, is not found.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from sidecar.domain.access import Scope
+
+
+class Way(Enum):
+    """Ways in that are no scope."""
+
+    OPEN = "open"  # anybody: there is nothing to see, or it is about getting in
+    TWILIO = "twilio"  # the handler checks Twilio's signature before anything else
+    SCRAPER = "scraper"  # figures: a token of their own, or this machine
+    CALLER = "caller"  # whoever got in, by whatever
+    SESSION = "session"  # somebody who is signed in, for their own things
+
+
+class Of(Enum):
+    """What ``{id}`` is."""
+
+    NOTHING = "nothing"  # no conference
+    CONFERENCE = "conference"  # a conference that the caller may see
+    ANY_CONFERENCE = "any conference"  # that, or one that nobody here has heard of yet
+
+
+class Rule(NamedTuple):
+    """``panel``: the token of a panel opens it too, for its conference. ``invites``: it has a stricter limit."""
+
+    need: Scope | Way
+    of: Of = Of.NOTHING
+    panel: bool = False
+    invites: bool = False
+
+
+def _calls(need: Scope, *, panel: bool = False, invites: bool = False) -> Rule:
+    return Rule(need, Of.CONFERENCE, panel, invites)
+
+
+_OPEN, _TWILIO = Rule(Way.OPEN), Rule(Way.TWILIO)
+_ONE = "/v1/conferences/{id}"
+_ASSISTANT = f"{_ONE}/assistants/{{assistant}}"
+_COMMAND = _calls(Scope.ASSISTANTS_WRITE, panel=True)
+
+# By method and pattern. HEAD goes by the row of GET.
+RULES: dict[str, Rule] = {
+    # Getting in, and what everybody's copy has
+    "GET /healthz": _OPEN,
+    "GET /readyz": _OPEN,
+    "GET /metrics": Rule(Way.SCRAPER),
+    "GET /static/{version}/{path}": _OPEN,
+    "GET /login": _OPEN,
+    "POST /login": _OPEN,
+    "POST /logout": Rule(Way.CALLER),
+    # Twilio
+    "POST /twilio/voice": _TWILIO,
+    "POST /twilio/conference-events": _TWILIO,
+    "POST /twilio/stream-events": _TWILIO,
+    "POST /twilio/participant-events": _TWILIO,
+    "POST /twilio/announcements/{kind}": _TWILIO,
+    "GET /twilio/media": _TWILIO,
+    "POST /twilio/assistant": _TWILIO,
+    "GET /twilio/assistant-media": _TWILIO,
+    # Pages
+    "GET /": Rule(Scope.CONFERENCES_READ),
+    "GET /conferences/{id}": _calls(Scope.TRANSCRIPTS_READ),
+    "GET /agent/{id}": _calls(Scope.TRANSCRIPTS_READ, panel=True),
+    "GET /styleguide": Rule(Way.CALLER),
+    "GET /settings": Rule(Way.SESSION),
+    # The API
+    "GET /v1/conferences": Rule(Scope.CONFERENCES_READ),
+    f"GET {_ONE}": _calls(Scope.CONFERENCES_READ),
+    f"POST {_ONE}/fork": Rule(Scope.CONFERENCES_WRITE, Of.ANY_CONFERENCE),
+    f"GET {_ONE}/participants": _calls(Scope.CONFERENCES_READ),
+    f"POST {_ONE}/participants": _calls(Scope.PARTICIPANTS_WRITE, invites=True),
+    f"PATCH {_ONE}/participants/{{participant}}": _calls(Scope.PARTICIPANTS_WRITE),
+    f"GET {_ONE}/utterances": _calls(Scope.TRANSCRIPTS_READ, panel=True),
+    f"GET {_ONE}/transcript.{{format}}": _calls(Scope.TRANSCRIPTS_READ),
+    f"POST {_ONE}/pause": _calls(Scope.CONFERENCES_WRITE, panel=True),
+    f"POST {_ONE}/resume": _calls(Scope.CONFERENCES_WRITE, panel=True),
+    f"POST {_ONE}/panel_tokens": _calls(Scope.PANELS_CREATE),
+    f"POST {_ONE}/assistants": _calls(Scope.ASSISTANTS_WRITE, panel=True, invites=True),
+    f"GET {_ONE}/assistants": _calls(Scope.TRANSCRIPTS_READ, panel=True),
+    f"GET {_ASSISTANT}": _calls(Scope.TRANSCRIPTS_READ, panel=True),
+    f"PATCH {_ASSISTANT}": _COMMAND,
+    f"DELETE {_ASSISTANT}": _COMMAND,
+    f"POST {_ASSISTANT}/prompts": _COMMAND,
+    f"POST {_ASSISTANT}/say": _COMMAND,
+    f"POST {_ASSISTANT}/stop": _COMMAND,
+    f"POST {_ASSISTANT}/mute": _COMMAND,
+    f"POST {_ASSISTANT}/unmute": _COMMAND,
+    # Its handler asks ``may_follow`` for each topic.
+    "GET /v1/stream": Rule(Scope.TRANSCRIPTS_READ, panel=True),
+}
+
+
+def rule_of(method: str, pattern: str) -> Rule | None:
+    """The row of a route; None: it has none, and nobody may use it."""
+    return RULES.get(f"{'GET' if method == 'HEAD' else method} {pattern}")

@@ -1,0 +1,62 @@
+"""``/settings``: its pages and their navigation. Each page is a module of its own and adds one line here.
+
+Plain forms: they are read by ``form_of``, change something, and go on to a page (POST, redirect, GET), so they work
+without scripts. What is shown once only, such as a new key, is the answer to the POST itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from aiohttp import hdrs, web
+
+from sidecar.domain.access import Caller, Scope
+from sidecar.server.auth.caller import CALLER
+from sidecar.server.pages.rendering import RENDERER
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A page of the settings. ``scope``: who may see it; None: whoever is signed in."""
+
+    path: str
+    title: str
+    scope: Scope | None
+
+
+# In the order of the navigation.
+SECTIONS: tuple[Section, ...] = ()
+
+
+def sections_of(caller: Caller) -> tuple[Section, ...]:
+    """Those that this caller may see."""
+    return tuple(one for one in SECTIONS if one.scope is None or caller.may(one.scope))
+
+
+async def show(request: web.Request) -> web.Response:
+    """``GET /settings``: the first page that the caller may see."""
+    sections = sections_of(request[CALLER])
+    return go_on(sections[0].path if sections else "/")
+
+
+def respond_settings(request: web.Request, template: str, page: object, *, status: int = 200) -> web.Response:
+    """A page of the settings with its navigation. ``template`` extends ``settings/layout.html``."""
+    caller = request[CALLER]
+    current = next((one for one in SECTIONS if request.path.startswith(one.path)), None)
+    html = request.app[RENDERER].html(
+        template, page, user=caller.name, sections=sections_of(caller), current=current, may=caller.may
+    )
+    return web.Response(text=html, content_type="text/html", status=status)
+
+
+async def form_of(request: web.Request) -> Mapping[str, str]:
+    """The fields of a plain form; whatever a stranger sends, a mapping of text. Of several with one name, the last."""
+    return dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def go_on(path: str) -> web.Response:
+    """To this page, by GET."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: path})
