@@ -1,16 +1,19 @@
 """Errors of the API as RFC 9457 problems: one JSON shape, a stable ``code``, a ``request_id`` to quote.
 
 https://www.rfc-editor.org/rfc/rfc9457. Applies under ``/v1``; pages and Twilio's routes answer in their own way.
+Every ``code`` is explained under ``x-problems`` of ``docs/openapi.yaml``, and so on the page to which ``type`` leads.
 """
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -27,13 +30,16 @@ from sidecar.runtime.conference_session import SessionGone
 from sidecar.runtime.event_writer import StoreOverloaded
 from sidecar.runtime.switchboard import NoRoom, NotAttachable
 
+log = structlog.get_logger()
+
 API_PREFIX = "/v1/"
+# Where a kind of problem is explained, on whatever host the API was met.
+EXPLAINED_AT = "/docs#problem-"
 RETRY_AFTER_S = 2
 _REQUEST_ID = web.RequestKey("request_id", str)
 _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (ConferenceOver, HTTPStatus.CONFLICT),
-    (KeyRefused, HTTPStatus.CONFLICT),
     (SessionGone, HTTPStatus.SERVICE_UNAVAILABLE),
     (NoRoom, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreOverloaded, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -45,13 +51,17 @@ _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
 
 
 class RequestRefused(SidecarError):
-    """A request that a handler will not serve, with the HTTP status that says so."""
+    """A request that a handler will not serve, with the HTTP status that says so.
+
+    ``pointer``: the field of the body that is wrong, as a JSON Pointer behind ``#`` (``#/name``), or "".
+    """
 
     code = "bad_request"
 
-    def __init__(self, status: int, code: str, message: str, *, next_step: str = "") -> None:
+    def __init__(self, status: int, code: str, message: str, *, next_step: str = "", pointer: str = "") -> None:
         super().__init__(message, next_step=next_step, code=code)
         self.status = status
+        self.pointer = pointer
 
 
 def request_id(request: web.Request) -> str:
@@ -76,7 +86,7 @@ def problem(
     ``more``: further members of the problem.
     """
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": EXPLAINED_AT + code,
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "detail": detail,
@@ -94,24 +104,42 @@ def problem(
     return response
 
 
+def problem_of(request: web.Request, error: SidecarError) -> web.Response:
+    """An error of ours as a problem: its status, when to come back, the wrong field, Twilio's own number."""
+    status = _status_of(error)
+    headers: dict[str, str] = {}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+    pointer = error.pointer if isinstance(error, RequestRefused) else ""
+    errors = [{"pointer": pointer, "detail": error.message}] if pointer else []
+    more = {}
+    if isinstance(error, TelephonyFailed):
+        if error.provider_code is not None:
+            more["twilio_code"] = error.provider_code
+        if error.retry_after_s is not None:
+            headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    return problem(request, status, error.code, str(error), errors=errors, headers=headers, more=more)
+
+
 @web.middleware
 async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns SidecarErrors and aiohttp's own HTTP errors under ``/v1`` into problems.
-
-    Anything else is a defect: it goes on to aiohttp, which logs it with its traceback and answers 500.
-    """
+    """Turns SidecarErrors and aiohttp's own HTTP errors under ``/v1`` into problems, and defects, which it logs."""
     if not request.path.startswith(API_PREFIX):
         return await handler(request)
     try:
         response = await handler(request)
     except SidecarError as error:
-        status = _status_of(error)
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-        return problem(request, status, error.code, str(error), headers=headers)
+        return problem_of(request, error)
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return _of_aiohttp(request, error)
+    except Exception:
+        if request.writer.output_size:
+            raise  # in the middle of an answer nothing else can be said
+        log.exception("request_failed", method=request.method, path=request.path, request_id=request_id(request))
+        detail = "The service failed to answer, by a defect of its own."
+        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", detail)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id(request)
     return response
@@ -120,6 +148,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 def _status_of(error: SidecarError) -> int:
     if isinstance(error, RequestRefused):
         return error.status
+    if isinstance(error, KeyRefused):
+        reused = error.code == "idempotency_key_reused"
+        return HTTPStatus.UNPROCESSABLE_ENTITY if reused else HTTPStatus.CONFLICT
     for kind, status in _STATUS:
         if isinstance(error, kind):
             return status

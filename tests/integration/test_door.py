@@ -103,7 +103,7 @@ async def test_no_route_answers_without_session_or_key(service: Service, browser
                 assert method == "HEAD" or '"code":"' in body
             else:
                 assert (status, location.partition("?")[0]) == (303, "/login"), (method, pattern)
-            assert not body or body.startswith('{"type":"about:blank"')
+            assert not body or body.startswith('{"type":"/docs#problem-')
     assert {pattern for _, pattern in walked if pattern.startswith("/twilio/")}
     # This machine may read figures without a token, others may not.
     assert (await ask(browser, "GET", "/metrics", headers={"Host": "sidecar.example.com"}))[0] == 401

@@ -106,14 +106,15 @@ async def test_a_pause_is_asked_for_once_however_often_it_is_sent(tmp_path: Path
             assert (answer.status, await answer.json()) == (status, first)
             assert answer.headers["Idempotency-Replayed"] == "true"
         assert [e["type"] for e in await service.events()] == ["transcript.paused", "transcript.resumed"]
+        json = {"Content-Type": "application/json"}
         for body, headers, code in (
             (b'{"reason": 7}', {}, "body_invalid"),
             (b'{"reason": "a\\nb"}', {}, "reason_invalid"),
             (b"{}", {"Idempotency-Key": "a b"}, "idempotency_key_invalid"),
             (b'{"reason": "x"}', key, "idempotency_key_reused"),
         ):
-            status, problem = await ask(service, f"{path}/pause", data=body, headers=headers)
-            assert (status, problem["code"]) == (409 if code.endswith("reused") else 400, code)
+            status, problem = await ask(service, f"{path}/pause", data=body, headers=json | headers)
+            assert (status, problem["code"]) == (400 if code == "idempotency_key_invalid" else 422, code)
         status, problem = await ask(service, "/v1/conferences/cnf_nobody/pause")
         assert (status, problem["code"]) == (404, "not_found")
         over = {

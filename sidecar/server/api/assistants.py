@@ -188,9 +188,13 @@ async def say(request: web.Request) -> web.Response:
 
 async def stop(request: web.Request) -> web.Response:
     """202: what it says ends here, and it forgets what it was about to say."""
-    session = await _present(request)
-    session.conversation.stop()
-    return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
+
+    async def act() -> web.Response:
+        session = await _present(request)
+        session.conversation.stop()
+        return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
+
+    return await harmless_twice(request, act)
 
 
 async def dismiss(request: web.Request) -> web.Response:
@@ -238,7 +242,10 @@ async def _refusable(wish: Awaitable[T]) -> T:
 
 
 def _refused(refused: AssistantRefused) -> RequestRefused:
-    return RequestRefused(_STATUS[refused.code], refused.code, refused.message, next_step=refused.next_step)
+    pointer = "#/announce" if refused.code == "announcement_needed" else ""
+    return RequestRefused(
+        _STATUS[refused.code], refused.code, refused.message, next_step=refused.next_step, pointer=pointer
+    )
 
 
 def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, Any]:

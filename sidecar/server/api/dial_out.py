@@ -13,18 +13,18 @@ from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import once
 from sidecar.server.app_keys import DIALLER, SWITCHBOARD
 from sidecar.server.auth.caller import CALLER, CONFERENCE
-from sidecar.server.problems import problem
+from sidecar.server.problems import problem, problem_of
 
 _STATUS = {
     "dial_out_off": HTTPStatus.FORBIDDEN,
     "country_not_allowed": HTTPStatus.FORBIDDEN,
     "number_not_ordinary": HTTPStatus.FORBIDDEN,
-    "number_invalid": HTTPStatus.BAD_REQUEST,
+    "number_invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "dial_out_cap": HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 
-class DialWish(msgspec.Struct):
+class DialWish(msgspec.Struct, forbid_unknown_fields=True):
     """``to``: a number in E.164. ``label``: how to call whoever answers; made unique in the conference."""
 
     to: str
@@ -39,7 +39,8 @@ async def dial_out(request: web.Request) -> web.Response:
         return await once(request, lambda: _dial(request, wish))
     except DialOutRefused as refused:
         headers = {"Retry-After": str(refused.retry_after_s)} if refused.retry_after_s is not None else None
-        return problem(request, _STATUS[refused.code], refused.code, str(refused), headers=headers)
+        wrong = [{"pointer": "#/to", "detail": refused.message}] if refused.code == "number_invalid" else []
+        return problem(request, _STATUS[refused.code], refused.code, str(refused), errors=wrong, headers=headers)
 
 
 async def _dial(request: web.Request, wish: DialWish) -> web.Response:
@@ -49,7 +50,7 @@ async def _dial(request: web.Request, wish: DialWish) -> web.Response:
             conference, number=wish.to, label=wish.label, caller=request[CALLER].id
         )
     except TelephonyFailed as error:
-        return problem(request, HTTPStatus.BAD_GATEWAY, error.code, str(error))
+        return problem_of(request, error)
     participant = {"call_sid": dialled.call_sid, "label": dialled.label, "state": "expected"}
     body = msgspec.json.encode({"conference": dialled.conference, "participant": participant})
     return web.Response(status=HTTPStatus.ACCEPTED, body=body, content_type="application/json")

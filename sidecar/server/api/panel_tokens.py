@@ -42,10 +42,10 @@ async def make_panel_token(request: web.Request) -> web.Response:
     try:
         name = checked_name(wish.name)
     except NameRefused as error:
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message) from error
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message, pointer="#/name") from error
     if not LASTS_LEAST_S <= wish.lasts_s <= longest:
         detail = f"lasts_s is {LASTS_LEAST_S} to {longest}."
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "lasts_invalid", detail)
+        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, "lasts_invalid", detail, pointer="#/lasts_s")
     conference = request[CONFERENCE]
     clock = request.app[CLOCK]
     now, secret = clock.now(), PANEL_PREFIX + clock.new_token()

@@ -12,6 +12,7 @@ from aiohttp import web
 from sidecar.domain.attachment import Report, Standing
 from sidecar.domain.conference import Role
 from sidecar.domain.errors import NotFound
+from sidecar.server.api.bodies import body_of
 from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD
 from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.problems import RequestRefused
@@ -52,7 +53,7 @@ async def correct_participant(request: web.Request) -> web.Response:
     found = next((one for one in people if wanted in (one.id, one.call_sid)), None)
     if found is None:
         raise NotFound(f"Nobody in conference {conference.id} is {wanted[:64]}.")
-    correction = await _correction(request)
+    correction = await body_of(request, Correction)
     role = Role(correction.role) if correction.role is not None else None
     session = await request.app[SWITCHBOARD].going_on(conference.id)
     await session.correct(found.call_sid, name=_name(correction.name), role=role)
@@ -65,18 +66,6 @@ def _unknown(id_or_sid: str) -> NotFound:
     return NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
 
 
-async def _correction(request: web.Request) -> Correction:
-    try:
-        return msgspec.json.decode(await request.read(), type=Correction)
-    except msgspec.DecodeError as error:
-        raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "correction_invalid",
-            f"The body is no correction: {error}.",
-            next_step='Send JSON such as {"name": "Maya", "role": "agent"}.',
-        ) from error
-
-
 def _name(wanted: str | None) -> str | None:
     """Printable text; an empty one is a mistake, not a wish."""
     if wanted is None:
@@ -84,7 +73,10 @@ def _name(wanted: str | None) -> str | None:
     name = "".join(c for c in wanted if c.isprintable()).strip()
     if not 0 < len(name) <= NAME_MAX_CHARS:
         raise RequestRefused(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "name_invalid", f"A name has 1 to {NAME_MAX_CHARS} printable characters."
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "name_invalid",
+            f"A name has 1 to {NAME_MAX_CHARS} printable characters.",
+            pointer="#/name",
         )
     return name
 

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 REASON_MAX_CHARS = 200
 
 
-class PauseWish(msgspec.Struct):
+class PauseWish(msgspec.Struct, forbid_unknown_fields=True):
     """``reason``: in the words of whoever pauses; everybody who reads the transcript reads it."""
 
     reason: str = ""
@@ -35,10 +35,11 @@ async def pause(request: web.Request) -> web.Response:
     reason = wish.reason.strip()
     if len(reason) > REASON_MAX_CHARS or not reason.isprintable():
         raise RequestRefused(
-            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
             "reason_invalid",
             f"reason is one line of at most {REASON_MAX_CHARS} characters.",
             next_step="Leave it out, or make it shorter.",
+            pointer="#/reason",
         )
     return await harmless_twice(request, lambda: _tell(request, Pause(by=request[CALLER].name, reason=reason)))
 

@@ -16,9 +16,10 @@ Client = TestClient[web.Request, web.Application]
 ERRORS: dict[str, Exception] = {
     "missing": NotFound("There is no conference cnf_1.", next_step="List them."),
     "store": StoreUnavailable("The database does not answer."),
-    "vendor": TelephonyFailed("Twilio refused."),
+    "vendor": TelephonyFailed("Twilio refused.", provider_code=31941, retry_after_s=2.5),
     "odd": SidecarError("Something we did not expect.", code="odd_thing"),
-    "refused": RequestRefused(422, "bad_label", "The label is too long."),
+    "refused": RequestRefused(422, "bad_label", "The label is too long.", pointer="#/label"),
+    "defect": ZeroDivisionError("secret"),
     "teapot": web.HTTPForbidden(text="Only from this machine.\n"),
     "moved": web.HTTPSeeOther("/elsewhere"),
 }
@@ -33,7 +34,7 @@ async def fine(request: web.Request) -> web.Response:
 
 
 async def wrong_fields(request: web.Request) -> web.Response:
-    return problem(request, 422, "invalid", "Two fields.", errors=[{"pointer": "/name", "detail": "too long"}])
+    return problem(request, 422, "invalid", "Two fields.", errors=[{"pointer": "#/name", "detail": "too long"}])
 
 
 async def upload(request: web.Request) -> web.Response:
@@ -70,10 +71,20 @@ async def test_errors_are_problems(client: Client, path: str, status: int, code:
     body = await response.json(content_type="application/problem+json")
     assert response.status == body["status"] == status
     assert (body["code"], body["detail"], body["instance"]) == (code, detail, path)
-    assert body["type"] == "about:blank"
+    assert body["type"] == f"/docs#problem-{code}"
     assert body["title"]
     assert body["request_id"] == response.headers["X-Request-Id"]
-    assert ("Retry-After" in response.headers) is (status == 503)
+    assert response.headers.get("Retry-After") == {503: "2", 502: "3"}.get(status)
+    assert body.get("twilio_code") == (31941 if status == 502 else None)
+    assert body.get("errors", []) == ([{"pointer": "#/label", "detail": detail}] if status == 422 else [])
+
+
+async def test_a_defect_is_a_problem_too_and_says_nothing_of_itself(client: Client) -> None:
+    response = await client.get("/v1/fail/defect")
+    body = await response.json(content_type="application/problem+json")
+    assert (response.status, body["code"]) == (500, "internal_error")
+    assert body["request_id"] == response.headers["X-Request-Id"]
+    assert "secret" not in str(body)
 
 
 async def test_a_wrong_method_names_the_right_ones(client: Client) -> None:
@@ -90,7 +101,7 @@ async def test_a_body_that_is_too_large_is_a_problem(client: Client) -> None:
 
 async def test_wrong_fields_are_listed(client: Client) -> None:
     body = await (await client.get("/v1/fields")).json(content_type=None)
-    assert body["errors"] == [{"pointer": "/name", "detail": "too long"}]
+    assert body["errors"] == [{"pointer": "#/name", "detail": "too long"}]
 
 
 async def test_good_answers_and_redirects_pass(client: Client) -> None:
