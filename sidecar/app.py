@@ -32,6 +32,7 @@ from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
+from sidecar.ports.clock import Clock
 from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
@@ -87,6 +88,7 @@ def build(
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
     app[keys.PANEL_ORIGINS] = settings.panel_origin_list
+    app[keys.WEBHOOK_ADDRESSES] = settings.webhook_addresses
     add_routes(app, styleguide=settings.styleguide)
     app.cleanup_ctx.append(lambda app: _running(app, settings, Given(recogniser, fallback, engines)))
     app.on_shutdown.append(shut_down)
@@ -178,8 +180,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             telephony=telephony,
             clock=clock,
         )
-        app[keys.WEBHOOK_ENDPOINTS] = SqlWebhookEndpoints(database, outbox)
-        app[keys.WEBHOOK_DELIVERIES] = SqlWebhookDeliveries(database, outbox, clock.new_id)
+        _webhooks(app, database, outbox, clock)
         app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
@@ -214,6 +215,12 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             yield
             for task in running:
                 task.cancel()
+
+
+def _webhooks(app: web.Application, database: Database, outbox: SqlOutbox, clock: Clock) -> None:
+    """Endpoints and their deliveries."""
+    app[keys.WEBHOOK_ENDPOINTS] = SqlWebhookEndpoints(database, outbox)
+    app[keys.WEBHOOK_DELIVERIES] = SqlWebhookDeliveries(database, outbox, clock.new_id)
 
 
 async def shut_down(app: web.Application) -> None:

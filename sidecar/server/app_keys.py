@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from sidecar.domain.webhook_addresses import AddressPolicy
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.answers import Answers
 from sidecar.ports.audit import AuditLog
@@ -47,6 +48,8 @@ SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)
 WEBHOOK_ENDPOINTS: web.AppKey[WebhookEndpoints] = web.AppKey("webhook_endpoints", WebhookEndpoints)
 WEBHOOK_DELIVERIES: web.AppKey[WebhookDeliveries] = web.AppKey("webhook_deliveries", WebhookDeliveries)
+# Where endpoints may be.
+WEBHOOK_ADDRESSES: web.AppKey[AddressPolicy] = web.AppKey("webhook_addresses", AddressPolicy)
 # Origins of the pages that may show the agent's panel in a frame.
 PANEL_ORIGINS: web.AppKey[Sequence[str]] = web.AppKey("panel_origins", Sequence)
 # The port of the demo's emulator on the same host; absent or 0 where there is none.

@@ -14,6 +14,7 @@ from pydantic import AliasChoices, SecretStr
 
 from sidecar.config import Settings
 from sidecar.domain import events
+from sidecar.domain.webhooks import EndpointDisabled
 from sidecar.emulator import control, fault_orders, rest
 
 ROOT = Path(__file__).parents[2]
@@ -62,9 +63,12 @@ def test_the_events_page_has_exactly_the_events_that_exist(events_page: dict[str
 
 def test_the_events_page_tells_durable_from_passing() -> None:
     page = (ROOT / "docs" / "events.md").read_text()
-    durable, passing = page.split("## Passing events")
+    durable, rest = page.split("## Passing events")
+    passing, for_endpoints = rest.split("## Told to endpoints only")
     assert [heading for heading in sections(durable) if "." in heading] == [event.type for event in events.DURABLE]
-    assert set(sections(passing)) == {event.type for event in event_types()} - {event.type for event in events.DURABLE}
+    others = {event.type for event in event_types()} - {event.type for event in events.DURABLE}
+    assert set(sections(for_endpoints)) == {EndpointDisabled.type}
+    assert set(sections(passing)) == others - {EndpointDisabled.type}
 
 
 @pytest.mark.parametrize("event", event_types(), ids=lambda event: event.type)
