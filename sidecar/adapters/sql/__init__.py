@@ -15,6 +15,7 @@ from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import is_migrated, migrate
 from sidecar.adapters.sql.outbox import SqlOutbox
+from sidecar.adapters.sql.search import SqlSearch
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
 from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
@@ -29,6 +30,7 @@ __all__ = [
     "SqlDirectory",
     "SqlEventLog",
     "SqlOutbox",
+    "SqlSearch",
     "SqlTranscripts",
     "SqlWebhookDeliveries",
     "SqlWebhookEndpoints",

@@ -18,6 +18,7 @@ from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused
 from sidecar.adapters.sql.projections import coverage_of, fork_named_by, project, raise_coverage
 from sidecar.adapters.sql.rows import AnyRow, event_of
+from sidecar.adapters.sql.search_index import index_lines
 from sidecar.adapters.sql.tables import conferences, events, forks, meta, utterances
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Draft, Entry, Event, UtteranceFinal
@@ -96,6 +97,7 @@ async def _append(
         await connection.execute(events.insert(), [_event_row(event) for event in numbered])
     if spoken := [_utterance_row(event, event.data) for event in numbered if isinstance(event.data, UtteranceFinal)]:
         await connection.execute(utterances.insert(), spoken)
+    await index_lines(connection, numbered)
     for event in numbered:
         await project(connection, event)
     await raise_coverage(connection, coverage_of(batch))

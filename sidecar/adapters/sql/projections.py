@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.adapters.sql.tables import assistants, conferences, forks, participants
 from sidecar.domain.assistant import Stage
 from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.blocks import display_name
 from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, Role
 from sidecar.domain.events import (
     ConferenceEnded,
@@ -107,6 +108,8 @@ def _told(data: ParticipantJoined | ParticipantUpdated) -> dict[str, Any]:
         "label": data.label,
         "name": data.name,
         "role": data.role,
+        "label_words": data.label,
+        "called_words": display_name(data.name, data.label),
         "muted": data.muted,
         "hold": data.hold,
         "coaching": data.coaching,

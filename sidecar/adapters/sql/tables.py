@@ -23,6 +23,8 @@ from sqlalchemy import (
     text,
 )
 
+from sidecar.adapters.sql.folded import FoldedText, called_words, label_words, room_words
+
 
 class PlainText(TypeDecorator[str]):
     """Text that every database takes: PostgreSQL refuses NUL, and no driver encodes half a surrogate pair.
@@ -82,6 +84,7 @@ conferences = Table(
     # The newest pause of transcription, on the conference's clock; one that lasts has no end.
     Column("paused_ms", BigInteger),
     Column("resumed_ms", BigInteger),
+    Column("room_words", FoldedText, nullable=False, default=room_words, server_default=""),
     # The provider has one conference per room name at a time, and so have we.
     Index(
         "uq_conferences_open_room",
@@ -109,6 +112,9 @@ participants = Table(
     Column("coaching", Boolean, nullable=False, server_default=false()),
     # The number of the callback that told all this: an older one that comes late changes nothing.
     Column("provider_seq", BigInteger, nullable=False, server_default="0"),
+    # For searches: the label, and what people call it.
+    Column("label_words", FoldedText, nullable=False, default=label_words, server_default=""),
+    Column("called_words", FoldedText, nullable=False, default=called_words, server_default=""),
     UniqueConstraint("conference_id", "call_sid"),
 )
 

@@ -12,12 +12,19 @@ from sqlalchemy import Connection, text
 
 from sidecar.adapters.sql import Database, SqlEventLog, StoreUnusable, migrate
 from sidecar.adapters.sql.migrate import newest_revision
+from sidecar.adapters.sql.search_tables import FTS_TABLE
 from sidecar.adapters.sql.tables import metadata
 
 
 async def test_the_migrated_schema_is_the_one_of_the_tables(any_database: Database) -> None:
+    # SQLite's full-text tables are no tables to SQLAlchemy, and stand in the place of PostgreSQL's index.
+    own = (FTS_TABLE, "ix_utterance_words_words") if any_database.is_sqlite else ()
+
+    def comparable(_object: object, name: str | None, *_facts: object) -> bool:
+        return not (name or "").startswith(own)
+
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": comparable})
         return list(compare_metadata(context, metadata))
 
     async with any_database.read() as connection:
