@@ -32,6 +32,7 @@ from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
+from sidecar.domain.redaction.rules import Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
@@ -130,6 +131,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             stack.push_async_callback(engines.chat_model.close)
             if engines.realtime is not None:
                 stack.push_async_callback(engines.realtime.close)
+        redaction = Rules(settings.redaction, language=settings.language)
         desk = AssistantDesk(
             AssistantPolicy(
                 name=settings.assistant_name,
@@ -147,6 +149,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             clock=clock,
             telephony=telephony,
             engines=engines,
+            rules=lambda _tenant: redaction,
         )
         switchboard = Switchboard(
             directory=directory,
@@ -162,12 +165,12 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             assistants=assistants,
             before_completion=desk.conference_over,
             ears=desk.ears,
+            rules=lambda _tenant: redaction,
         )
         app[keys.ASSISTANTS] = desk
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
-        app[keys.TRANSCRIPTS] = SqlTranscripts(database)
-        app[keys.ACCOUNTS] = accounts
-        app[keys.AUDIT] = SqlAuditLog(database)
+        app[keys.TRANSCRIPTS], app[keys.ANSWERS] = SqlTranscripts(database), SqlAnswers(database)
+        app[keys.ACCOUNTS], app[keys.AUDIT] = accounts, SqlAuditLog(database)
         app[keys.DIALLER] = Dialler(
             DialOutPolicy(
                 countries=settings.dial_out_countries,
@@ -181,7 +184,6 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             clock=clock,
         )
         _webhooks(app, database, outbox, clock)
-        app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard

@@ -15,6 +15,7 @@ from sidecar.config.checks import listed
 from sidecar.config.fields import Fields
 from sidecar.config.sources import SecretFiles
 from sidecar.domain.errors import SidecarError
+from sidecar.domain.redaction.rules import Kind, Policy
 from sidecar.domain.webhook_addresses import AddressPolicy
 
 
@@ -101,6 +102,11 @@ class Settings(Fields):
     def uses_deepgram(self) -> bool:
         """Whether speech goes to Deepgram."""
         return self.recogniser_engine == "deepgram"
+
+    @property
+    def redaction(self) -> Policy:
+        """What is redacted where nobody chose."""
+        return Policy(kinds=frozenset(Kind(kind) for kind in listed(self.redact) if kind != "none"))
 
     @property
     def keyterm_list(self) -> tuple[str, ...]:

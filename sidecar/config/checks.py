@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from pydantic import SecretStr
 
 from sidecar.domain.dial_out import known_country
+from sidecar.domain.redaction.rules import LABELS
 
 
 def listed(value: str) -> tuple[str, ...]:
@@ -61,6 +62,17 @@ def countries(value: str) -> str:
         if not known_country(code):
             raise ValueError(f"{code} is not the code of a country, such as DE or US")
     return value.upper()
+
+
+def redacted(value: str) -> str:
+    """What can be switched on by its name, or ``none``. Own patterns have a page."""
+    kinds = listed(value.lower())
+    for kind in kinds if kinds != ("none",) else ():
+        if kind not in LABELS:
+            raise ValueError(f"{kind} is not one of {', '.join(LABELS)}, or none")
+    if not kinds:
+        raise ValueError("must be none if nothing is to be hidden")
+    return ",".join(kinds)
 
 
 def database(value: str) -> str:

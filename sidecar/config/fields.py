@@ -35,6 +35,18 @@ class Fields(BaseSettings):
     database_url: str = Field(
         "sqlite:///sidecar.sqlite3", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
     )
+    redact: str = Field(
+        "card,ssn",
+        description="What is hidden in transcripts: card, ssn, email, phone, separated by commas, or none. Holds for "
+        "tenants that have not chosen for themselves.",
+    )
+    retention_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="A conference is deleted so many days after its end. 0: never. Holds for tenants that have not "
+        "chosen for themselves.",
+    )
     stt: str = Field("auto", description="Recogniser. auto: deepgram when DEEPGRAM_API_KEY is set, else local.")
     stt_fallback: Literal["auto", "none"] = Field(
         "auto",
@@ -197,6 +209,7 @@ class Fields(BaseSettings):
     _networks = field_validator("trusted_proxies", "webhook_allow_nets")(checks.networks)
     _ids_and_secrets = field_validator("twilio_shared_keys")(checks.ids_and_secrets)
     _origins = field_validator("panel_origins")(checks.origins)
+    _redacted = field_validator("redact")(checks.redacted)
     _countries = field_validator("dial_out")(checks.countries)
     _known_database = field_validator("database_url")(checks.database)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +25,7 @@ from sidecar.domain.assistant import (
 from sidecar.domain.assistant_events import AssistantFailed, AssistantRequested
 from sidecar.domain.conference import Conference, ConferenceState
 from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
+from sidecar.domain.redaction.rules import Rules
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
@@ -94,8 +97,10 @@ class AssistantDesk:
         clock: Clock,
         telephony: Telephony | None,
         engines: Engines | None,
+        rules: Callable[[str], Rules] | None = None,
     ) -> None:
-        """``telephony`` or ``engines`` None: assistants cannot be invited."""
+        """``telephony`` or ``engines`` None: assistants cannot be invited. ``rules``: what is redacted for a tenant."""
+        self._rules = rules
         self._policy = policy
         self._leg_policy = LegPolicy(
             application_sid=policy.application_sid,
@@ -286,7 +291,8 @@ class AssistantDesk:
 
     def _open(self, assistant: Assistant, conference: Conference, *, recover: bool = False) -> AssistantSession:
         assert self._telephony is not None and self._engines is not None and self._tasks is not None  # noqa: S101, PT018
-        recorder = Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock)
+        rules = partial(self._rules, conference.tenant) if self._rules else None
+        recorder = Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock, rules=rules)
         conversation = Conversation(
             assistant,
             recorder=recorder,

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from sidecar.domain.assistant import Assistant, Audience, Spoken
@@ -137,6 +138,9 @@ class TurnRecords:
 
     async def _note(self, spoken: Spoken | None) -> None:
         self._noted = None
+        if spoken is not None:
+            heard, text = self._recorder.redacted(spoken.heard), self._recorder.redacted(spoken.text)
+            spoken = msgspec.structs.replace(spoken, heard=heard, text=text)
         try:
             await self._rows.note_speaking(self.assistant.id, spoken)
         except StoreUnavailable as error:

@@ -103,6 +103,7 @@ class ForkSession:
                 reader.cancel()
         finally:
             await self._recogniser.close()
+            self._recorder.release(self.fork.id)
             self._recorder.cover(self.fork.id, self.timeline.now_ms)
             self._tally.clock_jumps += self.timeline.backward_jumps
             self._tally.streams_ended[self.end_reason or "failed"] += 1

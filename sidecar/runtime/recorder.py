@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -17,27 +17,39 @@ from sidecar.domain.events import (
     UtteranceFinal,
     UtterancePartial,
 )
+from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.runtime.ears import Ears
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter, StoreOverloaded
+from sidecar.runtime.redaction import Redaction
 from sidecar.runtime.tally import Tally
 
 log = structlog.get_logger()
+
+DEFAULT_RULES = Rules(Policy())
 
 
 class Recorder:
     """Durable facts are stored first and told afterwards; passing ones are only told."""
 
     def __init__(
-        self, conference: Conference, *, writer: EventWriter, bus: EventBus, clock: Clock, ears: Ears | None = None
+        self,
+        conference: Conference,
+        *,
+        writer: EventWriter,
+        bus: EventBus,
+        clock: Clock,
+        ears: Ears | None = None,
+        rules: Callable[[], Rules] | None = None,
     ) -> None:
-        """``ears``: who is asked whether an utterance is somebody's own."""
+        """``ears``: who is asked whether an utterance is somebody's own. ``rules``: what is redacted, as of now."""
         self.conference = conference
         self._ears = ears or Ears()
         self._writer = writer
         self._bus = bus
         self._clock = clock
+        self._redaction = Redaction(rules or (lambda: DEFAULT_RULES), hand_on=self._hand_on, tally=writer.tally)
         self._lost: dict[str, TranscriptGap] = {}  # by fork: what the store never got
 
     @property
@@ -59,42 +71,65 @@ class Recorder:
 
     def hand_in(self, facts: Sequence[EventData]) -> asyncio.Future[list[Event | None]]:
         """As ``record``, before anything that is handed in later: await what it returns. StoreOverloaded at once."""
-        return self._writer.hand_in([self._draft(fact) for fact in facts])
+        for fact in facts:
+            if fork := getattr(fact, "fork", ""):
+                self._redaction.release(fork)  # what its fork said before comes before it
+        return self._writer.hand_in([self._draft(self._redaction.at_once(fact)) for fact in facts])
 
-    def record_soon(self, fact: EventData) -> None:
-        """Hand a fact to the writer without waiting: a stuck store must not stop recognition.
+    def record_soon(self, fact: UtteranceFinal | TranscriptGap) -> None:
+        """Hand what happened on a fork to the writer without waiting: a stuck store must not stop recognition.
 
-        When even the writer's memory is full the fact is lost; that is counted, and becomes a gap as soon as the
-        writer takes facts again.
+        A final that ends amid digits is handed on later: see ``Redaction``. When even the writer's memory is full, a
+        fact is lost; that is counted, and becomes a gap as soon as the writer takes facts again.
         """
         if isinstance(fact, UtteranceFinal) and self._ears.words(self.conference.id, fact):
             self._leave_out(fact)
-            return
+        else:
+            self._redaction.take(fact)
+
+    def release(self, fork: str) -> None:
+        """This fork will say nothing more for now: nothing of it waits for a continuation."""
+        self._redaction.release(fork)
+
+    def redacted(self, text: str) -> str:
+        """A text that somebody in this process says, as it may be stored and told."""
+        return self._redaction.text(text)
+
+    def _hand_on(self, facts: Sequence[UtteranceFinal | TranscriptGap]) -> None:
+        """All that forks say goes by here, redacted, on its way to the store and from there to everybody."""
         try:
-            self._writer.submit_nowait([self._draft(lost) for lost in self._lost.values()] + [self._draft(fact)])
+            lost = [self._draft(gap) for gap in self._lost.values()]
+            self._writer.submit_nowait(lost + [self._draft(fact) for fact in facts])
         except StoreOverloaded as error:
-            self.tally.facts_lost += 1
-            if isinstance(fact, UtteranceFinal | TranscriptGap):
+            self.tally.facts_lost += len(facts)
+            for fact in facts:
                 self._lost[fact.fork] = _lost_span(fact, self._lost.get(fact.fork))
-            log.error("fact_lost", conference=self.conference.id, type=fact.type, code=error.code)
+                log.error("fact_lost", conference=self.conference.id, type=fact.type, code=error.code)
         else:
             self._lost.clear()
 
     async def settle(self) -> None:
-        """Store the gaps of facts that were lost, before anybody adds the transcript up. Raises StoreOverloaded."""
+        """Store what waits, and the gaps of facts that were lost, before anybody adds the transcript up.
+
+        Raises StoreOverloaded.
+        """
+        self._redaction.release()
         lost, self._lost = self._lost, {}
         if lost:
             await self.record(*lost.values())
 
     def cover(self, fork: str, covered_ms: int) -> None:
         """Note that all speech of a fork up to here is stored. May be lost without harm: a later note says more."""
-        self._writer.submit_nowait([Coverage(fork=fork, covered_ms=covered_ms)])
+        self._writer.submit_nowait([Coverage(fork=fork, covered_ms=self._redaction.covered_ms(fork, covered_ms))])
 
     def tell(self, facts: Sequence[EventData]) -> None:
         """Tell passing facts (partials) to whoever listens now."""
         for fact in facts:
-            if isinstance(fact, UtterancePartial) and self._ears.words(self.conference.id, fact):
-                continue
+            if isinstance(fact, UtterancePartial):
+                if self._ears.words(self.conference.id, fact):
+                    continue
+                self._redaction.speaks_on(fact)
+                fact = self._redaction.partial(fact)  # noqa: PLW2901 - from here on there is only the redacted one
             self._bus.publish(
                 Event(
                     id="",

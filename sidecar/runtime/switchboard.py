@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import structlog
@@ -14,6 +15,7 @@ from sidecar.domain.attachment import Report, report
 from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
 from sidecar.domain.conference_course import Course
 from sidecar.domain.errors import ConferenceOver, ForkRefused, NotFound, SidecarError, StoreUnavailable
+from sidecar.domain.redaction.rules import Rules
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
@@ -84,11 +86,12 @@ class Switchboard:
         assistants: Assistants | None = None,
         before_completion: Callable[[str], Awaitable[None]] | None = None,
         ears: Ears | None = None,
+        rules: Callable[[str], Rules] | None = None,
     ) -> None:
         """``fallback``: listens while ``recogniser`` fails. ``max_forks``: media streams at once; calls beyond it go on
         without being transcribed. ``notice``: spoken to whoever is forked without having asked for TwiML; "" for none.
         ``assistants``: who of those in a room is ours. ``before_completion``: see ``ConferenceSession``.
-        ``ears``: who listens besides the recognisers.
+        ``ears``: who listens besides the recognisers. ``rules``: what is redacted for a tenant, as of now.
         """
         self._directory = directory
         self._event_log = event_log
@@ -114,6 +117,7 @@ class Switchboard:
             )
         self._before_completion = before_completion
         self._ears = ears
+        self._rules = rules
         self._sessions: dict[str, ConferenceSession] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
@@ -324,7 +328,14 @@ class Switchboard:
 
     def _new_session(self, conference: Conference) -> ConferenceSession:
         return ConferenceSession(
-            Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock, ears=self._ears),
+            Recorder(
+                conference,
+                writer=self._writer,
+                bus=self._bus,
+                clock=self._clock,
+                ears=self._ears,
+                rules=partial(self._rules, conference.tenant) if self._rules else None,
+            ),
             directory=self._directory,
             event_log=self._event_log,
             engines=self.engines,

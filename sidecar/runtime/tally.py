@@ -46,6 +46,7 @@ class Tally:
         self.clock_jumps = 0  # timestamps that went backwards, of streams that have ended
         self.echoes = 0  # utterances that were the assistant's own words, come back by somebody's telephone
         self.assistant_fallbacks: Counter[str] = Counter()  # answers that a realtime model did not give, by code
+        self.redactions: Counter[str] = Counter()  # by kind
         self.facts_lost = 0  # neither stored nor waiting: even the writer's memory was full
 
     def stored(self, event: Event, delay_s: float) -> None:

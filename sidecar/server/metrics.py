@@ -133,6 +133,7 @@ class _Sidecar(Collector):
             {reason: ms / 1000 for reason, ms in tally.gap_ms.items()},
             "reason",
         )
+        yield _counter("sidecar_redactions", "Numbers and other things hidden from texts.", tally.redactions, "kind")
         yield _counter("sidecar_events", "Durable events stored and told.", tally.events, "type")
 
     def _recogniser(self) -> Iterator[Metric]:
