@@ -25,6 +25,7 @@ from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.event_log import SqlEventLog
 from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.outbox import SqlOutbox
+from sidecar.adapters.sql.search import SqlSearch
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
 from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
@@ -169,8 +170,9 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         )
         app[keys.ASSISTANTS] = desk
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
-        app[keys.TRANSCRIPTS], app[keys.ANSWERS] = SqlTranscripts(database), SqlAnswers(database)
+        app[keys.TRANSCRIPTS], app[keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
         app[keys.ACCOUNTS], app[keys.AUDIT] = accounts, SqlAuditLog(database)
+        app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.DIALLER] = Dialler(
             DialOutPolicy(
                 countries=settings.dial_out_countries,

@@ -21,9 +21,11 @@ class SearchTimedOut(SidecarError):
 
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
     """Which calls: of one tenant, in one state, with one of these agents, in one of these rooms, begun from ``since``
-    on and before ``until``. What is not given does not matter."""
+    on and before ``until``. What is not given does not matter. ``own_of``: the agent whose own calls they have to be
+    (``domain.access.is_own``)."""
 
     tenant: str
+    own_of: str | None = None
     state: ConferenceState | None = None
     agents: tuple[Term, ...] = ()
     rooms: tuple[Term, ...] = ()

@@ -14,6 +14,7 @@ from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.event_log import EventLog
+from sidecar.ports.search import Search
 from sidecar.ports.transcripts import Transcripts
 from sidecar.ports.webhooks import WebhookDeliveries, WebhookEndpoints
 from sidecar.runtime.assistant_desk import AssistantDesk
@@ -36,6 +37,7 @@ DIALLER: web.AppKey[Dialler] = web.AppKey("dialler", Dialler)
 DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
 # Absent where nobody wants the provider's callbacks passed on.
 EVENT_FORWARDER: web.AppKey[EventForwarder] = web.AppKey("event_forwarder", EventForwarder)
+SEARCH: web.AppKey[Search] = web.AppKey("search", Search)
 TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)

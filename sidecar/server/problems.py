@@ -25,7 +25,9 @@ from sidecar.domain.errors import (
     StoreUnavailable,
     TelephonyFailed,
 )
+from sidecar.domain.search import QueryRefused
 from sidecar.ports.answers import KeyRefused
+from sidecar.ports.search import SearchTimedOut
 from sidecar.runtime.conference_session import SessionGone
 from sidecar.runtime.event_writer import StoreOverloaded
 from sidecar.runtime.switchboard import NoRoom, NotAttachable
@@ -40,6 +42,8 @@ _REQUEST_ID = web.RequestKey("request_id", str)
 _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (ConferenceOver, HTTPStatus.CONFLICT),
+    (QueryRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (SearchTimedOut, HTTPStatus.SERVICE_UNAVAILABLE),
     (SessionGone, HTTPStatus.SERVICE_UNAVAILABLE),
     (NoRoom, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreOverloaded, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -13,6 +13,7 @@ from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
 from sidecar.server.api.pauses import pause, resume
+from sidecar.server.api.search import search
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
@@ -60,6 +61,7 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post(f"{one}/stop", assistants.stop)
     app.router.add_post(f"{one}/mute", assistants.mute)
     app.router.add_post(f"{one}/unmute", assistants.unmute)
+    app.router.add_get("/v1/search", search)
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

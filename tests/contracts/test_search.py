@@ -325,7 +325,5 @@ async def test_lines_are_found_in_the_calls_that_are_asked_for_only(any_database
         await say(any_database, who, f"hello from {name}")
     ana = Calls(tenant="", agents=search_query("ana").wanted)
     assert await found(search, "hello", ana) == ["hello from Ana"]
-    assert await found(search, "hello", Calls(tenant="", rooms=search_query('"room 1"').wanted)) == [
-        "hello from Ben"
-    ]
+    assert await found(search, "hello", Calls(tenant="", rooms=search_query('"room 1"').wanted)) == ["hello from Ben"]
     assert await found(search, "hello", Calls(tenant="", state=ConferenceState.ENDED)) == []

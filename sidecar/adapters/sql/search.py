@@ -191,10 +191,12 @@ def _of_calls(calls: Calls) -> list[ColumnElement[bool]]:
         conditions.append(conferences.c.state == calls.state)
     if calls.rooms:
         conditions.append(has_words(conferences.c.room_words, calls.rooms))
+    agent = participants.alias("agent")
+    there = exists().where(agent.c.conference_id == conferences.c.id, agent.c.role == Role.AGENT)
+    if calls.own_of is not None:
+        conditions.append(there.where(or_(agent.c.name == calls.own_of, agent.c.label == calls.own_of)))
     if calls.agents:
-        there = participants.alias("there")
-        here = (there.c.conference_id == conferences.c.id) & (there.c.role == Role.AGENT)
-        conditions.append(exists().where(here, has_words(there.c.called_words, calls.agents)))
+        conditions.append(there.where(has_words(agent.c.called_words, calls.agents)))
     return conditions + _between(conferences.c.clock_zero, calls.since, calls.until)
 
 

@@ -96,6 +96,8 @@ RULES: dict[str, Rule] = {
     f"POST {_ASSISTANT}/stop": _COMMAND,
     f"POST {_ASSISTANT}/mute": _COMMAND,
     f"POST {_ASSISTANT}/unmute": _COMMAND,
+    # It finds only lines of calls that the caller may see.
+    "GET /v1/search": Rule(Scope.TRANSCRIPTS_READ),
     # Its handler asks ``may_follow`` for each topic.
     "GET /v1/stream": Rule(Scope.TRANSCRIPTS_READ, panel=True),
 }
