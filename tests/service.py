@@ -25,6 +25,7 @@ from sidecar.server.app_keys import ACCOUNTS, SWITCHBOARD
 from sidecar.server.connections import GuardedSite
 from sidecar.server.strangers import STRANGERS
 from tests.callers import BEARER, add_key
+from tests.contract import Contract, event_breaches
 
 # How long a connection waits for the rest of a body that nobody reads, even when its client is gone.
 LINGER_S = 0.1
@@ -99,6 +100,7 @@ class Service:
                 if line.startswith("data: ") and '"seq":' in line:
                     event = json.loads(line[6:])
                     if event.get("seq") is not None:
+                        assert event_breaches(event) == []
                         events.append(event)
         return events
 
@@ -122,7 +124,10 @@ async def running_service(
     engines: Engines | None = None,
     **settings: Any,
 ) -> AsyncIterator[Service]:
-    """Start it on a free port with a SQLite file in ``folder``; stop it in order. ``engines``: of the assistant."""
+    """Start it on a free port with a SQLite file in ``folder``; stop it in order. ``engines``: of the assistant.
+
+    Whatever it answers under ``/v1`` has to be as docs/openapi.yaml says.
+    """
     port = free_ports(1)
     values = {
         "port": port,
@@ -130,6 +135,8 @@ async def running_service(
         "twilio_auth_token": TOKEN,
     }
     app = build(load(**(values | settings)), recogniser=recogniser, fallback=fallback, engines=engines)
+    contract = Contract()
+    contract.watch(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, lingering_time=LINGER_S)
     await runner.setup()
     try:
@@ -140,6 +147,7 @@ async def running_service(
             yield Service(app, http, port)
     finally:
         await runner.cleanup()
+    assert not contract.breaches, "\n".join(contract.breaches)
 
 
 def start_frame(call_sid: str, token: str, **changes: Any) -> str:
