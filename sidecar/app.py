@@ -34,6 +34,7 @@ from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
 from sidecar.domain.redaction.rules import Rules
+from sidecar.domain.tenant_rules import TenantRules
 from sidecar.ports.clock import Clock
 from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
@@ -167,6 +168,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             before_completion=desk.conference_over,
             ears=desk.ears,
             rules=lambda _tenant: redaction,
+            tenants=TenantRules.parse(settings.tenant_rules),
         )
         app[keys.ASSISTANTS] = desk
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from sidecar.domain.dial_out import known_country
 from sidecar.domain.redaction.rules import LABELS
+from sidecar.domain.tenant_rules import TenantRules
 
 
 def listed(value: str) -> tuple[str, ...]:
@@ -73,6 +74,12 @@ def redacted(value: str) -> str:
     if not kinds:
         raise ValueError("must be none if nothing is to be hidden")
     return ",".join(kinds)
+
+
+def tenant_rules(value: str) -> str:
+    """Rules on numbers and rooms; the error quotes the one that is none."""
+    TenantRules.parse(value)
+    return value
 
 
 def database(value: str) -> str:

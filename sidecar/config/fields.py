@@ -113,6 +113,11 @@ class Fields(BaseSettings):
     assistant_minutes: int = Field(60, ge=1, le=240, description="After so long in a conference it leaves.")
     assistant_tokens: int = Field(500_000, ge=1_000, description="What its thinking may cost in one call, in tokens.")
     assistant_per_hour: int = Field(30, ge=1, description="Assistants that a tenant may invite within an hour.")
+    tenant_rules: str = Field(
+        "",
+        description="Whose calls are whose, where the voice URL does not say it by tenant=: number:+15550100=acme, "
+        "room:acme-*=acme, separated by commas; the first that fits counts, numbers before rooms.",
+    )
     panel_origins: str = Field(
         "",
         description="Origins of pages that may show the agent's panel in a frame, such as https://crm.example.com, "
@@ -210,6 +215,7 @@ class Fields(BaseSettings):
     _ids_and_secrets = field_validator("twilio_shared_keys")(checks.ids_and_secrets)
     _origins = field_validator("panel_origins")(checks.origins)
     _redacted = field_validator("redact")(checks.redacted)
+    _tenant_rules = field_validator("tenant_rules")(checks.tenant_rules)
     _countries = field_validator("dial_out")(checks.countries)
     _known_database = field_validator("database_url")(checks.database)
 

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
-from sidecar.domain.conference import Participant, Role
+from sidecar.domain.conference import Role
 from sidecar.domain.errors import SidecarError
 
 # A session ends this long after it was last used; an open page uses it.
@@ -155,7 +155,18 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.name if self.role is UserRole.AGENT else None
 
 
-def is_own(participants: Iterable[Participant], name: str) -> bool:
+class Identity(Protocol):
+    """Whoever has a role and is called something: a participant, in a row or on the wallboard."""
+
+    @property
+    def role(self) -> Role: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+def is_own(participants: Iterable[Identity], name: str) -> bool:
     """Whether a conference is the agent's of that name: a participant of role agent has it as name or label."""
     return any(one.role is Role.AGENT and name in (one.name, one.label) for one in participants)
 

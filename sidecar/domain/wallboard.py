@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from sidecar.domain import events as ev
+from sidecar.domain.access import is_own
 from sidecar.domain.assistant_events import AssistantJoined
 from sidecar.domain.blocks import OWN, display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
@@ -121,6 +122,15 @@ class ConferenceFold:
         self.seq = 0
         self.ended_at: datetime | None = None
         self.meet(roster)
+
+    @property
+    def tenant(self) -> str:
+        """Whose conference it is."""
+        return self._conference.tenant
+
+    def is_own(self, agent: str) -> bool:
+        """Whether it is this agent's."""
+        return is_own(self._people.values(), agent)
 
     def knows(self, event: ev.Event) -> bool:
         """Whether the participant that an event is about, if any, has a name here or brings it along."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.domain.conference import Conference, Fork, Participant, Role
+from sidecar.domain.errors import SidecarError
 
 
 class ForkRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,12 @@ class ForkRequest(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
+class RoomOfAnotherTenant(SidecarError):
+    """A call of one tenant asks for a room in which another tenant's conference goes on."""
+
+    code = "room_of_another_tenant"
+
+
 class BoundFork(msgspec.Struct, frozen=True, kw_only=True):
     """A fork with the conference and participant it belongs to."""
 
@@ -50,6 +57,7 @@ class Directory(Protocol):
 
         A new participant's label is made unique in its conference. The fork becomes pending with the new token;
         asking again for the same call (Twilio's retry, a redirect) replaces the token and raises the epoch.
+        Raises RoomOfAnotherTenant when the room's conference that has not ended is.
         """
         ...
 

@@ -16,9 +16,10 @@ from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
 from sidecar.domain.conference_course import Course
 from sidecar.domain.errors import ConferenceOver, ForkRefused, NotFound, SidecarError, StoreUnavailable
 from sidecar.domain.redaction.rules import Rules
+from sidecar.domain.tenant_rules import TenantRules
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.clock import Clock
-from sidecar.ports.directory import BoundFork, Directory, ForkRequest
+from sidecar.ports.directory import BoundFork, Directory, ForkRequest, RoomOfAnotherTenant
 from sidecar.ports.event_log import EventLog
 from sidecar.ports.recogniser import Recogniser
 from sidecar.ports.telephony import Telephony
@@ -44,7 +45,7 @@ ROOM_TIMEOUT_S = 3.0
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """A call as it introduces itself: the signed voice URL's query, and where it comes from."""
+    """A call as it introduces itself: the signed voice URL's query, where it comes from and whom it called."""
 
     call_sid: str
     address: str
@@ -52,7 +53,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     label: str | None = None
     name: str | None = None
     role: str | None = None
-    tenant: str = ""
+    tenant: str | None = None
+    called: str = ""
 
 
 class NoRoom(SidecarError):
@@ -87,13 +89,16 @@ class Switchboard:
         before_completion: Callable[[str], Awaitable[None]] | None = None,
         ears: Ears | None = None,
         rules: Callable[[str], Rules] | None = None,
+        tenants: TenantRules | None = None,
     ) -> None:
         """``fallback``: listens while ``recogniser`` fails. ``max_forks``: media streams at once; calls beyond it go on
         without being transcribed. ``notice``: spoken to whoever is forked without having asked for TwiML; "" for none.
         ``assistants``: who of those in a room is ours. ``before_completion``: see ``ConferenceSession``.
         ``ears``: who listens besides the recognisers. ``rules``: what is redacted for a tenant, as of now.
+        ``tenants``: whose a call is that does not say so itself.
         """
         self._directory = directory
+        self._tenants = tenants or TenantRules()
         self._event_log = event_log
         self._writer = writer
         self._bus = bus
@@ -171,22 +176,27 @@ class Switchboard:
         token, now = self._clock.new_token(), self._clock.now()
         role = role_of(parameter=caller.role, label=caller.label, address=caller.address)
         label = caller.label or (role.value if role is not Role.OTHER else "caller")
-        bound = await self._directory.open_fork(
-            ForkRequest(
-                conference_id=self._clock.new_id("cnf"),
-                participant_id=self._clock.new_id("par"),
-                fork_id=self._clock.new_id("frk"),
-                tenant=caller.tenant,
-                room=caller.room,
-                call_sid=caller.call_sid,
-                label=label,
-                name=caller.name or label.capitalize(),
-                role=role,
-                token_hash=token_hash(token),
-                token_expires_at=now + TOKEN_LIFE,
-                now=now,
-            )
+        request = ForkRequest(
+            conference_id=self._clock.new_id("cnf"),
+            participant_id=self._clock.new_id("par"),
+            fork_id=self._clock.new_id("frk"),
+            tenant=self._tenants.tenant(said=caller.tenant, number=caller.called, room=caller.room),
+            room=caller.room,
+            call_sid=caller.call_sid,
+            label=label,
+            name=caller.name or label.capitalize(),
+            role=role,
+            token_hash=token_hash(token),
+            token_expires_at=now + TOKEN_LIFE,
+            now=now,
         )
+        try:
+            bound = await self._directory.open_fork(request)
+        except RoomOfAnotherTenant as error:
+            # In that room they would hear each other. So the call gets one of its own, which its tenant sees.
+            self.refusals[error.code] += 1
+            log.error("call_kept_apart", call_sid=caller.call_sid, code=error.code, reason=str(error))
+            bound = await self._directory.open_fork(msgspec.structs.replace(request, room=None))
         try:
             self.check_room()
         except NoRoom as error:
@@ -210,17 +220,20 @@ class Switchboard:
         session = self._session_of(bound.conference)
         return session, await session.attach(bound, came_at=came_at)
 
-    async def session(self, *, conference_sid: str, room: str, goes_on: bool = False) -> ConferenceSession | None:
+    async def session(
+        self, *, conference_sid: str, room: str, goes_on: bool = False, tenant: str | None = None
+    ) -> ConferenceSession | None:
         """The session that a network callback is about: by the network's id, else by the room.
 
-        ``goes_on``: the callback says so; then a conference that nobody told us of is attached to. None: not ours, over
-        already, or left to the next process.
+        ``goes_on``: the callback says so; then a conference that nobody told us of is attached to, as ``tenant``'s,
+        or whose the rules say. None: not ours, over already, or left to the next process.
         """
         conference = await self._directory.conference(conference_sid)
         if conference is None:
             conference = await self._directory.conference_in_room(room)
             if conference is None or conference.sid not in (None, conference_sid):
-                return await self._attach(conference_sid, room) if goes_on else None
+                whose = self._tenants.tenant(said=tenant, room=room)
+                return await self._attach(conference_sid, room, whose) if goes_on else None
         if conference.state is ConferenceState.ENDED or (self.draining and conference.id not in self._sessions):
             return None  # the next process asks the network what became of those that nobody looks after any more
         session = self._session_of(conference)
@@ -241,11 +254,11 @@ class Switchboard:
             raise NoRoom("The service is stopping.", code="draining", next_step="Try again in a moment.")
         return self._session_of(conference)
 
-    async def attach(self, id_or_sid: str) -> Report:
+    async def attach(self, id_or_sid: str, *, tenant: str) -> Report:
         """Have everybody in a conference heard who is not yet; how it stands with them after a short while.
 
-        Asking again changes nothing for who is heard. Raises NotFound, ConferenceOver, NotAttachable, TelephonyFailed,
-        SessionGone.
+        ``tenant``: on whose behalf. Asking again changes nothing for who is heard. Raises NotFound, also for another
+        tenant's, ConferenceOver, NotAttachable, TelephonyFailed, SessionGone.
         """
         if self._telephony is None:
             raise NotAttachable(
@@ -254,6 +267,8 @@ class Switchboard:
                 code="no_account",
             )
         known = await self._directory.conference(id_or_sid)
+        if known is not None and known.tenant != tenant:
+            raise _unknown_to_account(id_or_sid)
         if known is not None and known.state is ConferenceState.ENDED:
             raise ConferenceOver(f"Conference {known.id} is over.")
         sid: str | None = id_or_sid
@@ -262,11 +277,14 @@ class Switchboard:
         if sid is None:
             raise NotAttachable(f"Nobody is in conference {id_or_sid} yet.", code="conference_not_begun")
         status = await self._telephony.status(sid)
-        if not status.in_progress and not status.room:
-            raise NotFound(f"The account has no conference {sid}.")
-        session = await self._attach(sid, status.room) if status.in_progress else None
+        nothing = not status.in_progress and not status.room
+        if nothing or (known is None and self._tenants.tenant(room=status.room) != tenant):
+            raise _unknown_to_account(sid)
+        session = await self._attach(sid, status.room, tenant) if status.in_progress else None
         if session is None:
             raise ConferenceOver(f"Conference {sid} is over.")
+        if session.conference.tenant != tenant:  # it goes on in a room that another tenant's call opened
+            raise _unknown_to_account(sid)
         return await self._settled(session, {one.call_sid for one in await self._telephony.participants(sid)})
 
     async def report(self, conference: Conference) -> Report:
@@ -283,13 +301,13 @@ class Switchboard:
         for session in self._sessions.values():
             session.stream_failed(fork_id, name, error)
 
-    async def _attach(self, sid: str, room: str) -> ConferenceSession | None:
+    async def _attach(self, sid: str, room: str, tenant: str) -> ConferenceSession | None:
         """The session of a conference that goes on, and may be new to us; None while we stop."""
         if self._telephony is None or self.draining:
             return None
         for _ in range(round(ROOM_TIMEOUT_S / 0.1)):
             conference = await self._directory.find_or_open_conference(
-                sid, room=room, conference_id=self._clock.new_id("cnf"), tenant="", now=self._clock.now()
+                sid, room=room, conference_id=self._clock.new_id("cnf"), tenant=tenant, now=self._clock.now()
             )
             if conference is not None:
                 break
@@ -369,3 +387,7 @@ class Switchboard:
             return await self._directory.conference(conference.id) or conference
         except StoreUnavailable:
             return conference
+
+
+def _unknown_to_account(id_or_sid: str) -> NotFound:
+    return NotFound(f"The account has no conference {id_or_sid[:64]}.")

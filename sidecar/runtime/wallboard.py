@@ -7,7 +7,9 @@ once for all readers, and a reader that is slow gets fewer, larger changes; noth
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -38,10 +40,23 @@ STORE_RETRY_S = 1.0
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a reader gets: the version it has then, and the ``Wallboard`` as JSON, the same bytes for all."""
+    """What a reader gets: the version it has then, and the ``Wallboard`` as JSON, the same bytes within a tenant."""
 
     version: int
     data: bytes
+
+
+class AgentChange(Change, frozen=True):
+    """And what the agent has been shown then: version by conference."""
+
+    shown: Mapping[str, int]
+
+
+class _Removal(NamedTuple):
+    """When a row left the board, by version, and whose it was."""
+
+    version: int
+    tenant: str
 
 
 class _Entry:
@@ -64,11 +79,12 @@ class WallboardState:
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
         self._changed: set[str] = set()
-        self._gone: set[str] = set()
+        self._gone: dict[str, str] = {}  # conference to tenant
         self._crowded_out: dict[str, None] = {}
-        self._removed: dict[str, int] = {}  # conference to version, oldest first
+        self._removed: dict[str, _Removal] = {}  # by conference, oldest first
         self._removed_floor = 0
-        self._answers: dict[int | None, Change] = {}  # for this version, by the version that a reader has
+        # For this version, by tenant and the version that a reader has.
+        self._answers: dict[tuple[str, int | None], Change] = {}
         self._told_at = 0.0
         self._version = 0
         self.ready = False
@@ -78,20 +94,51 @@ class WallboardState:
         """Conferences that go on and have no row, because the board is full."""
         return len(self._crowded_out)
 
-    def rows(self) -> list[WallboardRow]:
-        """The rows as told last, without those that left since, in order of their conferences' start."""
-        rows = [entry.row for entry in self._entries.values() if entry.row is not None]
+    def rows(self, tenant: str, *, agent: str | None = None) -> list[WallboardRow]:
+        """A tenant's rows as told last, without those that left since, in order of their conferences' start.
+
+        ``agent``: only that agent's own.
+        """
+        rows = [entry.row for entry in self._visible(tenant, agent).values() if entry.row is not None]
         return sorted(rows, key=lambda row: (row.clock_zero, row.id))
 
-    def since(self, version: int | None) -> Change | None:
-        """What changed since ``version``; everything for None or one too old. None: nothing did, or not ready yet."""
+    def since(self, version: int | None, tenant: str) -> Change | None:
+        """What changed for a tenant since ``version``; everything for None or one too old.
+
+        None: nothing has changed on the whole board, or it is not ready yet. No data: nothing of this tenant's has.
+        """
         if not self.ready or version == self._version:
             return None
         if version is not None and version < self._removed_floor:
             version = None
-        if version not in self._answers:
-            self._answers[version] = self._change(version)
-        return self._answers[version]
+        asked = tenant, version
+        if asked not in self._answers:
+            self._answers[asked] = self._change(tenant, version)
+        return self._answers[asked]
+
+    def change_for(
+        self, agent: str, tenant: str, *, version: int | None, shown: Mapping[str, int]
+    ) -> AgentChange | None:
+        """What an agent, who sees own calls only, has not been told; ``shown``: version by conference of what was.
+
+        A conference comes and goes with the name of its participants, so it takes more than a version to tell. None:
+        nothing has changed on the whole board, or it is not ready yet.
+        """
+        if not self.ready or version == self._version:
+            return None
+        own = {who: entry for who, entry in self._visible(tenant, agent).items() if entry.row}
+        rows = [entry.encoded for who, entry in own.items() if shown.get(who) != entry.version]
+        removed = [who for who in shown if who not in own]
+        told = Wallboard(snapshot=version is None, rows=rows, removed=removed)
+        data = msgspec.json.encode(told) if rows or removed or version is None else b""
+        return AgentChange(self._version, data, {who: entry.version for who, entry in own.items()})
+
+    def _visible(self, tenant: str, agent: str | None) -> dict[str, _Entry]:
+        return {
+            who: entry
+            for who, entry in self._entries.items()
+            if entry.fold.tenant == tenant and (agent is None or entry.fold.is_own(agent))
+        }
 
     async def run(self) -> None:
         """Follow the bus for ever. Falling behind is healed by reading the log."""
@@ -175,7 +222,7 @@ class WallboardState:
             entry = _Entry(ConferenceFold(conference, await self._directory.participants(conference.id)))
         await self._replay(conference.id, entry.fold)
         self._entries[conference.id] = entry
-        self._gone.discard(conference.id)
+        self._gone.pop(conference.id, None)
         self._removed.pop(conference.id, None)
         self._changed.add(conference.id)
 
@@ -194,7 +241,7 @@ class WallboardState:
             if entry.fold.ended_at is not None and entry.fold.ended_at + LINGER <= now:
                 del self._entries[conference_id]
                 self._changed.discard(conference_id)
-                self._gone.add(conference_id)
+                self._gone[conference_id] = entry.fold.tenant
         while self._crowded_out and len(self._entries) < ROWS_MOST:
             waiting = next(iter(self._crowded_out))
             try:
@@ -215,11 +262,11 @@ class WallboardState:
             if row != entry.row:
                 entry.row, entry.version = row, version
                 entry.encoded = msgspec.Raw(msgspec.json.encode(row))
-        for conference_id in self._gone:
+        for conference_id, tenant in self._gone.items():
             self._removed.pop(conference_id, None)
-            self._removed[conference_id] = version
+            self._removed[conference_id] = _Removal(version, tenant)
         while len(self._removed) > REMOVALS_KEPT:
-            self._removed_floor = self._removed.pop(next(iter(self._removed)))
+            self._removed_floor = self._removed.pop(next(iter(self._removed))).version
         self._changed.clear()
         self._gone.clear()
         self._version = version
@@ -227,14 +274,39 @@ class WallboardState:
         self._told_at = asyncio.get_running_loop().time()
         self._bus.stir(WALLBOARD)
 
-    def _change(self, version: int | None) -> Change:
-        entries = sorted(
-            (entry for entry in self._entries.values() if entry.row and (version is None or entry.version > version)),
-            key=lambda entry: entry.version,
-        )
+    def _change(self, tenant: str, version: int | None) -> Change:
+        since = -1 if version is None else version
+        visible = self._visible(tenant, None).values()
+        entries = sorted((one for one in visible if one.row and one.version > since), key=lambda one: one.version)
+        removed = [who for who, gone in self._removed.items() if gone.tenant == tenant and gone.version > since]
+        if version is not None and not entries and not removed:
+            return Change(self._version, b"")
         told = Wallboard(
             snapshot=version is None,
             rows=[entry.encoded for entry in entries],
-            removed=[] if version is None else [who for who, at in self._removed.items() if at > version],
+            removed=[] if version is None else removed,
         )
         return Change(self._version, msgspec.json.encode(told))
+
+
+class WallboardReader:
+    """What one reader has of the board, and what is new to them. ``agent``: they see that agent's own calls only."""
+
+    def __init__(self, board: WallboardState, tenant: str, *, agent: str | None = None) -> None:
+        self._board = board
+        self._tenant = tenant
+        self._agent = agent
+        self._version: int | None = None
+        self._shown: Mapping[str, int] = {}
+
+    def change(self) -> bytes:
+        """A ``Wallboard`` as JSON, the first time a snapshot. No bytes: there is nothing new."""
+        if self._agent is None:
+            change = self._board.since(self._version, self._tenant)
+        else:
+            change = own = self._board.change_for(self._agent, self._tenant, version=self._version, shown=self._shown)
+            self._shown = own.shown if own is not None else self._shown
+        if change is None:
+            return b""
+        self._version = change.version
+        return change.data

@@ -28,6 +28,7 @@ from sidecar.runtime.event_bus import (
     Told,
     conference_topic,
 )
+from sidecar.runtime.wallboard import WallboardReader
 from sidecar.server.app_keys import CLOCK, EVENT_BUS, EVENT_LOG, STREAM_HUB, WALLBOARD_STATE
 from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.problems import RequestRefused, request_id
@@ -179,9 +180,11 @@ class _LiveStream:
         self._clock = request.app[CLOCK]
         self._sent = dict(start.seqs)
         self._unsaved: dict[str, int] = {}
-        self._board = request.app[WALLBOARD_STATE] if WALLBOARD in subscription.topics else None
-        self._board_version: int | None = None
-        self.caller = request[CALLER].id
+        caller = request[CALLER]
+        self.caller = caller.id
+        self._board: WallboardReader | None = None
+        if WALLBOARD in subscription.topics:
+            self._board = WallboardReader(request.app[WALLBOARD_STATE], caller.tenant, agent=caller.only_own)
         self._closing: str | None = None
 
     def close(self, reason: str = "") -> None:
@@ -284,11 +287,8 @@ class _LiveStream:
 
     def _board_change(self) -> bytes:
         """What the client does not have of the wallboard, if it follows that; no bytes when it has all."""
-        change = self._board.since(self._board_version) if self._board is not None else None
-        if change is None:
-            return b""
-        self._board_version = change.version
-        return sse.frame(WALLBOARD, change.data)
+        change = self._board.change() if self._board is not None else b""
+        return sse.frame(WALLBOARD, change) if change else b""
 
     def _durable(self, conference: str, seq: int, type_: str, data: bytes) -> bytes:
         self._sent[conference] = seq

@@ -40,10 +40,14 @@ class CallbackMalformed(SidecarError):
 
 
 class VoiceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A call asks what to do. ``address``: the caller as Twilio names it (E.164, ``client:…``, ``sip:…``)."""
+    """A call asks what to do. ``address``: the caller as Twilio names it (E.164, ``client:…``, ``sip:…``).
+
+    ``called``: whom it called, in the same way.
+    """
 
     call_sid: str
     address: str
+    called: str = ""
 
 
 class AssistantRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +87,9 @@ class StreamCallback(msgspec.Struct, frozen=True, kw_only=True):
 
 def voice_request(form: Mapping[str, str]) -> VoiceRequest:
     """The request for TwiML of an incoming call."""
-    return VoiceRequest(call_sid=_sid(form, "CallSid", _CALL_SID), address=form.get("From", ""))
+    return VoiceRequest(
+        call_sid=_sid(form, "CallSid", _CALL_SID), address=form.get("From", ""), called=form.get("To", "")
+    )
 
 
 def assistant_request(form: Mapping[str, str], query: Mapping[str, str]) -> AssistantRequest:

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
+from sidecar.domain.access import is_own
 from sidecar.domain.conference import Conference, ConferenceState, ForkState, ParticipantState, Role
 from sidecar.domain.errors import ForkRefused, NotFound
 from sidecar.domain.events import ConferenceEnded, ForkStarted, ParticipantJoined
-from sidecar.ports.directory import BoundFork, Directory
+from sidecar.ports.directory import BoundFork, Directory, RoomOfAnotherTenant
 from tests.facts import NOON, draft, fork_request, open_call
 
 LATER = NOON + timedelta(seconds=90)
@@ -246,3 +247,45 @@ async def test_names_that_a_database_may_not_like_do_not_make_a_call_fail(direct
     bound = await directory.open_fork(request)
     assert bound.participant.name == "Ana  \U0001f600"
     assert bound.participant.label == "-b----"
+
+
+async def test_a_room_in_which_one_tenant_s_conference_goes_on_is_closed_to_the_calls_of_others(
+    directory: Directory,
+) -> None:
+    first = await directory.open_fork(fork_request("CA1", tenant="acme"))
+    with pytest.raises(RoomOfAnotherTenant) as refused:
+        await directory.open_fork(fork_request("CA2", tenant="globex"))
+    assert first.conference.id in str(refused.value)
+    again = await directory.open_fork(fork_request("CA3", tenant="acme"))
+    alone = await directory.open_fork(fork_request("CA2", room=None, tenant="globex"))
+    assert again.conference.id == first.conference.id != alone.conference.id
+    assert [one.call_sid for one in await directory.participants(first.conference.id)] == ["CA1", "CA3"]
+
+
+async def test_what_is_looked_up_for_a_tenant_is_that_tenant_s(directory: Directory) -> None:
+    ours = (await directory.open_fork(fork_request("CA1", room="a", tenant="acme", name="Maya"))).conference
+    theirs = (await directory.open_fork(fork_request("CA2", room="b", tenant="globex", name="Maya"))).conference
+    await directory.bind_conference(theirs.id, "CF2")
+    for id_or_sid in (theirs.id, "CF2"):
+        assert await directory.conference(id_or_sid, tenant="acme") is None
+        assert await directory.conference(id_or_sid, tenant="globex") is not None
+        assert await directory.conference(id_or_sid) is not None
+    assert [one.id for one in await directory.conferences(tenant="acme")] == [ours.id]
+    assert await directory.conferences(tenant="") == []
+    assert await directory.conferences(tenant="acme", room="b") == []
+    assert {one.id for one in await directory.conferences()} == {ours.id, theirs.id}
+
+
+async def test_an_agent_s_own_conferences_are_those_with_an_agent_of_that_name_or_label(directory: Directory) -> None:
+    people = [
+        ("named", {"name": "Maya", "role": Role.AGENT}),
+        ("labelled", {"label": "Maya", "name": "x", "role": Role.AGENT}),
+        ("customer", {"name": "Maya", "role": Role.CUSTOMER}),
+        ("other", {"name": "Ana", "role": Role.AGENT}),
+    ]
+    for room, who in people:
+        bound = await directory.open_fork(fork_request(f"CA{room}", room=room, **who))
+        mine = room in ("named", "labelled")
+        assert is_own(await directory.participants(bound.conference.id), "Maya") == mine
+    own = await directory.conferences(tenant="", agent="Maya")
+    assert {one.room for one in own} == {"named", "labelled"}

@@ -160,7 +160,7 @@ async def test_whoever_comes_back_gets_a_new_snapshot_without_what_left(
     monkeypatch.setattr(wallboard, "LINGER", wallboard.LINGER * 0)
     await service.end(gone)
     async with asyncio.timeout(READ_TIMEOUT_S):
-        while [row.room for row in service.board.rows()] != ["stays"]:
+        while [row.room for row in service.board.rows("")] != ["stays"]:
             await asyncio.sleep(0.01)
     headers = {"Last-Event-ID": "whatever a proxy made up"}
     async with client.get(service.url, params=BOARD, headers=headers) as response:

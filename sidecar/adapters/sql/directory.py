@@ -25,7 +25,7 @@ from sidecar.domain.conference import (
     unique_name,
 )
 from sidecar.domain.errors import ForkRefused, NotFound
-from sidecar.ports.directory import BoundFork, ForkRequest
+from sidecar.ports.directory import BoundFork, ForkRequest, RoomOfAnotherTenant
 
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -170,13 +170,19 @@ async def _conference_for(connection: AsyncConnection, request: ForkRequest) -> 
     if request.room is None:
         # A room of its own is named after its conference; a repeated request must find it by the call.
         of_call = participants.c.conference_id == conferences.c.id
-        mine = select(conferences.c.id).join(participants, of_call)
+        mine = select(conferences.c.id, conferences.c.tenant).join(participants, of_call)
         mine = mine.where(participants.c.call_sid == request.call_sid, conferences.c.room == conferences.c.id)
     else:
-        mine = select(conferences.c.id).where(conferences.c.room == request.room)
-    found = await connection.scalar(mine.where(_NOT_ENDED).limit(1).with_for_update(key_share=True, of=conferences))
+        mine = select(conferences.c.id, conferences.c.tenant).where(conferences.c.room == request.room)
+    lock = mine.where(_NOT_ENDED).limit(1).with_for_update(key_share=True, of=conferences)
+    found = (await connection.execute(lock)).first()
     if found is not None:
-        return str(found)
+        if found.tenant != request.tenant:
+            raise RoomOfAnotherTenant(
+                f"Conference {found.id} goes on in the room that call {request.call_sid} asks for.",
+                next_step="Give the rooms of each tenant names of their own.",
+            )
+        return str(found.id)
     room = request.room or request.conference_id
     await connection.execute(_new_conference(request.conference_id, request.tenant, room, request.now))
     return request.conference_id

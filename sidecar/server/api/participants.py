@@ -14,7 +14,7 @@ from sidecar.domain.conference import Role
 from sidecar.domain.errors import NotFound
 from sidecar.server.api.bodies import body_of
 from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD
-from sidecar.server.auth.caller import CONFERENCE
+from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import RequestRefused
 
 # Ours, or Twilio's; nothing else ever becomes a part of an address at Twilio.
@@ -37,7 +37,10 @@ async def fork_conference(request: web.Request) -> web.Response:
     id_or_sid = request.match_info["id"]
     if not _ID.fullmatch(id_or_sid):
         raise _unknown(id_or_sid)
-    report = await request.app[SWITCHBOARD].attach(id_or_sid)
+    caller = request[CALLER]
+    if CONFERENCE not in request and caller.only_own is not None:
+        raise _unknown(id_or_sid)
+    report = await request.app[SWITCHBOARD].attach(id_or_sid, tenant=caller.tenant)
     return _answer(report, HTTPStatus.OK if report.settled else HTTPStatus.ACCEPTED)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
+from sidecar.domain.access import Caller
 from sidecar.domain.conference import ConferenceState
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.directory import Directory
 from sidecar.server.app_keys import CLOCK, DIRECTORY, TWILIO_EDGE, WALLBOARD_STATE
+from sidecar.server.auth.caller import CALLER
 from sidecar.server.pages.rendering import respond
 from sidecar.server.pages.wallboard_view import EndedCall, ended_call, wallboard_page
 
@@ -21,11 +23,11 @@ _LOOKED_THROUGH = 100
 
 async def show(request: web.Request) -> web.Response:
     """The board as it stands. A store that cannot be read costs the ended calls only: the rows are in memory."""
-    board = request.app[WALLBOARD_STATE]
-    rows = board.rows()
+    board, caller = request.app[WALLBOARD_STATE], request[CALLER]
+    rows = board.rows(caller.tenant, agent=caller.only_own)
     ended: list[EndedCall] | None
     try:
-        ended = await _ended_lately(request.app[DIRECTORY], on_board={row.id for row in rows})
+        ended = await _ended_lately(request.app[DIRECTORY], caller, on_board={row.id for row in rows})
     except StoreUnavailable as error:
         log.warning("ended_calls_not_read", code=error.code)
         ended = None
@@ -39,7 +41,7 @@ async def show(request: web.Request) -> web.Response:
     return respond(request, "wallboard.html", page)
 
 
-async def _ended_lately(directory: Directory, *, on_board: set[str]) -> list[EndedCall]:
-    newest = await directory.conferences(limit=_LOOKED_THROUGH)
+async def _ended_lately(directory: Directory, caller: Caller, *, on_board: set[str]) -> list[EndedCall]:
+    newest = await directory.conferences(tenant=caller.tenant, agent=caller.only_own, limit=_LOOKED_THROUGH)
     ended = [one for one in newest if one.state is ConferenceState.ENDED and one.id not in on_board]
     return [ended_call(one, await directory.participants(one.id)) for one in ended[:_ENDED_SHOWN]]

@@ -22,7 +22,10 @@ IDEMPOTENCY_HEADER = "I-Twilio-Idempotency-Token"
 
 
 async def conference_events(request: web.Request) -> web.Response:
-    """``POST /twilio/conference-events``: what happened in a conference. One that we did not start is attached to."""
+    """``POST /twilio/conference-events``: what happened in a conference. One that we did not start is attached to.
+
+    ``?tenant=`` says whose it is then: the whole address is signed.
+    """
     form = await signed_form(request)
     _pass_on(request, form)
     callback = conference_callback(form)
@@ -31,6 +34,7 @@ async def conference_events(request: web.Request) -> web.Response:
         conference_sid=callback.conference_sid,
         room=callback.room,
         goes_on=news is not None and news.kind not in (NewsKind.LEFT, NewsKind.ENDED),
+        tenant=request.query.get("tenant"),
     )
     if session is None:
         log.info("callback_of_unknown_conference", conference_sid=callback.conference_sid, kind=callback.kind)

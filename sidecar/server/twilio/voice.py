@@ -35,7 +35,8 @@ async def voice(request: web.Request) -> web.Response:
         label=_short(query.get("label")),
         name=_short(query.get("name")),
         role=query.get("role"),
-        tenant=_short(query.get("tenant")) or "",
+        tenant=_short(query.get("tenant")),
+        called=call.called,
     )
     try:
         bound, token = await switchboard.admit(caller)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference import Conference, Role
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.events import (
     ConferenceEnded,
@@ -20,6 +20,8 @@ from sidecar.domain.events import (
     Event,
     EventData,
     ForkStarted,
+    ParticipantJoined,
+    ParticipantUpdated,
     Ping,
     TranscriptCompleted,
 )
@@ -27,8 +29,8 @@ from sidecar.domain.wallboard import WallboardRow
 from sidecar.ports.directory import BoundFork
 from sidecar.runtime import wallboard
 from sidecar.runtime.event_bus import QUEUE_EVENTS, EventBus
-from sidecar.runtime.wallboard import LINGER, WallboardState
-from tests.facts import NOON, draft, open_call, said
+from sidecar.runtime.wallboard import LINGER, WallboardReader, WallboardState
+from tests.facts import NOON, draft, fork_request, open_call, said, utterance
 from tests.fakes import FakeClock
 
 PATIENCE_S = 10.0
@@ -73,9 +75,9 @@ class Room:
     async def shown(self, check: Callable[[list[WallboardRow]], bool]) -> list[WallboardRow]:
         """The rows as soon as they are as wanted."""
         async with asyncio.timeout(PATIENCE_S):
-            while not (self.board.ready and check(self.board.rows())):
+            while not (self.board.ready and check(self.board.rows(""))):
                 await asyncio.sleep(0.005)
-        return self.board.rows()
+        return self.board.rows("")
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ async def room(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 
 def frame(board: WallboardState, version: int | None) -> dict[str, Any]:
-    change = board.since(version)
+    change = board.since(version, "")
     assert change is not None
     told: dict[str, Any] = json.loads(change.data)
     return told
@@ -124,7 +126,7 @@ async def test_a_board_that_listened_and_one_that_replayed_show_the_same(room: R
     async with asyncio.timeout(PATIENCE_S):
         while not replayed.ready:
             await asyncio.sleep(0.005)
-    assert replayed.rows() == rows
+    assert replayed.rows("") == rows
 
 
 async def test_a_new_conference_brings_its_people_from_the_directory(room: Room) -> None:
@@ -144,14 +146,14 @@ async def test_an_ended_row_lingers_and_leaves_without_any_event(room: Room) -> 
     call = await open_call(room.directory)
     await room.tell(call, STARTED, ENDED)
     rows = await room.shown(lambda rows: len(rows) == 1 and rows[0].state == "ended")
-    assert room.board.since(None) is not None
+    assert room.board.since(None, "") is not None
     room.clock.pass_ms(LINGER.total_seconds() * 1000 - 1)
     await room.tell(await open_call(room.directory, "CA2", room="other"), STARTED)
     assert len(await room.shown(lambda rows: len(rows) == 2)) == 2
-    before = room.board.since(None)
+    before = room.board.since(None, "")
     assert before is not None
     room.clock.pass_ms(2)  # the wait of 1 ms that the board began is over by now
-    await room.shown(lambda rows: len(rows) == 1 and room.board.since(before.version) is not None)
+    await room.shown(lambda rows: len(rows) == 1 and room.board.since(before.version, "") is not None)
     assert frame(room.board, before.version)["removed"] == [rows[0].id]
     # What still comes of it does not bring it back.
     manifest = TranscriptCompleted(utterances=0, gaps=0, gap_ms=0, last_seq=2, sha256="", revision=1)
@@ -161,20 +163,20 @@ async def test_an_ended_row_lingers_and_leaves_without_any_event(room: Room) -> 
 
 
 async def test_readers_get_what_changed_since_their_version_and_share_the_bytes(room: Room) -> None:
-    assert room.board.since(None) is None  # not ready yet
+    assert room.board.since(None, "") is None  # not ready yet
     room.start()
     one, two = [await open_call(room.directory, f"CA{n}", room=f"room {n}") for n in range(2)]
     await room.tell(one, STARTED)
     await room.tell(two, STARTED)
     await room.shown(lambda rows: [row.state.value for row in rows] == ["live", "live"])
-    first = room.board.since(None)
+    first = room.board.since(None, "")
     assert first is not None
     told = json.loads(first.data)
     assert (told["snapshot"], told["removed"], len(told["rows"])) == (True, [], 2)
-    assert room.board.since(first.version) is None
+    assert room.board.since(first.version, "") is None
     await room.tell(two, said(two, 0, text="new").data)
     await room.shown(lambda rows: any(row.last for row in rows))
-    change, same = room.board.since(first.version), room.board.since(first.version)
+    change, same = room.board.since(first.version, ""), room.board.since(first.version, "")
     assert change is same
     told = frame(room.board, first.version)
     assert not told["snapshot"]
@@ -187,7 +189,7 @@ async def test_a_reader_that_is_too_far_behind_gets_a_snapshot(room: Room, monke
     call = await open_call(room.directory)
     await room.tell(call, STARTED, ENDED)
     await room.shown(lambda rows: len(rows) == 1)
-    before = room.board.since(None)
+    before = room.board.since(None, "")
     assert before is not None
     room.clock.pass_ms(LINGER.total_seconds() * 1000 + 1)
     await room.tell(await open_call(room.directory, "CA2", room="other"), STARTED)
@@ -201,12 +203,12 @@ async def test_many_events_make_few_frames(room: Room, monkeypatch: pytest.Monke
     call = await open_call(room.directory)
     await room.tell(call, STARTED)
     await room.shown(lambda rows: len(rows) == 1)
-    first = room.board.since(None)
+    first = room.board.since(None, "")
     assert first is not None
     for n in range(40):
         await room.tell(call, said(call, n, text=f"line {n}").data)
     await room.shown(lambda rows: bool(rows[0].last and rows[0].last.text == "line 39"))
-    last = room.board.since(first.version)
+    last = room.board.since(first.version, "")
     assert last is not None
     assert last.version - first.version <= 20  # of forty events, however slow the machine is
 
@@ -287,3 +289,71 @@ async def test_a_full_board_takes_the_next_call_when_one_leaves(room: Room, monk
     rows = await room.shown(lambda rows: "room 3" in [row.room for row in rows])
     assert [row.room for row in rows] == ["room 1", "room 3"]
     assert room.board.crowded_out == 0
+
+
+async def of_tenant(room: Room, tenant: str, call_sid: str, name: str = "Ana") -> BoundFork:
+    """A call of that tenant, in a room called after it."""
+    call = await room.directory.open_fork(fork_request(call_sid, room=call_sid, tenant=tenant, name=name))
+    await room.tell(call, STARTED, joined(call, name))
+    return call
+
+
+def joined(call: BoundFork, name: str) -> ParticipantJoined:
+    who = call.participant
+    return ParticipantJoined(
+        participant=who.id, call_sid=who.call_sid, label=who.label, name=name, role=Role.AGENT, at_ms=0
+    )
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Returns as soon as it is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not check():
+            await asyncio.sleep(0.005)
+
+
+def told(reader: WallboardReader) -> tuple[list[str], list[str]]:
+    """The rooms of the rows, and what left, as far as they are news to this reader."""
+    data = reader.change()
+    frame = json.loads(data) if data else {"rows": [], "removed": []}
+    return sorted(row["room"] for row in frame["rows"]), frame["removed"]
+
+
+async def test_nobody_is_told_anything_of_another_tenant_s_board(room: Room) -> None:
+    room.start()
+    ours = await of_tenant(room, "acme", "CA1")
+    theirs = await of_tenant(room, "globex", "CA2")
+    acme, globex, plain = (WallboardReader(room.board, tenant) for tenant in ("acme", "globex", ""))
+    await until(lambda: len(room.board.rows("acme")) == len(room.board.rows("globex")) == 1)
+    assert room.board.rows("") == []
+    assert (told(acme), told(globex), told(plain)) == ((["CA1"], []), (["CA2"], []), ([], []))
+    await room.tell(theirs, utterance(theirs, 0))
+    await until(lambda: told(globex) == (["CA2"], []))
+    assert (acme.change(), plain.change()) == (b"", b"")
+    await room.tell(ours, ENDED)
+    await until(lambda: told(acme) == (["CA1"], []))
+    room.clock.pass_ms(LINGER.total_seconds() * 1000 + 1000)
+    await room.tell(theirs, utterance(theirs, 1))
+    await until(lambda: told(acme) == ([], [ours.conference.id]))
+    assert told(globex) == (["CA2"], [])
+    assert plain.change() == b""
+
+
+async def test_an_agent_s_board_has_own_calls_as_long_as_they_are_own(room: Room) -> None:
+    room.start()
+    first = await of_tenant(room, "acme", "CA1", "Maya")
+    await of_tenant(room, "acme", "CA2", "Ben")
+    await of_tenant(room, "globex", "CA3", "Maya")
+    reader = WallboardReader(room.board, "acme", agent="Maya")
+    await until(lambda: len(room.board.rows("acme")) == 2)
+    assert [row.room for row in room.board.rows("acme", agent="Maya")] == ["CA1"]
+    assert told(reader) == (["CA1"], [])
+    await of_tenant(room, "acme", "CA4", "Ben")
+    await until(lambda: len(room.board.rows("acme")) == 3)
+    assert reader.change() == b""
+    who = first.participant
+    corrected = ParticipantUpdated(
+        participant=who.id, label=who.label, name="Ben", role=Role.AGENT, muted=False, hold=False, coaching=False
+    )
+    await room.tell(first, corrected)
+    await until(lambda: told(reader) == ([], [first.conference.id]))

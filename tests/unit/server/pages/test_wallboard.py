@@ -74,7 +74,7 @@ async def test_ended_calls_are_listed_below_once_they_left_the_board(pages: Page
         assert bound.conference.id not in ended
     pages.clock.pass_ms(LINGER.total_seconds() * 1000 + 1)
     async with seeded(pages):
-        while pages.board.rows():
+        while pages.board.rows(""):
             await asyncio.sleep(0.005)
         board, ended = (await page(pages)).split('id="ended"')
         assert bound.conference.id not in board
