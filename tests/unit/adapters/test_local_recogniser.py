@@ -280,7 +280,7 @@ async def test_results_that_nobody_takes_end_in_an_error(
     """A stream without a reader says so instead of filling memory."""
     monkeypatch.setattr(local, "MAX_WAITING_RESULTS", 3)
     stream = await recogniser.open()
-    stream.send((vowel(1000) + silence(1500)) * 2)
+    stream.send((vowel(1000) + silence(1500)) * 3)
     with pytest.raises(RecogniserUnavailable, match="Nobody takes"):
         stream.send(silence(20))
     await stream.close()
