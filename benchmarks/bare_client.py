@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 
+from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.ports.recogniser import Figure, FinalResult, PartialResult, Result, SpeechStarted, Traits
 
 
@@ -25,10 +26,16 @@ class BareStream:
         """All that was sent."""
         return self._sent_ms
 
-    async def send(self, audio: bytes) -> None:
-        """As it comes."""
+    def send(self, audio: bytes) -> None:
+        """As it comes: aiohttp waits only when 64 kB have found no way out, eight seconds of audio."""
         self._sent_ms += len(audio) // 8
-        await self._ws.send_bytes(audio)
+        sending = self._ws.send_bytes(audio)
+        try:
+            sending.send(None)
+        except StopIteration:
+            return
+        sending.close()
+        raise RecogniserUnavailable("The upstream takes no audio.", code="recogniser_stuck")
 
     async def finish(self) -> None:
         """The upstream closes then."""

@@ -61,7 +61,7 @@ class ScriptedStream:
         """Speech is noticed 600 ms late."""
         return max(0, len(self.audio) // 8 - 600)
 
-    async def send(self, audio: bytes) -> None:
+    def send(self, audio: bytes) -> None:
         """Audio moves the script on."""
         self.audio += audio
         heard_ms = len(self.audio) // 8

@@ -34,17 +34,22 @@ class NumberedStream:
         self._heard_words = 0
         self._results: asyncio.Queue[Result | RecogniserUnavailable | None] = asyncio.Queue()
         self.deaf = False  # takes audio, tells nothing more
-        self.stuck = False  # takes no audio at all
-        self.heard_ms = 0
+        self.stuck = False  # lets nothing out of what it takes
+        self._waiting_ms = 0
+        self.heard_ms = self.longest_ms = 0
 
     @property
     def noticed_ms(self) -> int:
         return 0 if self.deaf else self._ear.settled_ms
 
-    async def send(self, audio: bytes) -> None:
+    def send(self, audio: bytes) -> None:
         if self.stuck:
-            await asyncio.Event().wait()
+            self._waiting_ms += len(audio) // 8
+            if self._waiting_ms > 3_000:
+                raise RecogniserUnavailable("It takes no audio.", code="recogniser_stuck")
+            return
         self.heard_ms += len(audio) // 8
+        self.longest_ms = max(self.longest_ms, len(audio) // 8)
         if self.deaf:
             return
         for at in range(0, len(audio), 800):

@@ -71,7 +71,7 @@ class BookStream:
     def noticed_ms(self) -> int:
         return self._heard_ms
 
-    async def send(self, audio: bytes) -> None:
+    def send(self, audio: bytes) -> None:
         self._rest += audio
         while len(self._rest) >= 8 * CHUNK_MS:
             chunk, self._rest = self._rest[: 8 * CHUNK_MS], self._rest[8 * CHUNK_MS :]

@@ -34,14 +34,10 @@ class Replay:
     def __init__(self) -> None:
         self._ring = bytearray()
         self._heard_bytes = 0
+        self.head_ms = 0  # audio that has come so far
         self._sounds: deque[Span] = deque()
         self._covered: list[Span] = []
         self.lost: Span | None = None  # what left the ring although it was missing; whoever declares it sets this back
-
-    @property
-    def head_ms(self) -> int:
-        """Audio that has come so far."""
-        return self._heard_bytes // BYTES_PER_MS
 
     @property
     def tail_ms(self) -> int:
@@ -58,6 +54,7 @@ class Replay:
             self._sounds.append((start_ms, end_ms))
         self._ring += audio
         self._heard_bytes += len(audio)
+        self.head_ms = self._heard_bytes // BYTES_PER_MS
         if len(self._ring) > RING_MS * BYTES_PER_MS:
             self._let_go(len(self._ring) - RING_MS * BYTES_PER_MS)
 

@@ -59,11 +59,7 @@ class Hearing:
         heard = Spans(pauses.closed).switched(heard_to_ms > 0, 0).switched(False, heard_to_ms + 1)
         self.rests = heard.switched(rests or pauses.since is not None, 0)
         self.coaching = Spans(since=0 if coaching else None)
-
-    @property
-    def ever_rests(self) -> bool:
-        """Whether there is any such stretch that is remembered."""
-        return self.rests.since is not None or bool(self.rests.closed)
+        self.ever_rests = self.rests != NEVER  # asked for each frame
 
     def resting_at(self, at_ms: int) -> bool:
         """Whether what the line carries at this moment is not for the recogniser: muted, held, or paused."""
@@ -73,4 +69,5 @@ class Hearing:
     def switch(self, *, rests: bool, coaching: bool, at_ms: int, heard_from_ms: int = 0) -> None:
         """From ``at_ms`` on. What rested does not end before ``heard_from_ms``, which may lie ahead."""
         self.rests = self.rests.switched(rests, at_ms if rests else max(at_ms, heard_from_ms))
+        self.ever_rests = self.rests != NEVER
         self.coaching = self.coaching.switched(coaching, at_ms)

@@ -66,6 +66,18 @@ class StreamClock:
         i = bisect_right(self._anchors_audio, audio_ms) - 1
         return self._anchors_conference[i] + audio_ms - self._anchors_audio[i]
 
+    def follows(self, sequence: int, timestamp_ms: int, length_bytes: int) -> bool:
+        """Whether a frame goes on where the last one ended, as nearly all do; it is placed then. Else: ``place`` it."""
+        if self.settling or sequence <= self._sequence:
+            return False
+        # Nothing settles without a first frame, so there is an anchor.
+        missing = timestamp_ms - self._timestamp_anchor - self._audio_ms  # type: ignore[operator]
+        if not -HOLE_MS <= missing <= HOLE_MS:
+            return False
+        self._sequence = sequence
+        self._audio_ms += length_bytes / 8
+        return True
+
     def place(self, sequence: int, timestamp_ms: int, length_bytes: int, *, arrived_ms: int | None = None) -> Placed:
         """Where a frame goes. Duplicates (a sequence number not above the last; 0: unknown) are dropped.
 

@@ -88,8 +88,11 @@ class RecogniserStream(Protocol):
         """
         ...
 
-    async def send(self, audio: bytes) -> None:
-        """More mu-law 8 kHz audio, any length, in order. Returns soon; never waits for recognition."""
+    def send(self, audio: bytes) -> None:
+        """More mu-law 8 kHz audio, at most some 250 ms of it, in order. Takes it at once, and waits for nothing.
+
+        Raises RecogniserUnavailable when so much is waiting in it that the engine must be stuck.
+        """
         ...
 
     async def finish(self) -> None:

@@ -28,7 +28,7 @@ from sidecar.runtime.attachment import Introduction
 from sidecar.runtime.ears import Ears
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.fork_session import ForkSession
-from sidecar.runtime.recorder import Recorder
+from sidecar.runtime.recorder import Recorder, nothing_stored
 from sidecar.runtime.recovery import StreamReopener, WantedStream, find_out
 from sidecar.runtime.transcript_reader import read_manifest
 
@@ -224,8 +224,10 @@ class ConferenceSession:
                 # Before anything is stored: what must not be heard is not heard, whatever the store does.
                 heard_from_ms = order.heard_from_ms
                 self._live[order.fork_id].heed(rests=order.rests, coaching=order.coaching, heard_from_ms=heard_from_ms)
-        stored = self._recorder.hand_in(step.events)
         self._course = step.course
+        if not step.events and not step.orders:
+            return nothing_stored()  # nearly every second that goes by
+        stored = self._recorder.hand_in(step.events)
         for order in step.orders:
             self._obey(order, stored)
         return asyncio.shield(stored)  # who stops waiting takes nothing back

@@ -80,14 +80,10 @@ class ForkSession:
         same call took over (fork_superseded): close the socket.
         """
         self.frames += 1
-        arrived_ms = self._recorder.now_ms() if self.timeline.settling else None
-        placed = self.timeline.place(sequence, timestamp_ms, len(audio), arrived_ms=arrived_ms)
-        if not placed.use:
+        follows = self.timeline.follows(sequence, timestamp_ms, len(audio))
+        if not follows and not self._place(sequence, timestamp_ms, len(audio)):
             self._tally.frames_dropped += 1
             return
-        if placed.hole is not None:
-            self._note_hole(placed.hole)
-            self._batch += ULAW_SILENCE * (placed.padding_ms * 8)
         resting = self._hearing.ever_rests and self._hearing.resting_at(self.timeline.now_ms)
         self._batch += ULAW_SILENCE * len(audio) if resting else audio
         if len(self._batch) >= BATCH_BYTES:
@@ -118,6 +114,15 @@ class ForkSession:
             self._hand_on()
         await self._recogniser.finish()
         self._ended.set()
+
+    def _place(self, sequence: int, timestamp_ms: int, length_bytes: int) -> bool:
+        """Whether the frame is of use: padding goes before one behind a hole."""
+        arrived_ms = self._recorder.now_ms() if self.timeline.settling else None
+        placed = self.timeline.place(sequence, timestamp_ms, length_bytes, arrived_ms=arrived_ms)
+        if placed.hole is not None:
+            self._note_hole(placed.hole)
+            self._batch += ULAW_SILENCE * (placed.padding_ms * 8)
+        return placed.use
 
     def _hand_on(self) -> None:
         if self._ended.is_set() and self.end_reason is EndReason.SUPERSEDED:

@@ -15,12 +15,11 @@ from sidecar.domain.transcript import UtteranceDesk
 from sidecar.ports.recogniser import FinalResult, Recogniser, RecogniserStream, Result, Unrecognised
 
 OPEN_TIMEOUT_S = 5.0
-SEND_TIMEOUT_S = 3.0
-WATCH_EACH_S = 0.5
+FINISH_CALL_TIMEOUT_S = 3.0
 # With speech that is not told, an engine gives some sign of life within so much audio.
 SILENT_AFTER_MS = 8_000
-# Old audio goes on in pieces of at most this.
-PIECE_MS = 1_000
+# Old audio goes on in pieces of at most this; between two, everybody else has a turn.
+PIECE_MS = 250
 # After the line has ended there are no frames to count time by: old audio is paced by the clock, in steps of this.
 STEP_S = 0.1
 
@@ -58,7 +57,6 @@ class Lane:
         self._more = asyncio.Event()
         self._given_up: Exception | None = None
         self._finishing = False
-        self._sending_for_s: float | None = None  # None: nothing is on its way to the engine
 
     def begin(self, first_ms: int, answers_ms: int, until_ms: int | None = None) -> None:
         """Hear audio from ``first_ms`` on; all that is said from ``answers_ms`` on is this lane's to tell."""
@@ -79,9 +77,10 @@ class Lane:
         self._line_ended_at = asyncio.get_running_loop().time()
         self.end(self._replay.head_ms)
 
-    def wake(self) -> None:
-        """There is more audio."""
-        self._more.set()
+    def go_on(self) -> None:
+        """There is more audio. It goes to the engine from here: a task's turn would cost more than the piece."""
+        if self.hearing and self._given_up is None and self._pass_on() and self._heard_all():
+            self._more.set()
 
     @property
     def ready(self) -> bool:
@@ -155,42 +154,43 @@ class Lane:
             stream = self._stream = await self.recogniser.open()
         self._opened(self)
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch_sending(), name=f"watch:{self.engine}")
             tasks.create_task(self._feed(stream), name=f"feed:{self.engine}")
             await self._listen(stream)
-            watching.cancel()
 
     async def _feed(self, stream: RecogniserStream) -> None:
-        while True:
-            if self._given_up is not None:
-                raise self._given_up
-            to_ms = min(self._may_hear_to_ms(), self.sent_ms + PIECE_MS)
-            if self.hearing and to_ms > self.sent_ms:
-                if self.sent_ms < self._replay.tail_ms:
-                    raise RecogniserUnavailable("The engine takes audio too slowly.", code="recogniser_too_slow")
-                # Without times of words nobody can tell what was told before: it must not be heard again.
-                masked = not self.recogniser.traits.word_times and self.sent_ms < self._started_ms
-                audio = self._replay.audio(self.sent_ms, to_ms, masked=masked)
-                self.sent_ms = to_ms
-                self._sending_for_s = 0.0
-                await stream.send(audio)
-                self._sending_for_s = None
-            elif self.hearing and self.until_ms is not None and self.sent_ms >= self.until_ms:
+        """What audio that comes does not move on by itself: the beginning, the pace after hang-up, and the end."""
+        while self._given_up is None:
+            if self.hearing and self._pass_on():
+                await asyncio.sleep(0)
+            elif self.hearing and self._heard_all():
                 self._finishing = True
-                async with asyncio.timeout(SEND_TIMEOUT_S):
+                async with asyncio.timeout(FINISH_CALL_TIMEOUT_S):
                     await stream.finish()
                 return
             else:
                 await self._wait()
+        raise self._given_up
 
-    async def _watch_sending(self) -> None:
-        """One timer for all that is sent: one per piece would cost more than the piece."""
-        while True:
-            await asyncio.sleep(WATCH_EACH_S)
-            if self._sending_for_s is not None:
-                self._sending_for_s += WATCH_EACH_S
-                if self._sending_for_s > SEND_TIMEOUT_S:
-                    raise RecogniserUnavailable("The engine took no audio.", code="recogniser_stuck")
+    def _pass_on(self) -> bool:
+        """A piece goes to the engine. False: it has all that it may hear now, or is of no use any more."""
+        from_ms, to_ms = self.sent_ms, min(self._may_hear_to_ms(), self.sent_ms + PIECE_MS)
+        if to_ms <= from_ms or self._stream is None:
+            return False
+        if from_ms < self._replay.tail_ms:
+            self.give_up(RecogniserUnavailable("The engine takes audio too slowly.", code="recogniser_too_slow"))
+            return False
+        # Without times of words nobody can tell what was told before: it must not be heard again.
+        masked = from_ms < self._started_ms and not self.recogniser.traits.word_times
+        self.sent_ms = to_ms
+        try:
+            self._stream.send(self._replay.audio(from_ms, to_ms, masked=masked))
+        except (SidecarError, OSError) as error:
+            self.give_up(error)
+            return False
+        return True
+
+    def _heard_all(self) -> bool:
+        return self.until_ms is not None and self.sent_ms >= self.until_ms
 
     def _may_hear_to_ms(self) -> int:
         """What there is, as far as the engine's speed allows; a lane that has caught up is not held back."""

@@ -99,7 +99,7 @@ class RecogniserSession:
             return
         self._replay.hear(audio, sounds_in(audio))
         for lane in self._lanes:
-            lane.wake()
+            lane.go_on()
         if self._replay.head_ms >= self._tend_at_ms:
             self._wake.set()
 
@@ -326,6 +326,8 @@ class RecogniserSession:
 
     def _idle_s(self) -> float | None:
         """How long nothing needs to be done if nothing happens; None: for ever."""
+        if self._live is None and not self._replay.head_ms:
+            return None  # the first audio wakes us
         if self._live is not None and not self._replay.missing(self._seen_to()):
             return None
         return max(SHORTEST_WAIT_S, self._next_try_at - asyncio.get_running_loop().time())

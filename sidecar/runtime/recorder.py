@@ -167,6 +167,13 @@ class Recorder:
         )
 
 
+def nothing_stored() -> asyncio.Future[list[Event | None]]:
+    """What ``Recorder.hand_in`` would return for no facts, at once."""
+    nothing: asyncio.Future[list[Event | None]] = asyncio.get_running_loop().create_future()
+    nothing.set_result([])
+    return nothing
+
+
 def _lost_span(fact: UtteranceFinal | TranscriptGap, before: TranscriptGap | None) -> TranscriptGap:
     from_ms, to_ms = (fact.from_ms, fact.to_ms) if isinstance(fact, TranscriptGap) else (fact.start_ms, fact.end_ms)
     if before:

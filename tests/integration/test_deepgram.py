@@ -52,7 +52,7 @@ async def deepgram(
 async def feed(stream: DeepgramStream, audio: bytes) -> None:
     """In pieces of 100 ms, with a chance for everybody else after each."""
     for at in range(0, len(audio), FRAME):
-        await stream.send(audio[at : at + FRAME])
+        stream.send(audio[at : at + FRAME])
         await asyncio.sleep(0)
 
 
@@ -311,16 +311,21 @@ async def test_a_peer_that_never_finishes_holds_nobody_up() -> None:
 
 
 async def test_a_peer_that_takes_no_more_audio_is_given_up() -> None:
-    """Meanwhile ``send`` waits instead of filling the memory."""
+    """Meanwhile ``send`` takes no more than memory is set aside for."""
     async with deepgram(Fault(stuck=True), limits=Limits(send_s=0.3, answer_s=60, watch_s=0.02)) as (_, recogniser):
         stream = await recogniser.open()
         async with asyncio.TaskGroup() as tasks:
             ending = tasks.create_task(failure(stream), name="reader")
             async with asyncio.timeout(PATIENT):
-                while not ending.done():
-                    await stream.send(numbered_word(1) * 100)
-                    assert stream._waiting_bytes <= MAX_WAITING_BYTES + 2_000
+                word, refused = numbered_word(1), False
+                while not refused:
+                    try:
+                        stream.send(word)
+                    except RecogniserUnavailable as full:
+                        refused = full.code == "deepgram_stalled"
                     await asyncio.sleep(0)
+                assert stream._waiting_bytes <= MAX_WAITING_BYTES + len(word)
+                await asyncio.wait([ending])
         assert ending.result().code == "deepgram_stalled"
         await stream.close()
 
@@ -353,7 +358,7 @@ async def test_an_empty_piece_of_audio_is_never_sent() -> None:
     async with deepgram() as (_, recogniser):
         stream = await recogniser.open()
         await feed(stream, numbered_speech(1, 1))
-        await stream.send(b"")
+        stream.send(b"")
         await feed(stream, numbered_speech(2, 1))
         await stream.finish()
         results, error = await outcome(stream)
@@ -366,14 +371,14 @@ async def test_close_leaves_in_the_middle_of_everything() -> None:
     """While dialling and while talking; the server sees the connection end."""
     async with deepgram(limits=FAST) as (server, recogniser):
         dialling = await recogniser.open()
-        await dialling.send(numbered_speech(1, 1))
+        dialling.send(numbered_speech(1, 1))
         await dialling.close()
         talking = await recogniser.open()
         await feed(talking, numbered_speech(1, 3))
         await server.until(lambda: any(connection.frames > 5 for connection in server.connections))
         await talking.close()
         assert await outcome(talking) == ([], None)
-        await talking.send(numbered_speech(1, 1))
+        talking.send(numbered_speech(1, 1))
         await server.until(lambda: not any(connection.open for connection in server.connections))
     assert recogniser.counts.sessions == 0
 

@@ -30,8 +30,8 @@ PIECE_BYTES = 250 * BYTES_PER_MS
 # Sent along from before the first sound, for words begin softly.
 BEFORE_BYTES = 500 * BYTES_PER_MS
 ONSET_MS = 200  # speech may have begun so long before it was loud enough to be noticed
-# Audio that waits for the connection. Beyond this ``send`` waits too, so nothing is dropped; a connection that takes
-# nothing is given up long before that at the speed of speech.
+# Audio that waits for the connection. Beyond this nothing is taken; a connection that takes nothing is given up long
+# before that at the speed of speech.
 MAX_WAITING_BYTES = 10_000 * BYTES_PER_MS
 # Results that nobody takes: beyond this the reader is gone for good, and the stream says so in ``send``.
 MAX_WAITING_RESULTS = 4_000
@@ -66,7 +66,6 @@ class DeepgramStream:
         self._sounds: deque[tuple[int, int]] = deque()  # stretches of sound (ms) whose words are not frozen yet
         self._waiting: deque[bytes] = deque()  # before there is a connection to be: the last half second
         self._waiting_bytes = 0
-        self._room = asyncio.Event()
         self._more = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._base_ms = 0  # where the connection's first byte lies
@@ -94,20 +93,22 @@ class DeepgramStream:
         sound_ms = self._sounds[0][0] if self._sounds else heard_ms
         return min(heard_ms, max(frozen_ms, sound_ms - ONSET_MS, 0))
 
-    async def send(self, audio: bytes) -> None:
+    def send(self, audio: bytes) -> None:
         """More mu-law audio; ignored when the stream is finished, closed or broken (``results`` says so).
 
-        Raises RecogniserUnavailable when nobody has taken results for a very long time.
+        Raises RecogniserUnavailable when too much waits for the connection, or nobody takes results.
         """
-        for at in range(0, len(audio), PIECE_BYTES):
-            while self._waiting_bytes > MAX_WAITING_BYTES and self._open_for_audio:
-                self._room.clear()
-                await self._room.wait()
-            if not self._open_for_audio:
-                return
-            if len(self._results) >= MAX_WAITING_RESULTS:
-                raise RecogniserUnavailable("Nobody takes the results of this stream.", next_step="Close it.")
-            self._hear(audio if len(audio) <= PIECE_BYTES else audio[at : at + PIECE_BYTES])
+        if not audio or self._closed or self._finished or self._failure:
+            return
+        if self._waiting_bytes > MAX_WAITING_BYTES:
+            raise _silent("Deepgram takes no audio.", "deepgram_stalled")
+        if len(self._results) >= MAX_WAITING_RESULTS:
+            raise RecogniserUnavailable("Nobody takes the results of this stream.", next_step="Close it.")
+        if len(audio) <= PIECE_BYTES:
+            self._hear(audio)
+        else:
+            for at in range(0, len(audio), PIECE_BYTES):
+                self._hear(audio[at : at + PIECE_BYTES])
 
     async def finish(self) -> None:
         """No more audio: speech in progress becomes a final, and ``results`` ends behind the last one."""
@@ -137,10 +138,6 @@ class DeepgramStream:
         if self._running is not None:
             self._running.cancel()
         self._news.set()
-
-    @property
-    def _open_for_audio(self) -> bool:
-        return not (self._closed or self._finished or self._failure)
 
     def _hear(self, piece: bytes) -> None:
         start_ms = self._heard_bytes // BYTES_PER_MS
@@ -199,7 +196,6 @@ class DeepgramStream:
                 await connection.send_audio(piece)
                 self._sending_since = None
                 self._waiting_bytes -= len(piece)
-                self._room.set()
             if self._finished:
                 self._finishing_since = self._loop.time()
                 await connection.close_stream()
@@ -281,7 +277,6 @@ class DeepgramStream:
     def _forget_audio(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._room.set()
 
 
 def _longer(since: float | None, now: float, limit_s: float) -> bool:

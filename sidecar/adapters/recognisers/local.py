@@ -30,7 +30,6 @@ from sidecar.speech.g711 import BYTES_PER_MS
 from sidecar.speech.segmenter import PartialDue, SegmentEnded, Segmenter, SpeechBegan, SpeechEvent
 
 MAX_WORKERS = 8  # by default; each holds 90 MB, and 8 carry some fifty people who talk at once
-SLICE_BYTES = 1_000 * BYTES_PER_MS  # a replay's backlog is taken in slices, 0.5 ms of the loop's time each
 # Results that nobody takes: beyond this the reader is gone for good, and the stream says so in ``send``.
 MAX_WAITING_RESULTS = 4_000
 # A voice is noticed this late at most, the margin for a soft onset included.
@@ -138,21 +137,17 @@ class LocalStream:
         """What the voice activity detection has judged for certain."""
         return max(0, self._heard_bytes // BYTES_PER_MS - NOTICED_AFTER_MS)
 
-    async def send(self, audio: bytes) -> None:
+    def send(self, audio: bytes) -> None:
         """More mu-law audio; ignored after ``finish`` or ``close``.
 
         Raises RecogniserUnavailable when nobody has taken results for a very long time.
         """
-        for at in range(0, len(audio), SLICE_BYTES):
-            if at:
-                await asyncio.sleep(0)
-            if self._closed or self._finished:
-                return
-            if len(self._results) >= MAX_WAITING_RESULTS:
-                raise RecogniserUnavailable("Nobody takes the results of this stream.", next_step="Close it.")
-            piece = audio[at : at + SLICE_BYTES]
-            self._heard_bytes += len(piece)
-            self._act(self._segmenter.feed(piece))
+        if self._closed or self._finished:
+            return
+        if len(self._results) >= MAX_WAITING_RESULTS:
+            raise RecogniserUnavailable("Nobody takes the results of this stream.", next_step="Close it.")
+        self._heard_bytes += len(audio)
+        self._act(self._segmenter.feed(audio))
 
     async def finish(self) -> None:
         """No more audio: speech in progress becomes a final, and ``results`` ends behind the last one."""

@@ -73,8 +73,12 @@ class Wire:
         self._tell([None])
 
     def _tell(self, messages: Sequence[dict[str, Any] | None]) -> None:
+        # All at once: timers of the same moment may come in any order.
+        asyncio.get_running_loop().call_later(0.03, self._arrive, messages)
+
+    def _arrive(self, messages: Sequence[dict[str, Any] | None]) -> None:
         for message in messages:
-            asyncio.get_running_loop().call_later(0.03, self._come.put_nowait, message)
+            self._come.put_nowait(message)
 
 
 class Vendor:

@@ -22,6 +22,7 @@ from sidecar.ports.recogniser import FinalResult, PartialResult, Recogniser, Spe
 from sidecar.runtime.engine_choice import PROBE_EVERY_S, EngineChoice
 from sidecar.runtime.event_bus import GATHER_S, EventBus, Subscription, conference_topic
 from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.recogniser_lane import PIECE_MS
 from sidecar.runtime.recogniser_session import FINISH_TIMEOUT_S, RecogniserSession
 from sidecar.runtime.recorder import Recorder
 from tests.emulated_deepgram.ears import numbered_speech, places
@@ -275,7 +276,7 @@ async def test_an_engine_that_tells_nothing_of_eight_seconds_of_speech_is_left(r
 
 
 async def test_an_engine_that_takes_no_audio_is_left_and_what_it_was_to_hear_is_heard_again(rig: Running) -> None:
-    """Its connection is open, and nothing goes through."""
+    """Its connection is open, and nothing goes through. Old audio goes on in pieces, so that nobody is held up."""
     engine, fallback = NumberedRecogniser("first"), NumberedRecogniser("second", traits=Traits())
     engine.opens_stuck = True
     async with rig(engine, fallback) as session:
@@ -284,6 +285,7 @@ async def test_an_engine_that_takes_no_audio_is_left_and_what_it_was_to_hear_is_
     assert words_of(facts(stored, UtteranceFinal)) == list(range(24))
     assert {one.engine for one in facts(stored, UtteranceFinal)} == {"second"}
     assert not facts(stored, TranscriptGap)
+    assert fallback.streams[0].longest_ms == PIECE_MS
 
 
 async def test_a_silent_line_is_no_reason_to_leave_an_engine(rig: Running) -> None:
