@@ -124,11 +124,11 @@ async def running_service(
     engines: Engines | None = None,
     **settings: Any,
 ) -> AsyncIterator[Service]:
-    """Start it on a free port with a SQLite file in ``folder``; stop it in order. ``engines``: of the assistant.
+    """Start it with a SQLite file in ``folder``, on a free port unless told which; stop it in order.
 
-    Whatever it answers under ``/v1`` has to be as docs/openapi.yaml says.
+    Whatever it answers under ``/v1`` has to be as docs/openapi.yaml says. ``engines``: of the assistant.
     """
-    port = free_ports(1)
+    port = settings.pop("port", None) or free_ports(1)
     values = {
         "port": port,
         "database_url": f"sqlite:///{folder}/sidecar.sqlite3",

@@ -18,6 +18,7 @@ COMMANDS = {
     "emulate": "sidecar.cli.emulate",
     "migrate": "sidecar.cli.migrate",
     "transcripts": "sidecar.cli.transcripts",
+    "webhooks": "sidecar.cli.webhooks",
     "config": "sidecar.cli.configuration",
     "twilio": "sidecar.cli.twilio_setup",
     "users": "sidecar.cli.users",
