@@ -37,6 +37,7 @@ BATCH_WAIT = timedelta(seconds=1)
 # After a rotation the old secret signs too, for so long unless told otherwise, and at most.
 SECRET_OVERLAP = timedelta(hours=24)
 SECRET_OVERLAP_MOST = timedelta(days=7)
+DESCRIPTION_LENGTH_MOST = 200
 ENDPOINTS_MOST = 50  # of one tenant
 RESEND_MOST = 10_000  # events or deliveries by one request
 
@@ -162,7 +163,7 @@ class EndpointRefused(SidecarError):
     """What was asked of an endpoint cannot be had. ``code`` says why:
 
     endpoint_url_invalid, endpoint_url_forbidden, event_type_unknown, endpoints_full, endpoint_disabled,
-    resend_too_large, overlap_invalid.
+    resend_too_large, overlap_invalid, description_invalid.
     """
 
     code = "endpoint_url_invalid"
@@ -205,3 +206,15 @@ def checked_overlap(overlap: timedelta) -> timedelta:
             code="overlap_invalid",
         )
     return overlap
+
+
+def checked_description(description: str) -> str:
+    """The description without blanks around it. EndpointRefused for a long one, or what cannot be printed."""
+    stripped = description.strip()
+    if len(stripped) > DESCRIPTION_LENGTH_MOST or not (stripped.isprintable() or not stripped):
+        raise EndpointRefused(
+            f"A description has at most {DESCRIPTION_LENGTH_MOST} printable characters.",
+            next_step="Shorten it.",
+            code="description_invalid",
+        )
+    return stripped

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sidecar.server.api import assistants
+from sidecar.server.api import assistants, webhook_deliveries, webhook_endpoints
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.panel_tokens import make_panel_token
@@ -62,9 +62,27 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post(f"{one}/mute", assistants.mute)
     app.router.add_post(f"{one}/unmute", assistants.unmute)
     app.router.add_get("/v1/search", search)
+    add_webhook_routes(app)
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     add_login(app)
     add_pages(app, styleguide=styleguide)
+
+
+def add_webhook_routes(app: web.Application) -> None:
+    """Endpoints of webhooks, and the log of what they were told."""
+    one = "/v1/webhook_endpoints/{endpoint}"
+    app.router.add_get("/v1/webhook_endpoints", webhook_endpoints.list_endpoints)
+    app.router.add_post("/v1/webhook_endpoints", webhook_endpoints.create_endpoint)
+    app.router.add_get(one, webhook_endpoints.get_endpoint)
+    app.router.add_patch(one, webhook_endpoints.change_endpoint)
+    app.router.add_delete(one, webhook_endpoints.remove_endpoint)
+    app.router.add_post(f"{one}/test", webhook_endpoints.test_endpoint)
+    app.router.add_post(f"{one}/rotate_secret", webhook_endpoints.rotate_secret)
+    app.router.add_post(f"{one}/pause", webhook_endpoints.pause_endpoint)
+    app.router.add_post(f"{one}/resume", webhook_endpoints.resume_endpoint)
+    app.router.add_get(f"{one}/deliveries", webhook_deliveries.list_deliveries)
+    app.router.add_get(f"{one}/deliveries/{{delivery}}", webhook_deliveries.get_delivery)
+    app.router.add_post(f"{one}/resend", webhook_endpoints.refusals(webhook_deliveries.resend))

@@ -47,6 +47,9 @@ def _calls(need: Scope, *, panel: bool = False, invites: bool = False) -> Rule:
 _OPEN, _TWILIO = Rule(Way.OPEN), Rule(Way.TWILIO)
 _ONE = "/v1/conferences/{id}"
 _ASSISTANT = f"{_ONE}/assistants/{{assistant}}"
+_HOOKS = Rule(Scope.WEBHOOKS_MANAGE)
+_ENDPOINT = "/v1/webhook_endpoints/{endpoint}"
+_HOOK_SETTINGS = "/settings/webhooks"
 _COMMAND = _calls(Scope.ASSISTANTS_WRITE, panel=True)
 
 # By method and pattern. HEAD goes by the row of GET.
@@ -98,6 +101,30 @@ RULES: dict[str, Rule] = {
     f"POST {_ASSISTANT}/unmute": _COMMAND,
     # It finds only lines of calls that the caller may see.
     "GET /v1/search": Rule(Scope.TRANSCRIPTS_READ),
+    # Webhooks
+    "GET /v1/webhook_endpoints": _HOOKS,
+    "POST /v1/webhook_endpoints": _HOOKS,
+    f"GET {_ENDPOINT}": _HOOKS,
+    f"PATCH {_ENDPOINT}": _HOOKS,
+    f"DELETE {_ENDPOINT}": _HOOKS,
+    f"POST {_ENDPOINT}/test": _HOOKS,
+    f"POST {_ENDPOINT}/rotate_secret": _HOOKS,
+    f"POST {_ENDPOINT}/pause": _HOOKS,
+    f"POST {_ENDPOINT}/resume": _HOOKS,
+    f"GET {_ENDPOINT}/deliveries": _HOOKS,
+    f"GET {_ENDPOINT}/deliveries/{{delivery}}": _HOOKS,
+    f"POST {_ENDPOINT}/resend": _HOOKS,
+    f"GET {_HOOK_SETTINGS}": _HOOKS,
+    f"POST {_HOOK_SETTINGS}": _HOOKS,
+    f"GET {_HOOK_SETTINGS}/{{endpoint}}": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}/state": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}/rotate_secret": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}/expire_old_secret": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}/remove": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}/test": _HOOKS,
+    f"POST {_HOOK_SETTINGS}/{{endpoint}}/resend": _HOOKS,
+    f"GET {_HOOK_SETTINGS}/{{endpoint}}/deliveries/{{delivery}}": _HOOKS,
     # Its handler asks ``may_follow`` for each topic.
     "GET /v1/stream": Rule(Scope.TRANSCRIPTS_READ, panel=True),
 }

@@ -12,6 +12,7 @@ from sidecar.server.pages import conference, panel, settings, wallboard
 from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
+from sidecar.server.pages.settings_webhooks import add_webhook_settings
 from sidecar.server.pages.static_files import StaticFiles
 
 
@@ -28,6 +29,7 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/conferences/{id}", conference.show)
     app.router.add_get("/agent/{id}", panel.show)
     app.router.add_get("/settings", settings.show)
+    add_webhook_settings(app)
     if styleguide:
         app.router.add_get("/styleguide", guide.show)
     app.on_response_prepare.append(guard_pages)

@@ -28,7 +28,7 @@ class Section:
 
 
 # In the order of the navigation.
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (Section(path="/settings/webhooks", title="Webhooks", scope=Scope.WEBHOOKS_MANAGE),)
 
 
 def sections_of(caller: Caller) -> tuple[Section, ...]:
