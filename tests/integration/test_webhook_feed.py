@@ -64,7 +64,7 @@ async def test_a_call_that_goes_on_is_heard_from_now_and_a_new_one_from_its_firs
                 await begin(service, FIRST, "early")
                 await service.until("conference.started", "early")
                 board = service.app[WALLBOARD_STATE]
-                await eventually(lambda: [row.state for row in board.rows()] == ["live"])
+                await eventually(lambda: [row.state for row in board.rows(tenant="")] == ["live"])
                 listening = tasks.create_task(listen(), name="listen")
                 await eventually(lambda: feed.following == 1)
                 await begin(service, SECOND, "late")
