@@ -100,6 +100,24 @@ def search_query(text: str, filters: Iterable[tuple[str, str]] = ()) -> SearchQu
     return reading.done()
 
 
+def period(since: str, until: str) -> tuple[datetime | None, datetime | None]:
+    """Days or moments as ``from`` and ``to`` take them, "" for none: from the first on, before the second.
+
+    Raises QueryRefused.
+    """
+    reading = _Reading()
+    for name, value in (("from", since), ("to", until)):
+        if value:
+            reading.filter(name, value)
+    return reading.since, reading.until
+
+
+def name_terms(text: str) -> tuple[Term, ...]:
+    """What somebody has typed of a name; nothing when there is no word in it."""
+    found = folded(text)
+    return (Term(tuple(found), prefix=True),) if found else ()
+
+
 def snippet(text: str, wanted: Sequence[Term], *, most: int = SNIPPET_CHARS) -> list[Piece]:
     """The text, or of a long one the part around the first hit, cut into pieces where hits begin and end."""
     hits = _merged(span for term in wanted for span in term.spans(words(text)))

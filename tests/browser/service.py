@@ -27,6 +27,7 @@ from sidecar.adapters.sql import (
     SqlAuditLog,
     SqlDirectory,
     SqlEventLog,
+    SqlSearch,
     SqlTranscripts,
     migrate,
 )
@@ -226,7 +227,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         event_log = ForgetfulLog(database)
         writer = EventWriter(event_log, bus, clock)
         app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
-        app[app_keys.TRANSCRIPTS] = SqlTranscripts(database)
+        app[app_keys.TRANSCRIPTS], app[app_keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
         app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
         app[app_keys.STREAM_HUB] = StreamHub()
         app[app_keys.ANSWERS] = SqlAnswers(database)

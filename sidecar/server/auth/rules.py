@@ -73,6 +73,7 @@ RULES: dict[str, Rule] = {
     "GET /twilio/assistant-media": _TWILIO,
     # Pages
     "GET /": Rule(Scope.CONFERENCES_READ),
+    "GET /history": Rule(Scope.TRANSCRIPTS_READ),
     "GET /conferences/{id}": _calls(Scope.TRANSCRIPTS_READ),
     "GET /agent/{id}": _calls(Scope.TRANSCRIPTS_READ, panel=True),
     "GET /styleguide": Rule(Way.CALLER),

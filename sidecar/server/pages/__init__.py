@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.assets import assets_root
-from sidecar.server.pages import conference, panel, settings, wallboard
+from sidecar.server.pages import conference, history, panel, settings, wallboard
 from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
@@ -26,6 +26,7 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     app[RENDERER] = Renderer(web_root / "templates", static.url)
     app.router.add_get("/static/{version}/{path:.+}", static.handle)
     app.router.add_get("/", wallboard.show)
+    app.router.add_get("/history", history.show)
     app.router.add_get("/conferences/{id}", conference.show)
     app.router.add_get("/agent/{id}", panel.show)
     app.router.add_get("/settings", settings.show)

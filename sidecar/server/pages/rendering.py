@@ -33,7 +33,7 @@ class Renderer:
         )
         self._environment.globals["static"] = static_url
         self._environment.filters.update(
-            {"offset": offset, "span": span, "wall": wall, "iso": iso, "called": called, "island": island}
+            {"offset": offset, "span": span, "wall": wall, "day": day, "iso": iso, "called": called, "island": island}
         )
 
     def html(self, template: str, page: object, *, user: str = "", **frame: object) -> str:
@@ -93,6 +93,11 @@ def span(ms: int) -> str:
 def wall(moment: datetime) -> str:
     """Wall clock for a reader whose time zone the server does not know; the page's script shows the local time."""
     return f"{moment:%H:%M} UTC"
+
+
+def day(moment: datetime) -> str:
+    """The same with its day, which is that of UTC."""
+    return f"{moment:%Y-%m-%d} {wall(moment)}"
 
 
 def iso(moment: datetime) -> str:

@@ -109,6 +109,7 @@ function bind() {
   });
   const onRows = ({ target }) => target === document.body || byId("calls").contains(target);
   listenForKeys({
+    "/": () => byId("search").select(),
     j: () => table.step(1),
     k: () => table.step(-1),
     ArrowDown: (event) => onRows(event) && table.rows.size ? table.step(1) : false,

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlTranscripts
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlSearch, SqlTranscripts
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
@@ -61,7 +61,7 @@ async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIter
     app = web.Application(middlewares=[no_door])
     directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
     app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock
-    app[app_keys.TRANSCRIPTS] = SqlTranscripts(database)
+    app[app_keys.TRANSCRIPTS], app[app_keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
     board = WallboardState(directory=directory, event_log=log, bus=EventBus(), clock=clock)
     app[app_keys.WALLBOARD_STATE] = board
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example")
