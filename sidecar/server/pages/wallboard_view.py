@@ -82,7 +82,10 @@ class EndedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class WallboardPage:
-    """All that ``wallboard.html`` may use. ``ended`` None: unreadable just now. ``voice_url``: a number's webhook."""
+    """All that ``wallboard.html`` may use. ``ended`` None: unreadable just now. ``voice_url``: a number's webhook.
+
+    ``webhooks_off``: a sentence about endpoints that are told nothing any more, or "".
+    """
 
     title: str
     counts: str
@@ -91,6 +94,7 @@ class WallboardPage:
     rows: list[ShownRow]
     ended: list[EndedCall] | None
     voice_url: str
+    webhooks_off: str
     modules: tuple[str, ...]
     blank: ShownRow
     blank_person: ShownPerson
@@ -98,9 +102,18 @@ class WallboardPage:
 
 
 def wallboard_page(
-    rows: Sequence[WallboardRow], ended: list[EndedCall] | None, *, now: datetime, ready: bool, voice_url: str
+    rows: Sequence[WallboardRow],
+    ended: list[EndedCall] | None,
+    *,
+    now: datetime,
+    ready: bool,
+    voice_url: str,
+    webhooks_off: int = 0,
 ) -> WallboardPage:
-    """The page as the board stands at ``now``. ``ready``: whether the running calls are all known yet."""
+    """The page as the board stands at ``now``. ``ready``: whether the running calls are all known yet.
+
+    ``webhooks_off``: how many endpoints were disabled because they failed.
+    """
     live = sum(row.state is ConferenceState.LIVE for row in rows)
     blank = WallboardRow(
         id="", sid=None, room="", state=ConferenceState.WAITING, on_hold=False, paused=False, clock_zero=now,
@@ -115,11 +128,19 @@ def wallboard_page(
         rows=[shown_row(row, now) for row in rows],
         ended=ended,
         voice_url=voice_url,
+        webhooks_off=_webhooks_off(webhooks_off),
         modules=MODULES,
         blank=shown_row(blank, now),
         blank_person=ShownPerson(role=Role.OTHER, name="", signs="", trouble=""),
         blank_ended=EndedCall(id="", room="", people="", started=now, duration=""),
     )
+
+
+def _webhooks_off(count: int) -> str:
+    if not count:
+        return ""
+    endpoints = counted(count, "webhook endpoint was", "webhook endpoints were")
+    return f"{endpoints} switched off after failing, and told nothing since then."
 
 
 def counts(rows: Sequence[WallboardRow]) -> str:

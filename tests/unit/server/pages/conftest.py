@@ -9,7 +9,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlSearch, SqlTranscripts
+from sidecar.adapters.sql import (
+    Database,
+    SqlDirectory,
+    SqlEventLog,
+    SqlOutbox,
+    SqlSearch,
+    SqlTranscripts,
+    SqlWebhookEndpoints,
+)
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
@@ -53,6 +61,7 @@ class Pages:
     log: SqlEventLog
     clock: FakeClock
     board: WallboardState
+    webhooks: SqlWebhookEndpoints
 
 
 @pytest.fixture
@@ -62,6 +71,7 @@ async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIter
     directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
     app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock
     app[app_keys.TRANSCRIPTS], app[app_keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
+    app[app_keys.WEBHOOK_ENDPOINTS] = webhooks = SqlWebhookEndpoints(database, SqlOutbox())
     board = WallboardState(directory=directory, event_log=log, bus=EventBus(), clock=clock)
     app[app_keys.WALLBOARD_STATE] = board
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example")
@@ -73,4 +83,4 @@ async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIter
     )  # fmt: skip
     add_pages(app)
     async with TestClient(TestServer(app)) as client:
-        yield Pages(client, directory, log, clock, board)
+        yield Pages(client, directory, log, clock, board, webhooks)

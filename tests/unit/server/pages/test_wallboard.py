@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sidecar.domain.events import ConferenceEnded, ConferenceStarted, EventData
+from sidecar.domain.webhooks import EndpointChange, EndpointState
 from sidecar.runtime.wallboard import LINGER
-from tests.facts import draft, open_call, utterance
+from tests.facts import draft, open_call, utterance, webhook_endpoint
 from tests.unit.server.pages.conftest import Pages
 
 STARTED = ConferenceStarted(room="support", conference_sid=None)
@@ -92,3 +93,18 @@ async def test_a_store_that_cannot_be_read_costs_the_ended_calls_only(pages: Pag
     assert answer.status == 200
     assert bound.conference.id in html
     assert "The ended calls cannot be read just now." in html
+
+
+async def test_endpoints_that_were_switched_off_are_told_to_who_may_change_that(pages: Pages) -> None:
+    await pages.webhooks.add(webhook_endpoint("whe_1"), secret="whsec_1")
+    await pages.webhooks.add(webhook_endpoint("whe_2", state=EndpointState.DISABLED), secret="whsec_2")
+    async with seeded(pages):
+        html = await page(pages)
+        assert "1 webhook endpoint was switched off after failing" in html
+        assert 'href="/settings/webhooks"' in html
+        by_person = EndpointChange(state=EndpointState.DISABLED)
+        await pages.webhooks.change("whe_1", by_person, tenant="", now=pages.clock.now())
+        assert "1 webhook endpoint was" in await page(pages)
+        enabled = EndpointChange(state=EndpointState.ENABLED)
+        await pages.webhooks.change("whe_2", enabled, tenant="", now=pages.clock.now())
+        assert "webhook endpoint" not in await page(pages)
