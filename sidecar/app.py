@@ -16,6 +16,7 @@ from sidecar.adapters.engines import open_chat_model, open_realtime_model, open_
 from sidecar.adapters.event_forwarder import HttpEventForwarder
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
+from sidecar.adapters.sql.alerts import SqlAlerts
 from sidecar.adapters.sql.answers import SqlAnswers
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.audit import SqlAuditLog
@@ -39,6 +40,7 @@ from sidecar.ports.clock import Clock
 from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.alert_desk import AlertDesk
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
@@ -127,12 +129,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         event_log, directory, accounts = SqlEventLog(database, outbox), SqlDirectory(database), SqlAccounts(database)
         writer = EventWriter(event_log, bus, clock)
         assistants = SqlAssistants(database)
-        engines = given.engines or await _engines(settings, stack)
-        if engines is not None:
-            stack.push_async_callback(engines.voice.close)
-            stack.push_async_callback(engines.chat_model.close)
-            if engines.realtime is not None:
-                stack.push_async_callback(engines.realtime.close)
+        engines = await _assistant_engines(given, settings, stack)
         redaction = Rules(settings.redaction, language=settings.language)
         desk = AssistantDesk(
             AssistantPolicy(
@@ -153,6 +150,15 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             engines=engines,
             rules=lambda _tenant: redaction,
         )
+        app[keys.ALERTS] = alerts = SqlAlerts(database)
+        app[keys.ALERT_DESK] = alert_desk = AlertDesk(
+            rows=alerts, directory=directory, event_log=event_log, writer=writer, bus=bus, clock=clock
+        )
+
+        async def before_completion(conference_id: str) -> None:
+            await desk.conference_over(conference_id)
+            await alert_desk.settle(conference_id)
+
         switchboard = Switchboard(
             directory=directory,
             event_log=event_log,
@@ -165,7 +171,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             max_forks=settings.max_forks,
             notice=settings.notice,
             assistants=assistants,
-            before_completion=desk.conference_over,
+            before_completion=before_completion,
             ears=desk.ears,
             rules=lambda _tenant: redaction,
             tenants=TenantRules.parse(settings.tenant_rules),
@@ -214,6 +220,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 tasks.create_task(switchboard.run(), name="switchboard"),
                 tasks.create_task(desk.run(), name="assistants"),
                 tasks.create_task(wallboard.run(), name="wallboard"),
+                tasks.create_task(alert_desk.run(), name="alerts"),
                 tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
             ]
             if forwarder is not None:
@@ -282,6 +289,17 @@ def _fallback(settings: Settings) -> Recogniser | None:
     except RecogniserUnavailable as error:
         log.info("no_fallback", reason=error.code, problem=error.message)
         return None
+
+
+async def _assistant_engines(given: Given, settings: Settings, stack: AsyncExitStack) -> Engines | None:
+    """Those given, or those of the settings; closed with the stack."""
+    engines = given.engines or await _engines(settings, stack)
+    if engines is not None:
+        stack.push_async_callback(engines.voice.close)
+        stack.push_async_callback(engines.chat_model.close)
+        if engines.realtime is not None:
+            stack.push_async_callback(engines.realtime.close)
+    return engines
 
 
 async def _engines(settings: Settings, stack: AsyncExitStack) -> Engines | None:

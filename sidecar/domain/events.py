@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
 from sidecar.domain.assistant_events import (
     AssistantFailed,
     AssistantJoined,
@@ -308,6 +309,8 @@ DURABLE: tuple[type[EventData], ...] = (
     AssistantTurn,
     AssistantLeft,
     AssistantFailed,
+    AlertRaised,
+    AlertAcknowledged,
 )
 _BY_TYPE = {cls.type: cls for cls in DURABLE}
 

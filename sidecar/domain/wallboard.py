@@ -171,6 +171,20 @@ class ConferenceFold:
             case _:
                 self._note_person(event)
 
+    def who(self, participant: str) -> tuple[Role, str]:
+        """Role and label of a participant, as far as they are known."""
+        person = self._people.get(participant, _NOBODY)
+        return person.role, person.label
+
+    def silent_since_ms(self) -> int | None:
+        """Since when nobody has spoken; None when nobody can tell (``WallboardRow``)."""
+        here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
+        all_heard = bool(here) and all(person.fork in _HEARD for person in here)
+        if self._state() is not ConferenceState.LIVE or self._on_hold() or self._paused or not all_heard:
+            return None
+        ends = [partial.end_ms for partial in self._partials.values()]
+        return max([*ends, self._speech_to_ms or 0, self._started_ms or 0, self._back_ms])
+
     def row(self) -> WallboardRow:
         """The row as it stands."""
         people = sorted(self._people.items(), key=lambda item: item[1].state is ParticipantState.LEFT)
@@ -189,7 +203,7 @@ class ConferenceFold:
             others=max(0, len(people) - PEOPLE_NAMED),
             last=self._last(),
             speech_ms=0 if speech_from is None or speech_to is None else speech_to - speech_from,
-            silent_since_ms=self._silent_since_ms(),
+            silent_since_ms=self.silent_since_ms(),
             overtalk=self._overtalk,
             gaps=self._gaps,
             gap_ms=self._gap_ms,
@@ -282,14 +296,6 @@ class ConferenceFold:
             partial=isinstance(said, ev.UtterancePartial),
             coaching=said.coaching,
         )
-
-    def _silent_since_ms(self) -> int | None:
-        here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
-        all_heard = bool(here) and all(person.fork in _HEARD for person in here)
-        if self._state() is not ConferenceState.LIVE or self._on_hold() or self._paused or not all_heard:
-            return None
-        ends = [partial.end_ms for partial in self._partials.values()]
-        return max([*ends, self._speech_to_ms or 0, self._started_ms or 0, self._back_ms])
 
 
 def _shown(who: str, person: _Person) -> WallboardPerson:

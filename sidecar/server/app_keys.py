@@ -8,6 +8,7 @@ from aiohttp import web
 
 from sidecar.domain.webhook_addresses import AddressPolicy
 from sidecar.ports.accounts import Accounts
+from sidecar.ports.alerts import Alerts
 from sidecar.ports.answers import Answers
 from sidecar.ports.audit import AuditLog
 from sidecar.ports.clock import Clock
@@ -17,6 +18,7 @@ from sidecar.ports.event_log import EventLog
 from sidecar.ports.search import Search
 from sidecar.ports.transcripts import Transcripts
 from sidecar.ports.webhooks import WebhookDeliveries, WebhookEndpoints
+from sidecar.runtime.alert_desk import AlertDesk
 from sidecar.runtime.assistant_desk import AssistantDesk
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
@@ -28,6 +30,8 @@ from sidecar.server.readiness import Readiness
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 
+ALERT_DESK: web.AppKey[AlertDesk] = web.AppKey("alert_desk", AlertDesk)
+ALERTS: web.AppKey[Alerts] = web.AppKey("alerts", Alerts)
 ANSWERS: web.AppKey[Answers] = web.AppKey("answers", Answers)
 ASSISTANTS: web.AppKey[AssistantDesk] = web.AppKey("assistants", AssistantDesk)
 AUDIT: web.AppKey[AuditLog] = web.AppKey("audit", AuditLog)

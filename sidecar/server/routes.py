@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sidecar.server.api import assistants, webhook_deliveries, webhook_endpoints
+from sidecar.server.api import alert_rules, alerts, assistants, webhook_deliveries, webhook_endpoints
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.panel_tokens import make_panel_token
@@ -63,6 +63,15 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post(f"{one}/unmute", assistants.unmute)
     app.router.add_get("/v1/search", search)
     add_webhook_routes(app)
+    app.router.add_get("/v1/conferences/{id}/alerts", alerts.list_alerts)
+    app.router.add_post("/v1/conferences/{id}/alerts/{alert}/acknowledge", alerts.acknowledge)
+    app.router.add_get("/v1/alert_rules", alert_rules.list_rules)
+    app.router.add_post("/v1/alert_rules", alert_rules.add_rule)
+    app.router.add_get("/v1/alert_rules/templates", alert_rules.list_templates)
+    app.router.add_post("/v1/alert_rules/test", alert_rules.test_rule)
+    app.router.add_get("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.get_rule)
+    app.router.add_patch("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.change_rule)
+    app.router.add_delete("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.delete_rule)
     app.router.add_get("/v1/stream", stream)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

@@ -5,6 +5,7 @@ ports; ``migrate`` makes the tables.
 """
 
 from sidecar.adapters.sql.accounts import SqlAccounts
+from sidecar.adapters.sql.alerts import SqlAlerts
 from sidecar.adapters.sql.answers import SqlAnswers
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.audit import SqlAuditLog
@@ -23,6 +24,7 @@ from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 __all__ = [
     "Database",
     "SqlAccounts",
+    "SqlAlerts",
     "SqlAnswers",
     "SqlAssistants",
     "SqlAuditLog",

@@ -11,7 +11,9 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sidecar.adapters.sql.alerts import project_alert
 from sidecar.adapters.sql.tables import assistants, conferences, forks, participants
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
 from sidecar.domain.assistant import Stage
 from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
 from sidecar.domain.blocks import display_name
@@ -48,6 +50,8 @@ async def project(connection: AsyncConnection, event: Event) -> None:
             await _project_fork(connection, event)
         case AssistantJoined() | AssistantTurn() | AssistantLeft() | AssistantFailed():
             await _project_assistant(connection, event)
+        case AlertRaised() | AlertAcknowledged():
+            await project_alert(connection, event)
         case _:
             pass
 

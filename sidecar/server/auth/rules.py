@@ -50,6 +50,7 @@ _ASSISTANT = f"{_ONE}/assistants/{{assistant}}"
 _HOOKS = Rule(Scope.WEBHOOKS_MANAGE)
 _ENDPOINT = "/v1/webhook_endpoints/{endpoint}"
 _HOOK_SETTINGS = "/settings/webhooks"
+_RULES_OF_ALERTS = Rule(Scope.ALERTS_MANAGE)
 _COMMAND = _calls(Scope.ASSISTANTS_WRITE, panel=True)
 
 # By method and pattern. HEAD goes by the row of GET.
@@ -126,6 +127,15 @@ RULES: dict[str, Rule] = {
     f"POST {_HOOK_SETTINGS}/{{endpoint}}/test": _HOOKS,
     f"POST {_HOOK_SETTINGS}/{{endpoint}}/resend": _HOOKS,
     f"GET {_HOOK_SETTINGS}/{{endpoint}}/deliveries/{{delivery}}": _HOOKS,
+    f"GET {_ONE}/alerts": _calls(Scope.TRANSCRIPTS_READ),
+    f"POST {_ONE}/alerts/{{alert}}/acknowledge": _calls(Scope.ALERTS_ACKNOWLEDGE),
+    "GET /v1/alert_rules": _RULES_OF_ALERTS,
+    "POST /v1/alert_rules": _RULES_OF_ALERTS,
+    "GET /v1/alert_rules/templates": _RULES_OF_ALERTS,
+    "POST /v1/alert_rules/test": _RULES_OF_ALERTS,
+    "GET /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
+    "PATCH /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
+    "DELETE /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
     # Its handler asks ``may_follow`` for each topic.
     "GET /v1/stream": Rule(Scope.TRANSCRIPTS_READ, panel=True),
 }
