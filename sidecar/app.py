@@ -56,6 +56,7 @@ from sidecar.server.readiness import Readiness
 from sidecar.server.routes import add_routes
 from sidecar.server.strangers import STRANGERS, Strangers, limit_strangers
 from sidecar.server.stream_hub import StreamHub
+from sidecar.server.stream_tickets import STREAM_TICKETS, StreamTickets
 from sidecar.server.twilio.edge import TwilioEdge
 from sidecar.server.twilio.errors import twilio_errors
 from sidecar.wire.twilio_signature import Secrets
@@ -90,6 +91,7 @@ def build(
         assistant_name=settings.assistant_name,
     )
     app[keys.STREAM_HUB] = StreamHub()
+    app[STREAM_TICKETS] = StreamTickets()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
     app[keys.PHONE_PORT] = settings.phone_port
     app[keys.PANEL_ORIGINS] = settings.panel_origin_list

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.conference import Conference, Fork, Participant, Role
+from sidecar.domain.conference import Conference, ConferenceState, Fork, Participant, Role
 from sidecar.domain.errors import SidecarError
 
 
@@ -38,6 +38,30 @@ class RoomOfAnotherTenant(SidecarError):
     """A call of one tenant asks for a room in which another tenant's conference goes on."""
 
     code = "room_of_another_tenant"
+
+
+class ConferenceFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which conferences are wanted; None: whichever. ``own_of``: only that agent's own (``domain.access.is_own``).
+
+    ``agent``: an agent of that name or label is in it. ``since``, ``until``: when its clock began, the second excluded.
+    ``text``: stands in the room's name, or in a participant's name or label, or is an id of ours or the provider's.
+    """
+
+    tenant: str
+    own_of: str | None = None
+    room: str | None = None
+    state: ConferenceState | None = None
+    agent: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+
+
+class ConferencePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a conference stands in the list, the newest first."""
+
+    clock_zero: datetime
+    id: str
 
 
 class BoundFork(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +127,12 @@ class Directory(Protocol):
         self, *, room: str | None = None, tenant: str | None = None, agent: str | None = None, limit: int = 50
     ) -> list[Conference]:
         """Newest first. ``agent``: only that agent's own (``domain.access.is_own``)."""
+        ...
+
+    async def listed(
+        self, wanted: ConferenceFilter, *, beyond: ConferencePlace | None = None, limit: int
+    ) -> list[Conference]:
+        """Newest first, after a place."""
         ...
 
     async def unfinished(self) -> list[Conference]:

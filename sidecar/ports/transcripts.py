@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import msgspec
@@ -37,6 +37,12 @@ class Transcripts(Protocol):
 
     async def spoken(self, conference_id: str, *, until: int) -> Sequence[Spoken]:
         """The sums of all utterances, per participant who has one."""
+        ...
+
+    async def events(
+        self, conference_id: str, *, until: int, after: int = 0, types: Collection[str] | None = None, limit: int
+    ) -> list[Event]:
+        """At most ``limit`` events with ``seq > after``, in order of seq. ``types``: only these; None: all."""
         ...
 
     async def other_events(self, conference_id: str, *, until: int, after: int = 0, limit: int = 1000) -> list[Event]:

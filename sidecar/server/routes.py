@@ -10,10 +10,12 @@ from aiohttp import web
 from sidecar.server.api import alert_rules, alerts, assistants, webhook_deliveries, webhook_endpoints
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
+from sidecar.server.api.events import list_events
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
 from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.search import search
+from sidecar.server.api.stream_tickets import make_stream_ticket
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
@@ -72,7 +74,9 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.get_rule)
     app.router.add_patch("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.change_rule)
     app.router.add_delete("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.delete_rule)
+    app.router.add_get("/v1/conferences/{id}/events", list_events)
     app.router.add_get("/v1/stream", stream)
+    app.router.add_post("/v1/stream_tickets", make_stream_ticket)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)

@@ -11,13 +11,11 @@ import asyncio
 import secrets
 import socket
 from collections.abc import Sequence
-from http import HTTPStatus
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.domain.conference import Conference
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.events import Ping, encode
 from sidecar.runtime.event_bus import (
@@ -30,17 +28,18 @@ from sidecar.runtime.event_bus import (
 )
 from sidecar.runtime.wallboard import WallboardReader
 from sidecar.server.app_keys import CLOCK, EVENT_BUS, EVENT_LOG, STREAM_HUB, WALLBOARD_STATE
-from sidecar.server.auth.caller import CALLER, visible_conference
-from sidecar.server.problems import RequestRefused, request_id
+from sidecar.server.auth.caller import CALLER
+from sidecar.server.problems import request_id
 from sidecar.server.stream_hub import StreamHub
+from sidecar.server.stream_request import Start, asked_position, asked_topics, asked_types, visible_conferences
+from sidecar.server.stream_tickets import TICKET
 from sidecar.wire import sse
-from sidecar.wire.sse import BadPosition, Positions
+from sidecar.wire.sse import Positions
 
 __all__ = ["StreamHub", "stream"]
 
 log = structlog.get_logger()
 
-TOPICS_MOST = 20
 RETRY_MS = 2_000
 HEARTBEAT_S = 15.0
 # How often a stream with nothing to say looks whether its client is still there; aiohttp does not tell.
@@ -62,17 +61,18 @@ HEADERS = {
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """``?topic=conference:<id>|wallboard[&topic=…]``, and where to go on, if anywhere.
+    """``?topic=conference:<id>|wallboard[&topic=…][&types=…]``, and where to go on, if anywhere; or ``?ticket=…``.
 
     That is the header ``Last-Event-ID``, else ``last_event_id=…``, else ``epoch=…&after=<conference id>:<seq>``, the
     last repeated per conference: what ``stream.ready`` and the events said, for a client that reads for several pages.
     400 for no or bad topics, 404 for an unknown conference, 503 when there are too many streams.
     """
     request.app[STREAM_HUB].admit()
-    topics = _topics(request)
-    conferences = await _conferences(request, topics)
+    topics = request[TICKET].topics if TICKET in request else asked_topics(request)
+    types = request[TICKET].types if TICKET in request else asked_types(request)
+    conferences = await visible_conferences(request, topics)
     epoch = await request.app[EVENT_LOG].epoch()
-    start = _Start(epoch, conferences, _asked(request))
+    start = Start(epoch, conferences, asked_position(request))
 
     response = web.StreamResponse(headers=HEADERS | {"X-Request-Id": request_id(request)})
     if request.method == "HEAD":
@@ -84,97 +84,28 @@ async def stream(request: web.Request) -> web.StreamResponse:
         except ConnectionResetError:
             return response  # whoever asked hung up before the store had answered
         _notice_dead_peer(request)
-        live = _LiveStream(request, response, subscription, start)
+        live = _LiveStream(request, response, subscription, start, types)
         with request.app[STREAM_HUB].holding(live):
             await live.run()
     return response
-
-
-def _topics(request: web.Request) -> list[str]:
-    topics = list(dict.fromkeys(request.query.getall("topic", [])))
-    if not topics:
-        raise RequestRefused(
-            HTTPStatus.BAD_REQUEST, "topic_missing", "No topic was asked for.", next_step="Add ?topic=conference:<id>."
-        )
-    if len(topics) > TOPICS_MOST:
-        raise RequestRefused(
-            HTTPStatus.BAD_REQUEST,
-            "too_many_topics",
-            f"{len(topics)} topics are more than {TOPICS_MOST}.",
-            next_step="Open another stream.",
-        )
-    return topics
-
-
-async def _conferences(request: web.Request, topics: Sequence[str]) -> list[Conference]:
-    found: dict[str, Conference] = {}
-    for topic in topics:
-        if topic == WALLBOARD:
-            continue
-        kind, _, id_or_sid = topic.partition(":")
-        if kind != "conference" or not id_or_sid:
-            raise RequestRefused(
-                HTTPStatus.BAD_REQUEST,
-                "topic_invalid",
-                f"There is no topic {topic[:64]!r}.",
-                next_step="Topics are wallboard, and conference:<id>.",
-            )
-        conference = await visible_conference(request, id_or_sid)
-        found[conference.id] = conference
-    return list(found.values())
-
-
-def _asked(request: web.Request) -> Positions | BadPosition | None:
-    """From where the client goes on; an error is told to it in the stream, with a replay of everything."""
-    position = request.headers.get("Last-Event-ID") or request.query.get("last_event_id")
-    try:
-        if position is not None:
-            return Positions.parse(position)
-        if "after" in request.query:
-            return Positions.spelled(request.query.get("epoch", ""), request.query.getall("after"))
-    except BadPosition as error:
-        return error
-    return None
-
-
-class _Start:
-    """Where a stream begins: ``seqs`` per conference, whether that resumes an earlier one, and what was lost."""
-
-    def __init__(self, epoch: str, conferences: Sequence[Conference], asked: Positions | BadPosition | None) -> None:
-        self.epoch = epoch
-        self.seqs = {conference.id: 0 for conference in conferences}
-        self.gap_reason: str | None = None
-        self.gap_in: list[str] = []
-        self.resumed = False
-        if asked is None or not conferences:
-            return
-        if isinstance(asked, BadPosition):
-            self._lost(asked.code, list(self.seqs))
-            return
-        if asked.epoch != epoch:
-            self._lost("other_epoch", list(self.seqs))
-            return
-        # A store that was restored from a backup can end before what a client has seen.
-        beyond = [c.id for c in conferences if asked.seqs.get(c.id, 0) > c.seq]
-        if beyond:
-            self._lost("beyond_end", beyond)
-        self.seqs |= {name: seq for name, seq in asked.seqs.items() if name in self.seqs and name not in beyond}
-        self.resumed = not beyond
-
-    def _lost(self, reason: str, conferences: list[str]) -> None:
-        self.gap_reason, self.gap_in = reason, conferences
 
 
 class _LiveStream:
     """One client, from the first byte to the last."""
 
     def __init__(
-        self, request: web.Request, response: web.StreamResponse, subscription: Subscription, start: _Start
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        subscription: Subscription,
+        start: Start,
+        types: frozenset[str] | None,
     ) -> None:
         self._request = request
         self._response = response
         self._subscription = subscription
         self._start = start
+        self._types = types
         self._log = request.app[EVENT_LOG]
         self._hub = request.app[STREAM_HUB]
         self._clock = request.app[CLOCK]
@@ -274,7 +205,7 @@ class _LiveStream:
                 self._unsaved[conference] = event.data.unsaved
                 frames.append(self._ping())
             elif event.seq is None:
-                frames.append(sse.frame(event.type, told.data))
+                frames.append(sse.frame(event.type, told.data) if self._wants(event.type) else b"")
             elif event.seq == self._sent[conference] + 1:
                 frames.append(self._durable(conference, event.seq, event.type, told.data))
             elif event.seq > self._sent[conference]:
@@ -290,8 +221,14 @@ class _LiveStream:
         change = self._board.change() if self._board is not None else b""
         return sse.frame(WALLBOARD, change) if change else b""
 
+    def _wants(self, type_: str) -> bool:
+        return self._types is None or type_ in self._types
+
     def _durable(self, conference: str, seq: int, type_: str, data: bytes) -> bytes:
+        """No bytes for a type that is not wanted: the position of the next frame says that it was passed over."""
         self._sent[conference] = seq
+        if not self._wants(type_):
+            return b""
         return sse.frame(type_, data, id_=str(Positions(self._start.epoch, self._sent)))
 
     def _ping(self) -> bytes:

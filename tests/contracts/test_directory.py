@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
 from sidecar.domain.access import is_own
-from sidecar.domain.conference import Conference, ConferenceState, ForkState, ParticipantState, Role
+from sidecar.domain.conference import Conference, ConferenceState, ForkState, ParticipantState, Role, role_of
 from sidecar.domain.errors import ForkRefused, NotFound
 from sidecar.domain.events import ConferenceEnded, ForkStarted, ParticipantJoined
-from sidecar.ports.directory import BoundFork, Directory, RoomOfAnotherTenant
+from sidecar.ports.directory import BoundFork, ConferenceFilter, ConferencePlace, Directory, RoomOfAnotherTenant
 from tests.facts import NOON, draft, fork_request, open_call
 
 LATER = NOON + timedelta(seconds=90)
@@ -228,6 +229,38 @@ async def test_conferences_come_newest_first_and_not_more_than_asked_for(directo
         made.append((await directory.open_fork(fork_request(f"CA{minute}", room=f"r{minute}", now=at))).conference.id)
     assert [c.id for c in await directory.conferences(limit=3)] == made[:0:-1]
     assert [c.id for c in await directory.unfinished()] == made
+
+
+async def test_conferences_are_listed_by_what_is_known_of_them_page_by_page(
+    directory: Directory, event_log: SqlEventLog
+) -> None:
+    made = []
+    for minute, (room, label) in enumerate([("harbor", "agent"), ("50%_off", "agent-7"), ("lake", "customer")]):
+        at = NOON + timedelta(minutes=minute)
+        request = fork_request(
+            f"CA{minute}", room=room, label=label, role=role_of(parameter=None, label=label, address=""), now=at
+        )
+        made.append((await directory.open_fork(request)).conference)
+    harbor, sale, lake = (one.id for one in made)
+    await directory.bind_conference(lake, "CF7")
+    await event_log.append([draft(harbor, ConferenceEnded(reason="done", at_ms=1))])
+
+    async def listed(**wanted: Any) -> list[str]:
+        found = await directory.listed(ConferenceFilter(tenant=made[0].tenant, **wanted), limit=10)
+        return [one.id for one in found]
+
+    assert await listed() == [lake, sale, harbor]
+    assert await listed(state=ConferenceState.ENDED) == [harbor]
+    assert await listed(room="lake") == await listed(text="CF7") == await listed(text="CA2") == [lake]
+    assert await listed(text="%_") == await listed(text="50%_OFF") == [sale]
+    assert await listed(agent="agent") == [harbor]
+    assert await listed(agent="agent-7", own_of="agent-7") == [sale]
+    assert await listed(agent="customer") == await listed(text="nobody\0") == []
+    assert await listed(since=NOON + timedelta(minutes=1), until=NOON + timedelta(minutes=2)) == [sale]
+    assert await directory.listed(ConferenceFilter(tenant="another"), limit=10) == []
+    place = ConferencePlace(clock_zero=made[2].clock_zero, id=lake)
+    [after] = await directory.listed(ConferenceFilter(tenant=made[0].tenant), beyond=place, limit=1)
+    assert after.id == sale
 
 
 async def test_participants_and_forks_come_in_order_of_arrival(directory: Directory, event_log: SqlEventLog) -> None:

@@ -91,3 +91,18 @@ async def test_what_is_not_an_utterance_comes_in_order_of_seq(
     assert [(event.seq, event.type) for event in others] == [(1, "conference.started"), (4, "transcript.gap")]
     assert [event.seq for event in await transcripts.other_events(conference, until=ALL, after=1)] == [4]
     assert [event.seq for event in await transcripts.other_events(conference, until=ALL, limit=1)] == [1]
+
+
+async def test_events_come_in_order_of_seq_behind_one_and_of_the_types_that_are_wanted(
+    transcripts: Transcripts, call: tuple[BoundFork, BoundFork]
+) -> None:
+    conference = call[0].conference.id
+    all_of_them = await transcripts.events(conference, until=ALL, limit=10)
+    assert [event.seq for event in all_of_them] == [1, 2, 3, 4, 5, 6]
+    assert [event.seq for event in await transcripts.events(conference, until=5, after=2, limit=2)] == [3, 4]
+    wanted = {"transcript.gap", "utterance.final"}
+    found = await transcripts.events(conference, until=ALL, after=3, types=wanted, limit=10)
+    assert [(event.seq, event.type) for event in found] == [
+        (4, "transcript.gap"), (5, "utterance.final"), (6, "utterance.final"),
+    ]  # fmt: skip
+    assert await transcripts.events(conference, until=ALL, types=frozenset(), limit=10) == []

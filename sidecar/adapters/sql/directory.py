@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, Update, or_, select, update
+from sqlalchemy import Insert, Select, Update, bindparam, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sidecar.adapters.sql.conference_filter import conditions, is_own
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.projections import next_position
 from sidecar.adapters.sql.rows import AnyRow, conference_of, fork_of, participant_of
-from sidecar.adapters.sql.tables import conferences, forks, participants
+from sidecar.adapters.sql.tables import PlainText, UtcDateTime, conferences, forks, participants
 from sidecar.domain.conference import (
     Conference,
     ConferenceState,
@@ -20,12 +21,11 @@ from sidecar.domain.conference import (
     ForkState,
     Participant,
     ParticipantState,
-    Role,
     unique_label,
     unique_name,
 )
 from sidecar.domain.errors import ForkRefused, NotFound
-from sidecar.ports.directory import BoundFork, ForkRequest, RoomOfAnotherTenant
+from sidecar.ports.directory import BoundFork, ConferenceFilter, ConferencePlace, ForkRequest, RoomOfAnotherTenant
 
 AnySelect = Select[*tuple[Any, ...]]
 
@@ -136,8 +136,19 @@ class SqlDirectory:
         if tenant is not None:
             wanted = wanted.where(conferences.c.tenant == tenant)
         if agent is not None:
-            wanted = wanted.where(_is_own(agent))
+            wanted = wanted.where(is_own(agent))
         return await self._conferences(wanted)
+
+    async def listed(
+        self, wanted: ConferenceFilter, *, beyond: ConferencePlace | None = None, limit: int
+    ) -> list[Conference]:
+        """Newest first, after a place."""
+        statement = select(conferences).where(*conditions(wanted)).order_by(*_NEWEST_FIRST).limit(limit)
+        if beyond is not None:
+            here = tuple_(conferences.c.clock_zero, conferences.c.id)
+            there = tuple_(bindparam("zero", beyond.clock_zero, UtcDateTime), bindparam("id", beyond.id, PlainText))
+            statement = statement.where(here < there)
+        return await self._conferences(statement)
 
     async def unfinished(self) -> list[Conference]:
         """Conferences without ``transcript.completed``, oldest first."""
@@ -192,13 +203,6 @@ def _new_conference(conference_id: str, tenant: str, room: str, now: datetime) -
     return conferences.insert().values(
         id=conference_id, tenant=tenant, room=room, state=ConferenceState.WAITING, clock_zero=now, seq=0
     )
-
-
-def _is_own(agent: str) -> ColumnElement[bool]:
-    """As ``domain.access.is_own``, for many conferences at once."""
-    named = or_(participants.c.name == agent, participants.c.label == agent)
-    of_agent = (participants.c.conference_id == conferences.c.id) & (participants.c.role == Role.AGENT) & named
-    return select(participants.c.id).where(of_agent).exists()
 
 
 def _of_sid(sid: str) -> AnySelect:

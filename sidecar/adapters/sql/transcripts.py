@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Select, func, select, tuple_
 
 from sidecar.adapters.sql.engine import Database
@@ -58,6 +60,19 @@ class SqlTranscripts:
             )
             for row in rows
         ]
+
+    async def events(
+        self, conference_id: str, *, until: int, after: int = 0, types: Collection[str] | None = None, limit: int
+    ) -> list[Event]:
+        """At most ``limit`` events with ``seq > after``, in order of seq."""
+        statement = (
+            select(events, conferences.c.tenant)
+            .join(conferences)
+            .where(events.c.conference_id == conference_id, events.c.seq > after, events.c.seq <= until)
+            .order_by(events.c.seq)
+            .limit(limit)
+        )
+        return await self._events(statement if types is None else statement.where(events.c.type.in_(types)))
 
     async def other_events(self, conference_id: str, *, until: int, after: int = 0, limit: int = 1000) -> list[Event]:
         """What is not an utterance (who came, what was lost, when it ended) with ``seq > after``, in order of seq."""

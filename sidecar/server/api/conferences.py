@@ -3,25 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.conference import Conference, Participant
+from sidecar.domain.conference import Conference, ConferenceState, Participant
+from sidecar.ports.directory import ConferenceFilter, ConferencePlace
+from sidecar.server.api.paging import limit_of, page, place_after, refused
 from sidecar.server.app_keys import DIRECTORY
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 
-LIST_LIMIT = 50
+# What a filter of the query may be long.
+FILTER_MAX_CHARS = 200
+
+
+class ConferenceCursor(msgspec.Struct, array_like=True, frozen=True):
+    """The place of a conference in the list."""
+
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    id: Annotated[str, msgspec.Meta(max_length=64)]
 
 
 async def list_conferences(request: web.Request) -> web.Response:
-    """``GET /v1/conferences[?room=]``: newest first, at most 50."""
-    caller = request[CALLER]
-    found = await request.app[DIRECTORY].conferences(
-        room=request.query.get("room"), tenant=caller.tenant, agent=caller.only_own, limit=LIST_LIMIT
+    """``?room=&state=&agent=&from=&to=&q=&limit=50&after=<cursor>``: newest first, page by page.
+
+    400 for a limit, cursor or filter that is none.
+    """
+    limit, after = limit_of(request), place_after(request, ConferenceCursor)
+    beyond = ConferencePlace(clock_zero=after.started_at, id=after.id) if after is not None else None
+    found = await request.app[DIRECTORY].listed(_filter(request), beyond=beyond, limit=limit + 1)
+    shown = found[:limit]
+    next_place = ConferenceCursor(shown[-1].clock_zero, shown[-1].id) if len(found) > limit else None
+    return page(request, [_conference(conference) for conference in shown], next_place=next_place)
+
+
+def _filter(request: web.Request) -> ConferenceFilter:
+    caller, query = request[CALLER], request.query
+    for name in ("room", "agent", "q"):
+        if not 0 < len(query.get(name, "x")) <= FILTER_MAX_CHARS:
+            raise refused("filter_invalid", f"{name} has 1 to {FILTER_MAX_CHARS} characters.", "Leave it out.")
+    return ConferenceFilter(
+        tenant=caller.tenant,
+        own_of=caller.only_own,
+        room=query.get("room"),
+        state=_state(query.get("state")),
+        agent=query.get("agent"),
+        since=_moment("from", query.get("from")),
+        until=_moment("to", query.get("to")),
+        text=query.get("q"),
     )
-    return _json({"data": [_conference(conference) for conference in found]})
+
+
+def _state(word: str | None) -> ConferenceState | None:
+    if word is not None and word not in set(ConferenceState):
+        raise refused("filter_invalid", "state is none.", f"States are {', '.join(ConferenceState)}.")
+    return ConferenceState(word) if word is not None else None
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    """RFC 3339, or a day, which begins at midnight UTC. A ``+`` that nobody escaped arrives as a blank."""
+    if text is None:
+        return None
+    try:
+        day = f"{text}T00:00:00Z" if len(text) == len("2026-11-23") else text.replace(" ", "+")
+        moment: datetime = msgspec.convert(day, Annotated[datetime, msgspec.Meta(tz=True)])
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
+        next_step = "Write 2026-11-23T10:15:00Z, or 2026-11-23."
+        raise refused("filter_invalid", f"{name} is neither a moment nor a day.", next_step) from error
 
 
 async def get_conference(request: web.Request) -> web.Response:

@@ -25,6 +25,7 @@ from sidecar.server.pages.conference_trouble import unreadable
 from sidecar.server.pages.panel_frame import framed, panel_closed
 from sidecar.server.problems import API_PREFIX, problem
 from sidecar.server.strangers import STRANGERS, known
+from sidecar.server.stream_tickets import STREAM_TICKETS, TICKET
 
 log = structlog.get_logger()
 
@@ -130,6 +131,8 @@ async def caller_of(request: web.Request) -> Caller | None:
         return await by(request, secret)
     if _route(request) in TOKEN_IN_QUERY and "token" in request.query:
         return await _panel_caller(request, request.query["token"])
+    if _route(request) == STREAM_ROUTE and "ticket" in request.query:
+        return await _ticket_caller(request, request.query["ticket"])
     return await _session_caller(request)
 
 
@@ -172,6 +175,16 @@ async def _panel_caller(request: web.Request, secret: str) -> Caller | None:
         scopes=PANEL_SCOPES,
         conference=token.conference_id,
     )
+
+
+async def _ticket_caller(request: web.Request, secret: str) -> Caller | None:
+    """Who asked for the ticket, if that one may still come in; the ticket is used up."""
+    now = request.app[CLOCK].now()
+    ticket = request.app[STREAM_TICKETS].use(secret, now=now) if request.method == hdrs.METH_GET else None
+    if ticket is None or not await request.app[ACCOUNTS].still_welcome({ticket.caller.id}, now=now):
+        return None
+    request[TICKET] = ticket
+    return ticket.caller
 
 
 def _of_its_panel(request: web.Request, caller: Caller, rule: Rule) -> bool:

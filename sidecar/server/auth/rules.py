@@ -87,6 +87,7 @@ RULES: dict[str, Rule] = {
     f"POST {_ONE}/participants": _calls(Scope.PARTICIPANTS_WRITE, invites=True),
     f"PATCH {_ONE}/participants/{{participant}}": _calls(Scope.PARTICIPANTS_WRITE),
     f"GET {_ONE}/utterances": _calls(Scope.TRANSCRIPTS_READ, panel=True),
+    f"GET {_ONE}/events": _calls(Scope.TRANSCRIPTS_READ),
     f"GET {_ONE}/transcript.{{format}}": _calls(Scope.TRANSCRIPTS_READ),
     f"POST {_ONE}/pause": _calls(Scope.CONFERENCES_WRITE, panel=True),
     f"POST {_ONE}/resume": _calls(Scope.CONFERENCES_WRITE, panel=True),
@@ -136,8 +137,9 @@ RULES: dict[str, Rule] = {
     "GET /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
     "PATCH /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
     "DELETE /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
-    # Its handler asks ``may_follow`` for each topic.
+    # Their handlers ask for each topic's conference, whether the caller may see it.
     "GET /v1/stream": Rule(Scope.TRANSCRIPTS_READ, panel=True),
+    "POST /v1/stream_tickets": Rule(Scope.TRANSCRIPTS_READ),
 }
 
 
