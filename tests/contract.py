@@ -83,6 +83,13 @@ def event_breaches(event: Any) -> list[str]:
     return [*found, *(f"{event['type']}: {error.message}" for error in _validator(name).iter_errors(event["data"]))]
 
 
+def schema_breaches(schema: Any, value: Any) -> list[str]:
+    """A value against a schema of the document, with all that it refers to."""
+    return [
+        error.message for error in OAS31Validator(schema | {"components": closed()["components"]}).iter_errors(value)
+    ]
+
+
 @cache
 def _validator(schema: str) -> OAS31Validator:
     root = {"$ref": f"#/components/schemas/{schema}", "components": closed()["components"]}
