@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
 from aiohttp import web
 
+from sidecar import __version__
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.engines import open_chat_model, open_realtime_model, open_recogniser, open_voice
 from sidecar.adapters.event_forwarder import HttpEventForwarder
@@ -30,7 +32,9 @@ from sidecar.adapters.sql.search import SqlSearch
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
 from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
+from sidecar.adapters.sql.webhook_queue import SqlWebhookQueue
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
+from sidecar.adapters.webhook_http import HttpWebhookSender
 from sidecar.config import Settings
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
@@ -47,6 +51,7 @@ from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
+from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
 from sidecar.server import app_keys as keys
 from sidecar.server.auth.middleware import door
 from sidecar.server.auth.recheck import recheck_rights
@@ -195,7 +200,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             telephony=telephony,
             clock=clock,
         )
-        _webhooks(app, database, outbox, clock)
+        dispatcher = _webhooks(app, settings, database, outbox, clock)
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
         wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
         app[keys.WALLBOARD_STATE] = wallboard
@@ -213,6 +218,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 bus=bus,
                 stream_hub=app[keys.STREAM_HUB],
                 wallboard=wallboard,
+                webhooks=dispatcher,
                 storage=database,
             )
         )
@@ -223,6 +229,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 tasks.create_task(desk.run(), name="assistants"),
                 tasks.create_task(wallboard.run(), name="wallboard"),
                 tasks.create_task(alert_desk.run(), name="alerts"),
+                tasks.create_task(dispatcher.run(), name="webhooks"),
                 tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
             ]
             if forwarder is not None:
@@ -232,17 +239,27 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 task.cancel()
 
 
-def _webhooks(app: web.Application, database: Database, outbox: SqlOutbox, clock: Clock) -> None:
-    """Endpoints and their deliveries."""
+def _webhooks(
+    app: web.Application, settings: Settings, database: Database, outbox: SqlOutbox, clock: Clock
+) -> WebhookDispatcher:
+    """Endpoints, their deliveries, and who sends them."""
     app[keys.WEBHOOK_ENDPOINTS] = SqlWebhookEndpoints(database, outbox)
     app[keys.WEBHOOK_DELIVERIES] = SqlWebhookDeliveries(database, outbox, clock.new_id)
+    app[keys.WEBHOOK_DISPATCHER] = dispatcher = WebhookDispatcher(
+        queue=SqlWebhookQueue(database, outbox, clock.new_id),
+        sender=HttpWebhookSender(settings.webhook_addresses, version=__version__),
+        clock=clock,
+        kept=(timedelta(days=settings.webhook_log_days), timedelta(days=settings.webhook_body_days)),
+    )
+    return dispatcher
 
 
 async def shut_down(app: web.Application) -> None:
     """In phases, at most 10 s in all; called while the service still answers, and then again by aiohttp.
 
     Not ready from the first moment on, and no new forks (calls go on without); what was said becomes final; it is
-    stored; the viewers are sent away. What is left, ``_running`` closes. The second time nothing is left to do.
+    stored; those who are just being told of it are, and the viewers are sent away. What is left, ``_running`` closes.
+    The second time nothing is left to do.
     """
     try:
         async with asyncio.timeout(FINISH_FORKS_TIMEOUT_S):
@@ -251,9 +268,11 @@ async def shut_down(app: web.Application) -> None:
     except TimeoutError:
         log.warning("forks_not_finished", deadline_s=FINISH_FORKS_TIMEOUT_S)
     await app[keys.EVENT_WRITER].flush(FLUSH_TIMEOUT_S)
-    if keys.EVENT_FORWARDER in app:
-        await app[keys.EVENT_FORWARDER].flush(FORWARD_TIMEOUT_S)
-    await app[keys.STREAM_HUB].close_all()
+    async with asyncio.TaskGroup() as last:
+        if keys.EVENT_FORWARDER in app:
+            last.create_task(app[keys.EVENT_FORWARDER].flush(FORWARD_TIMEOUT_S), name="flush-event-forwarder")
+        last.create_task(app[keys.WEBHOOK_DISPATCHER].shut_down(FORWARD_TIMEOUT_S), name="finish-attempts")
+        last.create_task(app[keys.STREAM_HUB].close_all(), name="close-streams")
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

@@ -68,7 +68,6 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     UNREACHABLE = "unreachable"  # no address, no connection, no TLS that we trust, or it broke off
     BLOCKED = "blocked"  # an address to which nothing is sent; nobody was connected to
-    NOT_SENT = "not_sent"  # there is nothing to send any more: the transcript was deleted
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

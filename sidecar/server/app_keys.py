@@ -25,6 +25,7 @@ from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
+from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
 from sidecar.server.metrics import Metrics
 from sidecar.server.readiness import Readiness
 from sidecar.server.stream_hub import StreamHub
@@ -54,6 +55,7 @@ SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)
 WEBHOOK_ENDPOINTS: web.AppKey[WebhookEndpoints] = web.AppKey("webhook_endpoints", WebhookEndpoints)
 WEBHOOK_DELIVERIES: web.AppKey[WebhookDeliveries] = web.AppKey("webhook_deliveries", WebhookDeliveries)
+WEBHOOK_DISPATCHER: web.AppKey[WebhookDispatcher] = web.AppKey("webhook_dispatcher", WebhookDispatcher)
 # Where endpoints may be.
 WEBHOOK_ADDRESSES: web.AppKey[AddressPolicy] = web.AppKey("webhook_addresses", AddressPolicy)
 # Origins of the pages that may show the agent's panel in a frame.

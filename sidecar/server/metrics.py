@@ -25,6 +25,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.tally import Distribution
 from sidecar.runtime.wallboard import WallboardState
+from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
 from sidecar.server.strangers import Strangers
 from sidecar.server.stream_hub import StreamHub
 
@@ -39,6 +40,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     bus: EventBus
     stream_hub: StreamHub
     wallboard: WallboardState
+    webhooks: WebhookDispatcher
     storage: Storage
     forwarder: EventForwarder | None = None
 
@@ -82,6 +84,7 @@ class _Sidecar(Collector):
         yield from self._assistants()
         yield from self._store()
         yield from self._viewers()
+        yield from self._webhooks()
 
     def _calls(self) -> Iterator[Metric]:
         switchboard, tally = self._sources.switchboard, self._sources.writer.tally
@@ -186,6 +189,11 @@ class _Sidecar(Collector):
         )
         if free is not None:
             yield _gauge("sidecar_disk_free_bytes", "Free space beside SQLite's file.", free)
+
+    def _webhooks(self) -> Iterator[Metric]:
+        webhooks = self._sources.webhooks
+        yield _counter("sidecar_webhook_attempts", "Attempts to tell an endpoint.", webhooks.attempts, "outcome")
+        yield _gauge("sidecar_webhook_backlog", "Deliveries, and events not yet in one, that wait.", webhooks.backlog)
 
     def _viewers(self) -> Iterator[Metric]:
         hub, bus, wallboard = self._sources.stream_hub, self._sources.bus, self._sources.wallboard

@@ -20,6 +20,7 @@ from sidecar.adapters.sql.search import SqlSearch
 from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
 from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
+from sidecar.adapters.sql.webhook_queue import SqlWebhookQueue
 
 __all__ = [
     "Database",
@@ -36,6 +37,7 @@ __all__ = [
     "SqlTranscripts",
     "SqlWebhookDeliveries",
     "SqlWebhookEndpoints",
+    "SqlWebhookQueue",
     "StoreRefused",
     "StoreUnusable",
     "is_migrated",

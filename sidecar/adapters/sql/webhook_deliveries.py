@@ -21,7 +21,7 @@ from sidecar.adapters.sql.webhook_rows import (
     endpoint_of,
     endpoint_row,
 )
-from sidecar.adapters.sql.webhook_tables import webhook_attempts, webhook_deliveries, webhook_outbox
+from sidecar.adapters.sql.webhook_tables import is_pending, webhook_attempts, webhook_deliveries, webhook_outbox
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event
 from sidecar.domain.webhooks import (
@@ -48,7 +48,7 @@ class SqlWebhookDeliveries:
         of = webhook_deliveries.c
         counted = (
             select(of.endpoint_id, of.state, func.count().label("count"))
-            .where(of.tenant == tenant, or_(of.state == DeliveryState.PENDING, of.created_at >= since))
+            .where(of.tenant == tenant, or_(is_pending, of.created_at >= since))
             .group_by(of.endpoint_id, of.state)
         )
         found: dict[str, dict[str, int]] = {}

@@ -14,6 +14,7 @@ from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.webhook_rows import endpoint_of, endpoint_row
 from sidecar.adapters.sql.webhook_tables import (
+    is_pending,
     webhook_attempts,
     webhook_deliveries,
     webhook_delivery_events,
@@ -132,9 +133,7 @@ class SqlWebhookEndpoints:
 
 async def fail_pending(connection: AsyncConnection, endpoint_id: str) -> None:
     """What waits for an endpoint that was disabled fails, and can be sent again when it is enabled."""
-    waiting = update(webhook_deliveries).where(
-        webhook_deliveries.c.endpoint_id == endpoint_id, webhook_deliveries.c.state == DeliveryState.PENDING
-    )
+    waiting = update(webhook_deliveries).where(webhook_deliveries.c.endpoint_id == endpoint_id, is_pending)
     values = {"state": DeliveryState.FAILED, "reason": "endpoint_disabled", "next_at": None}
     await connection.execute(waiting.values(values))
 

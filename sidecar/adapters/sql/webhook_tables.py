@@ -10,6 +10,7 @@ from sqlalchemy import (
     Integer,
     Table,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -78,7 +79,15 @@ webhook_deliveries = Table(
         sqlite_where=text("state = 'pending'"),
         postgresql_where=text("state = 'pending'"),
     ),
+    Index(
+        "ix_webhook_deliveries_with_body",
+        "created_at",
+        sqlite_where=text("body IS NOT NULL"),
+        postgresql_where=text("body IS NOT NULL"),
+    ),
 )
+# As literals, for no database uses an index of some rows for a statement with parameters.
+is_pending = webhook_deliveries.c.state == literal_column("'pending'")
 
 # What a delivery carries, in order. Frozen when the delivery is made.
 webhook_delivery_events = Table(
@@ -95,11 +104,18 @@ webhook_attempts = Table(
     metadata,
     Column("delivery_id", PlainText, ForeignKey(webhook_deliveries.c.id), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
     Column("took_ms", Integer, nullable=False),
     Column("outcome", PlainText, nullable=False),
     Column("status", Integer),
     Column("error", PlainText, nullable=False),
     # The first kilobyte of the answer; taken away earlier than the rest.
     Column("response", PlainText, nullable=False),
+    Index(
+        "ix_webhook_attempts_with_response",
+        "at",
+        sqlite_where=text("response <> ''"),
+        postgresql_where=text("response <> ''"),
+    ),
 )
+has_response = webhook_attempts.c.response != literal_column("''")

@@ -52,7 +52,6 @@ _OUTCOMES = {
     Outcome.TIMED_OUT: "no answer in time",
     Outcome.UNREACHABLE: "not reached",
     Outcome.BLOCKED: "blocked",
-    Outcome.NOT_SENT: "nothing to send",
 }
 # What the page says after a form was sent, by a word in its address; {n} is a number there.
 DONE = {

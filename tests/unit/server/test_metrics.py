@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,17 +12,26 @@ from sidecar.adapters.openai_account import OpenaiAccount
 from sidecar.adapters.realtime.openai import VENDOR, OpenaiRealtimeModel
 from sidecar.adapters.recognisers.local import LocalRecogniser
 from sidecar.adapters.recognisers.local_pool import LocalPool
-from sidecar.adapters.sql import Database, SqlAssistants, SqlDirectory, SqlEventLog
+from sidecar.adapters.sql import (
+    Database,
+    SqlAssistants,
+    SqlDirectory,
+    SqlEventLog,
+    SqlOutbox,
+    SqlWebhookQueue,
+)
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
+from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
 from sidecar.server.metrics import Metrics, Sources
 from sidecar.server.strangers import Strangers
 from sidecar.server.stream_hub import StreamHub
 from tests.fake_engines import FakeChatModel, FakeVoice
+from tests.fake_webhooks import FakeWebhookSender
 from tests.fakes import FakeClock
 from tests.unit.runtime.test_tally import FINAL, event
 
@@ -69,6 +79,12 @@ def sources(folder: Path, recogniser: Recogniser | None = None) -> Sources:
         bus=bus,
         stream_hub=StreamHub(),
         wallboard=WallboardState(directory=directory, event_log=log, bus=bus, clock=clock),
+        webhooks=WebhookDispatcher(
+            queue=SqlWebhookQueue(database, SqlOutbox(), clock.new_id),
+            sender=FakeWebhookSender(),
+            clock=clock,
+            kept=(timedelta(days=30), timedelta(days=7)),
+        ),
         storage=database,
     )
 

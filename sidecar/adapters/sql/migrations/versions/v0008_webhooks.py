@@ -77,6 +77,14 @@ def _create_deliveries() -> None:
         sqlite_where=pending,
         postgresql_where=pending,
     )
+    with_body = sa.text("body IS NOT NULL")
+    op.create_index(
+        "ix_webhook_deliveries_with_body",
+        "webhook_deliveries",
+        ["created_at"],
+        sqlite_where=with_body,
+        postgresql_where=with_body,
+    )
     of_delivery = "fk_{}_delivery_id_webhook_deliveries"
     op.create_table(
         "webhook_delivery_events",
@@ -105,4 +113,11 @@ def _create_deliveries() -> None:
             ["delivery_id"], ["webhook_deliveries.id"], name=of_delivery.format("webhook_attempts")
         ),
     )
-    op.create_index("ix_webhook_attempts_at", "webhook_attempts", ["at"])
+    with_response = sa.text("response <> ''")
+    op.create_index(
+        "ix_webhook_attempts_with_response",
+        "webhook_attempts",
+        ["at"],
+        sqlite_where=with_response,
+        postgresql_where=with_response,
+    )

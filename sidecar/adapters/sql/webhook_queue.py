@@ -1,0 +1,280 @@
+"""The queue of deliveries on SQL: outbox rows become deliveries, deliveries are claimed, and what happened is noted.
+
+A claim moves ``next_at`` beyond the time that an attempt may take: nobody else takes it meanwhile, and it comes back by
+itself if its holder dies. Nodes that share a PostgreSQL skip rows that another one has in hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sidecar.adapters.sql.engine import Database
+from sidecar.adapters.sql.outbox import SqlOutbox
+from sidecar.adapters.sql.rows import AnyRow
+from sidecar.adapters.sql.webhook_cleaning import clean
+from sidecar.adapters.sql.webhook_deliveries import not_in_log
+from sidecar.adapters.sql.webhook_endpoints import fail_pending
+from sidecar.adapters.sql.webhook_packing import pack
+from sidecar.adapters.sql.webhook_rows import bodies, endpoint_of
+from sidecar.adapters.sql.webhook_tables import (
+    is_pending,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_outbox,
+)
+from sidecar.domain.events import Event
+from sidecar.domain.webhook_schedule import Health, health_after
+from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointDisabled, EndpointState
+from sidecar.ports.webhook_queue import Claim, Finished, Survey, Turn
+from sidecar.ports.webhook_sender import Message
+
+
+class SqlWebhookQueue:
+    """Fulfils ``ports.webhook_queue.WebhookQueue``. ``new_id``: of the clock."""
+
+    def __init__(self, database: Database, outbox: SqlOutbox, new_id: Callable[[str], str]) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._new_id = new_id
+
+    async def turn(
+        self, *, finished: Sequence[Finished], free: Mapping[str, int], now: datetime, lock_until: datetime
+    ) -> Turn:
+        """One transaction."""
+        next_at: dict[str, datetime] = {}
+        claimed: list[tuple[AnyRow, AnyRow]] = []
+        async with self._database.write() as connection:
+            endpoints = await _endpoints(connection, {*free, *(each.endpoint_id for each in finished)})
+            await _note_attempts(connection, finished)
+            disabled = [
+                each
+                for each in [
+                    await self._note_health(connection, endpoint, finished, now) for endpoint in endpoints.values()
+                ]
+                if each is not None
+            ]
+            if disabled:
+                endpoints = await _endpoints(connection, set(endpoints))
+            for endpoint_id in sorted(free):
+                endpoint = endpoints.get(endpoint_id)
+                waits_until = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
+                if endpoint is not None and endpoint.state == EndpointState.ENABLED:
+                    rows = await _claim(connection, endpoint_id, free[endpoint_id], now, lock_until)
+                    claimed += [(endpoint, row) for row in rows]
+                    waits_until = _earlier(waits_until, await _next_due(connection, endpoint_id))
+                if waits_until is not None:
+                    next_at[endpoint_id] = waits_until
+            claims = await _claims(connection, claimed, now)
+        for each in disabled:
+            await self._ring_others(each)
+        return Turn(claims=claims, next_at=next_at, disabled=disabled)
+
+    async def rung(self) -> Collection[str]:
+        """The outbox has the bell."""
+        return await self._outbox.rung()
+
+    async def survey(self) -> Survey:
+        """Only reads."""
+        of = webhook_deliveries.c
+        due = (
+            select(of.endpoint_id, func.min(of.next_at).label("next_at"), func.count().label("waiting"))
+            .where(is_pending)
+            .group_by(of.endpoint_id)
+        )
+        packed = webhook_outbox.c
+        unpacked = select(
+            packed.endpoint_id, func.min(packed.at).label("next_at"), func.count().label("waiting")
+        ).group_by(packed.endpoint_id)
+        next_at: dict[str, datetime] = {}
+        backlog = 0
+        async with self._database.read() as connection:
+            await self._outbox.look_again(connection)
+            for statement in (due, unpacked):
+                for row in await connection.execute(statement):
+                    backlog += row.waiting
+                    earliest = _earlier(next_at.get(row.endpoint_id), row.next_at)
+                    if earliest is not None:
+                        next_at[row.endpoint_id] = earliest
+        return Survey(next_at=next_at, backlog=backlog)
+
+    async def clean(self, *, log_before: datetime, bodies_before: datetime) -> bool:
+        """A short transaction."""
+        async with self._database.write() as connection:
+            return await clean(connection, log_before=log_before, bodies_before=bodies_before)
+
+    async def _note_health(
+        self, connection: AsyncConnection, endpoint: AnyRow, finished: Sequence[Finished], now: datetime
+    ) -> Endpoint | None:
+        """The endpoint, if what happened to it disables it; then its tenant's others are told in the same breath."""
+        before = after = Health(failing_since=endpoint.failing_since, last_failed_at=endpoint.last_failed_at)
+        for each in finished:
+            if each.endpoint_id == endpoint.id:
+                after = health_after(after, each.attempt.outcome, each.attempt.at)
+        if after == before:
+            return None
+        values: dict[str, Any] = {"failing_since": after.failing_since, "last_failed_at": after.last_failed_at}
+        disable = bool(after.disable) and endpoint.state != EndpointState.DISABLED
+        if disable:
+            values |= {"state": EndpointState.DISABLED, "disabled_at": now, "disabled_reason": after.disable}
+        changed = update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint.id).values(values)
+        row = (await connection.execute(changed.returning(*webhook_endpoints.c))).one()
+        if not disable:
+            return None
+        await fail_pending(connection, endpoint.id)
+        await self._tell_others(connection, endpoint_of(row), now)
+        return endpoint_of(row)
+
+    async def _tell_others(self, connection: AsyncConnection, disabled: Endpoint, now: datetime) -> None:
+        event = Event(
+            id=self._new_id("evt"),
+            type=EndpointDisabled.type,
+            seq=None,
+            timestamp=now,
+            conference="",
+            conference_sid=None,
+            tenant=disabled.tenant,
+            data=EndpointDisabled(
+                endpoint=disabled.id,
+                url=disabled.url,
+                reason=disabled.disabled_reason,
+                failing_since=disabled.failing_since,
+            ),
+        )
+        rows = [
+            not_in_log(other.id, event, delivery_id=self._new_id("dlv"), now=now)
+            for other in await _others(connection, disabled)
+        ]
+        if rows:
+            await connection.execute(webhook_deliveries.insert(), rows)
+
+    async def _ring_others(self, disabled: Endpoint) -> None:
+        async with self._database.read() as connection:
+            for other in await _others(connection, disabled):
+                self._outbox.ring_for(other.id)
+
+
+async def _endpoints(connection: AsyncConnection, ids: Collection[str]) -> dict[str, AnyRow]:
+    """In order of their ids, so that nodes lock them in the same one."""
+    of = webhook_endpoints.c
+    wanted = select(webhook_endpoints).where(of.id.in_(sorted(ids))).order_by(of.id)
+    return {row.id: row for row in await connection.execute(wanted)} if ids else {}
+
+
+async def _others(connection: AsyncConnection, endpoint: Endpoint) -> Sequence[AnyRow]:
+    of = webhook_endpoints.c
+    others = select(of.id).where(of.tenant == endpoint.tenant, of.id != endpoint.id, of.state != EndpointState.DISABLED)
+    return (await connection.execute(others)).all()
+
+
+async def _note_attempts(connection: AsyncConnection, finished: Sequence[Finished]) -> None:
+    """What was removed meanwhile is passed over; what somebody else tries by now is left to them, unless it arrived."""
+    if not finished:
+        return
+    of = webhook_deliveries.c
+    there = select(of.id, of.state, of.tries, of.attempts).where(of.id.in_([each.delivery_id for each in finished]))
+    rows = {row.id: row for row in await connection.execute(there.order_by(of.id).with_for_update())}
+    known = [each for each in finished if each.delivery_id in rows]
+    if not known:
+        return
+    await connection.execute(webhook_attempts.insert(), [_attempt_row(each) for each in known])
+    changes = [change for each in known if (change := _delivery_change(each, rows[each.delivery_id])) is not None]
+    if changes:
+        names = ("state", "next_at", "reason", "tries", "delivered_at")
+        changed = update(webhook_deliveries).where(of.id == bindparam("of_id"))
+        await connection.execute(changed.values({name: bindparam(f"new_{name}") for name in names}), changes)
+
+
+def _attempt_row(finished: Finished) -> dict[str, Any]:
+    attempt = finished.attempt
+    return {
+        "delivery_id": finished.delivery_id,
+        "number": attempt.number,
+        "at": attempt.at,
+        "took_ms": attempt.took_ms,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "error": attempt.error,
+        "response": attempt.response,
+    }
+
+
+def _delivery_change(finished: Finished, row: AnyRow) -> dict[str, Any] | None:
+    verdict, attempt = finished.verdict, finished.attempt
+    arrived = verdict.state == DeliveryState.DELIVERED
+    if not arrived and (row.state != DeliveryState.PENDING or row.attempts != attempt.number):
+        return None
+    return {
+        "of_id": row.id,
+        "new_state": verdict.state,
+        "new_next_at": verdict.next_at,
+        "new_reason": verdict.reason,
+        "new_tries": row.tries + 1,
+        "new_delivered_at": attempt.at + timedelta(milliseconds=attempt.took_ms) if arrived else None,
+    }
+
+
+async def _claim(
+    connection: AsyncConnection, endpoint_id: str, most: int, now: datetime, lock_until: datetime
+) -> Sequence[AnyRow]:
+    """Rows as they were before they were claimed."""
+    if most <= 0:
+        return []
+    of = webhook_deliveries.c
+    due = (
+        select(webhook_deliveries)
+        .where(of.endpoint_id == endpoint_id, is_pending, of.next_at <= now)
+        .order_by(of.next_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await connection.execute(due)).all()
+    if rows:
+        ours = update(webhook_deliveries).where(of.id.in_([row.id for row in rows]))
+        await connection.execute(ours.values(attempts=of.attempts + 1, next_at=lock_until))
+    return rows
+
+
+async def _next_due(connection: AsyncConnection, endpoint_id: str) -> datetime | None:
+    of = webhook_deliveries.c
+    moment: datetime | None = await connection.scalar(
+        select(of.next_at).where(of.endpoint_id == endpoint_id, is_pending).order_by(of.next_at).limit(1)
+    )
+    return moment
+
+
+async def _claims(connection: AsyncConnection, claimed: Sequence[tuple[AnyRow, AnyRow]], now: datetime) -> list[Claim]:
+    """With what they carry. Those whose events are all deleted fail here."""
+    if not claimed:
+        return []
+    carried = await bodies(connection, [row for _, row in claimed])
+    empty = [row.id for _, row in claimed if row.id not in carried]
+    if empty:
+        failed = {"state": DeliveryState.FAILED, "reason": "event_gone", "next_at": None}
+        await connection.execute(update(webhook_deliveries).where(webhook_deliveries.c.id.in_(empty)).values(failed))
+    return [
+        Claim(
+            delivery_id=row.id,
+            endpoint_id=endpoint.id,
+            message=Message(id=row.message_id, url=endpoint.url, secrets=_secrets(endpoint, now), body=carried[row.id]),
+            number=row.attempts + 1,
+            tries=row.tries + 1,
+        )
+        for endpoint, row in claimed
+        if row.id in carried
+    ]
+
+
+def _secrets(endpoint: AnyRow, now: datetime) -> tuple[str, ...]:
+    """The newest first."""
+    overlaps = endpoint.old_secret is not None and endpoint.old_secret_until > now
+    return (endpoint.secret, endpoint.old_secret) if overlaps else (endpoint.secret,)
+
+
+def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    return min((each for each in (one, other) if each is not None), default=None)

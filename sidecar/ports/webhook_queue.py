@@ -1,0 +1,79 @@
+"""What is to be sent: deliveries that are due, given to one sender at a time, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sidecar.domain.webhook_schedule import Verdict
+from sidecar.domain.webhooks import Attempt, Endpoint
+from sidecar.ports.webhook_sender import Message
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that is ours to try until the lock ends. ``number``: of this attempt; ``tries``: with this one."""
+
+    delivery_id: str
+    endpoint_id: str
+    message: Message
+    number: int
+    tries: int
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a claim."""
+
+    delivery_id: str
+    endpoint_id: str
+    attempt: Attempt
+    verdict: Verdict
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What a turn gave. ``next_at``: when to look at an endpoint again; an endpoint that is not in it: when it is rung.
+
+    ``disabled``: endpoints that this turn disabled.
+    """
+
+    claims: Sequence[Claim] = ()
+    next_at: Mapping[str, datetime] = {}
+    disabled: Sequence[Endpoint] = ()
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """All that waits: when to look at which endpoint, and how many deliveries and single events wait in all."""
+
+    next_at: Mapping[str, datetime]
+    backlog: int
+
+
+class WebhookQueue(Protocol):
+    """All methods raise StoreUnavailable when the store does not answer; then nothing of the call was done."""
+
+    async def turn(
+        self, *, finished: Sequence[Finished], free: Mapping[str, int], now: datetime, lock_until: datetime
+    ) -> Turn:
+        """Note what is finished, make deliveries of what the outbox holds for these endpoints, and claim what is due.
+
+        All in one transaction. ``free``: per endpoint how many to claim at most; 0 only makes deliveries. A claim is
+        nobody else's before ``lock_until``; then, if it was not finished, it is due again: its holder has died.
+        """
+        ...
+
+    async def rung(self) -> Collection[str]:
+        """The endpoints for which something new was put since the last call; waits for it. One caller at a time."""
+        ...
+
+    async def survey(self) -> Survey:
+        """Look at everything: what earlier processes left, and what others put."""
+        ...
+
+    async def clean(self, *, log_before: datetime, bodies_before: datetime) -> bool:
+        """Remove a part of what is older: deliveries that are over, and the bodies of those that are kept.
+
+        Whether there is more.
+        """
+        ...

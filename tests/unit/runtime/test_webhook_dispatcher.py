@@ -1,0 +1,312 @@
+"""The dispatcher over a real store, in virtual time: who is told when, and who holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from sidecar.adapters.sql import (
+    Database,
+    SqlDirectory,
+    SqlEventLog,
+    SqlOutbox,
+    SqlWebhookDeliveries,
+    SqlWebhookEndpoints,
+    SqlWebhookQueue,
+)
+from sidecar.domain.errors import StoreUnavailable
+from sidecar.domain.events import ConferenceEnded
+from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
+from sidecar.domain.webhooks import DeliveryState, EndpointState, Outcome
+from sidecar.ports.directory import BoundFork
+from sidecar.ports.webhook_queue import Turn
+from sidecar.ports.webhook_sender import Answer, Message
+from sidecar.ports.webhooks import DeliveryFilter, Tally
+from sidecar.runtime.webhook_dispatcher import SLOTS_MOST, WebhookDispatcher
+from tests.assistant_rig import LoopClock
+from tests.facts import NOON, draft, open_call, said, webhook_endpoint
+from tests.fake_webhooks import DOWN, OK, FakeWebhookSender, Receiver, url_of
+from tests.virtual_time import timeless
+
+pytestmark = pytest.mark.virtual_time
+
+# Where no survey is needed: everything is known to this process.
+NEVER_S = 1e7
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+class Desk:
+    """A store, endpoints named after their receivers, and a dispatcher."""
+
+    def __init__(self, database: Database, sender: FakeWebhookSender, *, survey_s: float) -> None:
+        self.clock = LoopClock()
+        outbox = SqlOutbox()
+        self._log = timeless(SqlEventLog(database, outbox))
+        self._directory = timeless(SqlDirectory(database))
+        self.endpoints = timeless(SqlWebhookEndpoints(database, outbox))
+        self.deliveries = timeless(SqlWebhookDeliveries(database, outbox, self.clock.new_id))
+        self.queue = _InNoTime(SqlWebhookQueue(database, outbox, self.clock.new_id))
+        self.sender = sender
+        self.dispatcher = self.new_dispatcher(survey_s)
+        self._bound: BoundFork | None = None
+        self._lines = 0
+
+    def new_dispatcher(self, survey_s: float) -> WebhookDispatcher:
+        """As after a restart."""
+        return WebhookDispatcher(
+            queue=self.queue, sender=self.sender, clock=self.clock, kept=(30 * DAY, 7 * DAY), survey_s=survey_s,
+            chance=lambda: 1.0,
+        )  # fmt: skip
+
+    async def add(self, name: str, **changes: object) -> None:
+        values = {"url": url_of(name)} | changes
+        await self.endpoints.add(webhook_endpoint(f"whe_{name}", **values), secret="whsec_x")
+
+    async def tell(self, events: int = 1) -> list[str]:
+        """Events that travel alone; their ids."""
+        conference = (await self._call()).conference.id
+        drafts = [
+            draft(conference, ConferenceEnded(reason="completed", at_ms=1), at=self.clock.now()) for _ in range(events)
+        ]
+        await self._log.append(drafts)
+        return [each.id for each in drafts]
+
+    async def say(self, lines: int) -> None:
+        bound = await self._call()
+        spoken = [said(bound, self._lines + n) for n in range(lines)]
+        await self._log.append([msgspec.structs.replace(each, timestamp=self.clock.now()) for each in spoken])
+        self._lines += lines
+
+    async def tally(self, name: str) -> Tally:
+        tallies = await self.deliveries.tallies(tenant="", since=NOON - DAY)
+        return tallies.get(f"whe_{name}", Tally())
+
+    async def _call(self) -> BoundFork:
+        if self._bound is None:
+            self._bound = await open_call(self._directory)
+        return self._bound
+
+
+class _InNoTime:
+    """The queue, whose calls take no time; waiting for the bell takes as long as it takes."""
+
+    def __init__(self, queue: SqlWebhookQueue) -> None:
+        timeless_queue = timeless(queue)
+        self.turn = timeless_queue.turn
+        self.survey = timeless_queue.survey
+        self.clean = timeless_queue.clean
+        self.rung = queue.rung
+
+
+@asynccontextmanager
+async def dispatching(database: Database, *, survey_s: float = 5, **receivers: Receiver) -> AsyncIterator[Desk]:
+    """It runs; one endpoint for each receiver."""
+    desk = Desk(database, FakeWebhookSender(**receivers), survey_s=survey_s)
+    for name in receivers:
+        await desk.add(name)
+    async with running(desk.dispatcher):
+        yield desk
+
+
+@asynccontextmanager
+async def running(dispatcher: WebhookDispatcher) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(dispatcher.run(), name="webhooks")
+        yield
+        task.cancel()
+
+
+def answering(answer: Answer, *, after_s: float = 0) -> Receiver:
+    async def receiver(_message: Message, _at: datetime) -> Answer:
+        await asyncio.sleep(after_s)
+        return answer
+
+    return receiver
+
+
+def down_until(moment: datetime) -> Receiver:
+    async def receiver(_message: Message, at: datetime) -> Answer:
+        return OK if at >= moment else DOWN
+
+    return receiver
+
+
+async def test_an_event_is_told_at_once_and_once(database: Database) -> None:
+    async with dispatching(database, crm=answering(OK)) as desk:
+        (event,) = await desk.tell()
+        await asyncio.sleep(0.1)
+        assert desk.sender.arrived_at("crm") == [event]
+        await asyncio.sleep(60)
+        assert desk.sender.arrived_at("crm") == [event]
+        assert desk.dispatcher.attempts == {Outcome.DELIVERED: 1}
+        assert await desk.tally("crm") == Tally(delivered=1)
+
+
+async def test_a_receiver_that_is_down_for_72_hours_gets_everything(database: Database) -> None:
+    """On a simulated clock; it comes back, and nothing was lost, and nothing is told twice."""
+    async with dispatching(database, survey_s=NEVER_S, crm=down_until(NOON + 72 * HOUR)) as desk:
+        told: list[str] = []
+        for _ in range(12):
+            told += await desk.tell(2)
+            await desk.say(3)
+            await asyncio.sleep(6 * 3600)
+        assert desk.sender.arrived_at("crm") == []
+        told += await desk.tell()
+        await asyncio.sleep(29 * 3600)  # longer than the longest wait between two attempts
+        assert Counter(event for event in desk.sender.arrived_at("crm") if event.startswith("evt")) == Counter(told)
+        assert sum(event.startswith("bat") for event in desk.sender.arrived_at("crm")) == 12
+        assert await desk.tally("crm") == Tally(delivered=len(told) + 12)
+        assert (await desk.endpoints.endpoint("whe_crm", tenant="")).state is EndpointState.ENABLED
+
+
+async def test_a_receiver_that_never_answers_is_tried_ten_times_and_shown_as_failed(database: Database) -> None:
+    async with dispatching(database, survey_s=NEVER_S, crm=answering(DOWN)) as desk:
+        await desk.tell()
+        await asyncio.sleep(4 * 86400)
+        (failed,) = await desk.deliveries.deliveries("whe_crm", tenant="", wanted=DeliveryFilter(), limit=9)
+        assert (failed.state, failed.reason) == (DeliveryState.FAILED, "attempts_exhausted")
+        assert failed.attempts == failed.tries == ATTEMPTS_MOST
+        times = [each.at - NOON for each in desk.sender.received]
+        assert times[-1] > 75 * HOUR
+        assert times[1] < 10 * timedelta(seconds=1)
+
+        desk.sender.receivers.clear()
+        await desk.deliveries.resend(failed.id, tenant="", now=desk.clock.now())
+        await asyncio.sleep(1)
+        assert desk.sender.arrived_at("crm") == [failed.message_id]
+
+
+async def test_after_five_days_of_failures_the_others_are_told_that_it_is_disabled(database: Database) -> None:
+    async with dispatching(database, survey_s=NEVER_S, dead=answering(DOWN), crm=answering(OK)) as desk:
+        for _ in range(6):
+            await desk.tell()
+            await asyncio.sleep(24 * 3600)
+        assert (await desk.endpoints.endpoint("whe_dead", tenant="")).state is EndpointState.DISABLED
+        types = [each.message.body for each in desk.sender.received if each.message.url == url_of("crm")]
+        assert sum(b'"endpoint.disabled"' in body for body in types) == 1
+        assert (await desk.tally("dead")).pending == 0
+
+
+@pytest.mark.parametrize("bad", [answering(DOWN, after_s=15), answering(OK, after_s=14.9)], ids=["dead", "slow"])
+async def test_a_dead_or_slow_receiver_holds_up_nobody_else(database: Database, bad: Receiver) -> None:
+    async with dispatching(database, bad=bad, crm=answering(OK)) as desk:
+        await desk.tell(100)
+        for _ in range(20):
+            told = await desk.tell()
+            await asyncio.sleep(0.5)
+            assert told[0] in desk.sender.arrived_at("crm")
+        assert len(desk.sender.arrived_at("bad")) < 20
+
+
+async def test_no_endpoint_has_more_attempts_under_way_than_its_lane_is_wide(database: Database) -> None:
+    under_way = most = 0
+
+    async def busy(_message: Message, _at: datetime) -> Answer:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.2)
+        under_way -= 1
+        return OK
+
+    async with dispatching(database, crm=busy) as desk:
+        told = await desk.tell(100)
+        await asyncio.sleep(10)
+        assert sorted(desk.sender.arrived_at("crm")) == sorted(told)
+        assert most == SLOTS_MOST
+
+
+async def test_a_receiver_that_asks_for_a_rest_gets_it(database: Database) -> None:
+    tired = Answer(outcome=Outcome.THROTTLED, status=429, retry_after=timedelta(seconds=120))
+
+    async def crm(_message: Message, at: datetime) -> Answer:
+        return tired if at < NOON + MINUTE else OK
+
+    async with dispatching(database, crm=crm) as desk:
+        told = await desk.tell(20)
+        await asyncio.sleep(110)
+        refused = len(desk.sender.received)
+        assert refused <= 2, "whoever is not being tried waits, too"
+        await asyncio.sleep(120)
+        assert sorted(desk.sender.arrived_at("crm")) == sorted(told)
+
+
+async def test_lines_are_gathered_for_a_second(database: Database) -> None:
+    async with dispatching(database, crm=answering(OK)) as desk:
+        for _ in range(4):
+            await desk.say(1)
+            await asyncio.sleep(0.2)
+        assert desk.sender.received == []
+        await asyncio.sleep(1)
+        assert len(desk.sender.received) == 1
+        await desk.say(45)
+        await asyncio.sleep(0.1)
+        assert len(desk.sender.received) == 3, "full ones go at once"
+        await asyncio.sleep(1)
+        assert len(desk.sender.received) == 4
+
+
+async def test_what_a_killed_process_had_in_hand_is_tried_again(database: Database) -> None:
+    began = asyncio.Event()
+
+    async def crm(_message: Message, at: datetime) -> Answer:
+        began.set()
+        await asyncio.sleep(0 if at > NOON + timedelta(seconds=1) else 9)
+        return OK
+
+    async with dispatching(database, crm=crm) as desk:
+        told = await desk.tell()
+        await began.wait()
+    assert desk.sender.received == []
+    async with running(desk.new_dispatcher(5)):
+        await asyncio.sleep(60)
+        assert desk.sender.arrived_at("crm") == told
+
+
+async def test_at_shutdown_attempts_under_way_may_finish_and_no_new_ones_begin(database: Database) -> None:
+    async with dispatching(database, crm=answering(OK, after_s=0.5)) as desk:
+        await desk.tell(10)
+        await asyncio.sleep(0.1)
+        await desk.dispatcher.shut_down(1.0)
+        assert 1 <= len(desk.sender.received) <= SLOTS_MOST
+        assert (await desk.tally("crm")).delivered == len(desk.sender.received)
+        await desk.tell()
+        await asyncio.sleep(60)
+        assert (await desk.tally("crm")).delivered == len(desk.sender.received) < 10
+
+
+async def test_shutdown_waits_no_longer_than_it_may(database: Database) -> None:
+    async with dispatching(database, crm=answering(OK, after_s=14)) as desk:
+        await desk.tell()
+        await asyncio.sleep(0.1)
+        before = desk.clock.now()
+        await desk.dispatcher.shut_down(1.0)
+        assert desk.clock.now() - before == timedelta(seconds=1)
+
+
+async def test_a_store_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
+    async with dispatching(database, crm=answering(OK)) as desk:
+        turn, desk.queue.turn = desk.queue.turn, failing_turn
+        told = await desk.tell(3)
+        await asyncio.sleep(3)
+        assert desk.sender.received == []
+        desk.queue.turn = turn
+        await asyncio.sleep(5)
+        assert sorted(desk.sender.arrived_at("crm")) == sorted(told)
+
+
+async def failing_turn(**_arguments: object) -> Turn:
+    raise StoreUnavailable("busy")
+
+
+async def test_the_backlog_is_known(database: Database) -> None:
+    async with dispatching(database, crm=answering(DOWN)) as desk:
+        await desk.tell(7)
+        await asyncio.sleep(6)
+        assert desk.dispatcher.backlog == 7
