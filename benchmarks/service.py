@@ -28,6 +28,7 @@ async def main(args: argparse.Namespace) -> None:
         database_url=f"sqlite:///{args.folder}/sidecar.sqlite3",
         twilio_auth_token=TOKEN,
         max_forks=10_000,
+        rate_limit=0,
         stt="deepgram",
         deepgram_api_key=DEEPGRAM_KEY,
         deepgram_base_url=args.upstream,
@@ -37,7 +38,7 @@ async def main(args: argparse.Namespace) -> None:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await GuardedSite(runner, HOST, args.port, connections=app[STRANGERS].connections).start()
-    say(ready=True, key=await add_key(app[ACCOUNTS], "benchmarks"))
+    say(ready=True, key=(await add_key(app[ACCOUNTS], "benchmarks"))[1])
     try:
         await heard("never")
     finally:

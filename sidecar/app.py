@@ -16,6 +16,7 @@ from sidecar import __version__
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.engines import open_chat_model, open_realtime_model, open_recogniser, open_voice
 from sidecar.adapters.event_forwarder import HttpEventForwarder
+from sidecar.adapters.passwords import ArgonPasswords
 from sidecar.adapters.recognisers.local import start_local_recogniser
 from sidecar.adapters.sql.accounts import SqlAccounts
 from sidecar.adapters.sql.alerts import SqlAlerts
@@ -36,6 +37,7 @@ from sidecar.adapters.sql.webhook_queue import SqlWebhookQueue
 from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.adapters.webhook_http import HttpWebhookSender
 from sidecar.config import Settings
+from sidecar.config.checks import listed
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
 from sidecar.domain.redaction.rules import Rules
@@ -55,6 +57,8 @@ from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
 from sidecar.server import app_keys as keys
 from sidecar.server.auth.middleware import door
 from sidecar.server.auth.recheck import recheck_rights
+from sidecar.server.cors import CORS_ORIGINS, cors, say_origin
+from sidecar.server.limits import LIMITS, Limits, say_rate
 from sidecar.server.metrics import Metrics, Sources
 from sidecar.server.problems import problems
 from sidecar.server.readiness import Readiness
@@ -87,7 +91,9 @@ def build(
 
     ``recogniser``, ``fallback``, ``engines`` (the assistant's): instead of the settings'.
     """
-    app = web.Application(middlewares=[problems, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES)
+    app = web.Application(
+        middlewares=[problems, cors, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES
+    )
     app[STRANGERS] = Strangers(trusted=settings.trusted_networks, sockets_most=settings.max_forks)
     app[keys.TWILIO_EDGE] = TwilioEdge(
         public_url=settings.base_url,
@@ -98,6 +104,8 @@ def build(
     app[keys.STREAM_HUB] = StreamHub()
     app[STREAM_TICKETS] = StreamTickets()
     app[keys.METRICS_TOKEN] = settings.metrics_token.get_secret_value()
+    app[LIMITS], app[CORS_ORIGINS] = Limits(per_minute=settings.rate_limit), listed(settings.cors_origins)
+    app.on_response_prepare.extend((say_rate, say_origin))
     app[keys.PHONE_PORT] = settings.phone_port
     app[keys.PANEL_ORIGINS] = settings.panel_origin_list
     app[keys.WEBHOOK_ADDRESSES] = settings.webhook_addresses
@@ -186,7 +194,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         app[keys.ASSISTANTS] = desk
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS], app[keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
-        app[keys.ACCOUNTS], app[keys.AUDIT] = accounts, SqlAuditLog(database)
+        app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.PASSWORDS] = accounts, SqlAuditLog(database), ArgonPasswords()
         app[keys.ANSWERS] = SqlAnswers(database)
         app[keys.DIALLER] = Dialler(
             DialOutPolicy(

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.domain.access import KEY_PREFIX, ApiKey, LoginLink, User, UserRole, checked_name, token_hash
+from sidecar.domain.access import EVERYTHING, ApiKey, LoginLink, Scope, User, UserRole, checked_name, token_hash
+from sidecar.domain.access_keys import RANDOM_BYTES, key_of, new_key
+from sidecar.domain.audit import AuditEntry
 from sidecar.domain.errors import NotFound
 from sidecar.ports.accounts import Accounts
+from sidecar.ports.audit import AuditLog
 
-KEY_BYTES = 20
+
+class Office(NamedTuple):
+    """The accounts, and the audit log in which commands stand too."""
+
+    accounts: Accounts
+    audit: AuditLog
+
+    async def note(self, tenant: str, action: str, target: str, **after: str | None) -> None:
+        """What a command did. Raises StoreUnavailable."""
+        clock = SystemClock()
+        await self.audit.add(
+            AuditEntry(
+                id=clock.new_id("aud"), tenant=tenant, at=clock.now(), actor="cli", actor_name="", by="cli",
+                action=action, target=target, address="", after=after or None,
+            )
+        )  # fmt: skip
 
 
 @asynccontextmanager
 async def open_accounts(url: str, *, may_make: bool = False) -> AsyncIterator[Accounts]:
     """The accounts, in a schema of this version. ``may_make``: a SQLite file that is not there yet is made."""
-    from sidecar.adapters.sql import Database, SqlAccounts, migrate
+    async with open_office(url, may_make=may_make) as office:
+        yield office.accounts
+
+
+@asynccontextmanager
+async def open_office(url: str, *, may_make: bool = False) -> AsyncIterator[Office]:
+    """The same with the audit log."""
+    from sidecar.adapters.sql import Database, SqlAccounts, SqlAuditLog, migrate
     from sidecar.adapters.sql.engine import sqlite_file
 
     database = Database(url)
@@ -30,15 +56,15 @@ async def open_accounts(url: str, *, may_make: bool = False) -> AsyncIterator[Ac
                 next_step="Go to the folder where the service runs, or set SIDECAR_DATABASE_URL.",
             )
         await migrate(url)
-        yield SqlAccounts(database)
+        yield Office(SqlAccounts(database), SqlAuditLog(database))
     finally:
         await database.close()
 
 
-async def add_user(accounts: Accounts, name: str, role: UserRole) -> User:
+async def add_user(accounts: Accounts, name: str, role: UserRole, tenant: str = "") -> User:
     """A new user. Raises NameRefused."""
     clock = SystemClock()
-    user = User(id=clock.new_id("usr"), name=checked_name(name), role=role, created_at=clock.now())
+    user = User(id=clock.new_id("usr"), name=checked_name(name), role=role, created_at=clock.now(), tenant=tenant)
     await accounts.add_user(user)
     return user
 
@@ -52,9 +78,18 @@ async def add_link(accounts: Accounts, user: User, token: str, *, lasts: timedel
     return expires_at
 
 
-async def add_key(accounts: Accounts, name: str) -> str:
-    """A new API key: the only time that it is seen. Raises NameRefused."""
-    clock, secret = SystemClock(), KEY_PREFIX + secrets.token_hex(KEY_BYTES)
-    key = ApiKey(id=clock.new_id("key"), name=checked_name(name), created_at=clock.now())
+async def add_key(
+    accounts: Accounts,
+    name: str,
+    *,
+    scopes: Collection[Scope] = EVERYTHING,
+    tenant: str = "",
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """A new API key, and the only sight of it. Raises NameRefused, ScopeRefused."""
+    clock, secret = SystemClock(), key_of(secrets.token_bytes(RANDOM_BYTES))
+    key = new_key(
+        clock.new_id("key"), name, secret, scopes=scopes, tenant=tenant, now=clock.now(), expires_at=expires_at
+    )
     await accounts.add_key(key, token_hash=token_hash(secret))
-    return secret
+    return key, secret

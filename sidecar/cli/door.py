@@ -39,6 +39,7 @@ async def make_door(database_url: str, pages: str) -> Door:
     """Make the database, a user, a link and a key in it."""
     token = secrets.token_urlsafe(LINK_BYTES)
     async with open_accounts(database_url, may_make=True) as accounts:
-        user = await add_user(accounts, "Demo", UserRole.SUPERVISOR)
+        user = await add_user(accounts, "Demo", UserRole.ADMIN)
         await add_link(accounts, user, token, lasts=LINK_LASTS, reusable=True)
-        return Door(pages, token, await add_key(accounts, "demo"))
+        _, secret = await add_key(accounts, "demo")
+        return Door(pages, token, secret)

@@ -118,6 +118,14 @@ class Fields(BaseSettings):
         description="Whose calls are whose, where the voice URL does not say it by tenant=: number:+15550100=acme, "
         "room:acme-*=acme, separated by commas; the first that fits counts, numbers before rooms.",
     )
+    cors_origins: str = Field(
+        "",
+        description="Origins of other sites' pages that may use the API, with a key of their own, such as "
+        "https://crm.example.com, separated by commas. None: no page but ours.",
+    )
+    rate_limit: int = Field(
+        1200, ge=0, description="Requests that a session, key or panel may make within a minute; 0 for no limit."
+    )
     panel_origins: str = Field(
         "",
         description="Origins of pages that may show the agent's panel in a frame, such as https://crm.example.com, "
@@ -213,7 +221,7 @@ class Fields(BaseSettings):
     _keys = field_validator("deepgram_api_key", "llm_api_key", "openai_api_key")(checks.key_of_vendor)
     _networks = field_validator("trusted_proxies", "webhook_allow_nets")(checks.networks)
     _ids_and_secrets = field_validator("twilio_shared_keys")(checks.ids_and_secrets)
-    _origins = field_validator("panel_origins")(checks.origins)
+    _origins = field_validator("panel_origins", "cors_origins")(checks.origins)
     _redacted = field_validator("redact")(checks.redacted)
     _tenant_rules = field_validator("tenant_rules")(checks.tenant_rules)
     _countries = field_validator("dial_out")(checks.countries)

@@ -177,6 +177,12 @@ class LinkRefused(SidecarError):
     code = "login_link_unknown"
 
 
+class ScopeRefused(SidecarError):
+    """A key without scopes, or one that ends before it begins: scopes_missing, expires_invalid."""
+
+    code = "scopes_missing"
+
+
 class NameRefused(SidecarError):
     """A name for a user or key that cannot be had: name_taken, name_invalid."""
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sidecar.domain.access import ApiKey, LoginLink, PanelToken, Session, User
+from sidecar.domain.access import ApiKey, LoginLink, PanelToken, Session, User, UserRole
 
 
 class Accounts(Protocol):
@@ -20,8 +20,28 @@ class Accounts(Protocol):
         """None when nobody has that name."""
         ...
 
-    async def users(self) -> Sequence[User]:
-        """All, by name."""
+    async def user(self, user_id: str, *, tenant: str) -> User:
+        """Raises NotFound for an unknown id, and for a user of another tenant."""
+        ...
+
+    async def users(self, *, tenant: str | None = None) -> Sequence[User]:
+        """All, or a tenant's, by name."""
+        ...
+
+    async def set_role(self, user_id: str, role: UserRole) -> None:
+        """Ends every session of the user: what is open was opened as who they were."""
+        ...
+
+    async def password_hash(self, name: str) -> str | None:
+        """None when nobody has that name, and for somebody without a password."""
+        ...
+
+    async def set_password(self, user_id: str, hashed: str | None, *, keep_session: str | None = None) -> None:
+        """Ends every session of the user but ``keep_session``, and their links. None: no password any more."""
+        ...
+
+    async def renew_hash(self, name: str, *, before: str, after: str) -> None:
+        """The same password, hashed anew; unless it has been changed meanwhile."""
         ...
 
     async def remove_user(self, user_id: str) -> None:
@@ -45,6 +65,16 @@ class Accounts(Protocol):
         """
         ...
 
+    async def open_session(
+        self, user_id: str, *, session_id: str, session_hash: str, expires_at: datetime, now: datetime
+    ) -> Session:
+        """For somebody who has shown their password. NotFound when the user is gone."""
+        ...
+
+    async def sessions(self, user_id: str, *, now: datetime) -> Sequence[Session]:
+        """Those that have not ended, the one used last first."""
+        ...
+
     async def session(self, token_hash: str, *, now: datetime) -> Session | None:
         """The session behind a cookie, if it has not ended. Notes the use now and then, and so keeps it from ending."""
         ...
@@ -58,15 +88,15 @@ class Accounts(Protocol):
         ...
 
     async def key(self, token_hash: str, *, now: datetime) -> ApiKey | None:
-        """The key, if it is not revoked. Notes the use now and then."""
+        """The key, if it is not revoked and has not expired. Notes the use now and then."""
         ...
 
-    async def keys(self) -> Sequence[ApiKey]:
-        """All, oldest first, revoked ones too."""
+    async def keys(self, *, tenant: str | None = None) -> Sequence[ApiKey]:
+        """All, or a tenant's, oldest first, revoked ones too."""
         ...
 
-    async def revoke_key(self, name: str, *, now: datetime) -> ApiKey:
-        """The key of that name opens nothing any more. NotFound when there is none that did."""
+    async def revoke_key(self, name_or_id: str, *, tenant: str, now: datetime) -> ApiKey:
+        """This key opens nothing any more. NotFound when the tenant has none of that name or id that did."""
         ...
 
     async def add_panel_token(self, token: PanelToken, *, token_hash: str) -> None:

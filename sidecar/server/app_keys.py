@@ -15,6 +15,7 @@ from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.event_log import EventLog
+from sidecar.ports.passwords import Passwords
 from sidecar.ports.search import Search
 from sidecar.ports.transcripts import Transcripts
 from sidecar.ports.webhooks import WebhookDeliveries, WebhookEndpoints
@@ -44,6 +45,7 @@ DIRECTORY: web.AppKey[Directory] = web.AppKey("directory", Directory)
 EVENT_FORWARDER: web.AppKey[EventForwarder] = web.AppKey("event_forwarder", EventForwarder)
 SEARCH: web.AppKey[Search] = web.AppKey("search", Search)
 TRANSCRIPTS: web.AppKey[Transcripts] = web.AppKey("transcripts", Transcripts)
+PASSWORDS: web.AppKey[Passwords] = web.AppKey("passwords", Passwords)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)
 EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)

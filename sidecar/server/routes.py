@@ -8,6 +8,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.server.api import alert_rules, alerts, assistants, webhook_deliveries, webhook_endpoints
+from sidecar.server.api.api_keys import list_keys, make_key, revoke_key
+from sidecar.server.api.audit_log import list_audit
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.events import list_events
@@ -75,6 +77,10 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_patch("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.change_rule)
     app.router.add_delete("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.delete_rule)
     app.router.add_get("/v1/conferences/{id}/events", list_events)
+    app.router.add_get("/v1/api_keys", list_keys)
+    app.router.add_post("/v1/api_keys", make_key)
+    app.router.add_delete("/v1/api_keys/{key}", revoke_key)
+    app.router.add_get("/v1/audit", list_audit)
     app.router.add_get("/v1/stream", stream)
     app.router.add_post("/v1/stream_tickets", make_stream_ticket)
     app.router.add_get("/healthz", healthz)

@@ -20,6 +20,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.passwords import ArgonPasswords
 from sidecar.adapters.sql import (
     Database,
     SqlAccounts,
@@ -51,6 +52,7 @@ from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
 from sidecar.server.auth.middleware import door
 from sidecar.server.auth.rules import RULES, Rule, Way
+from sidecar.server.limits import LIMITS, Limits
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
 from sidecar.server.strangers import STRANGERS, Strangers
@@ -192,7 +194,7 @@ def _passing(conference: str, data: EventData, moment: datetime) -> Event:
 def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
     app = web.Application(middlewares=[problems, door])
-    app[STRANGERS] = Strangers(sockets_most=1)
+    app[STRANGERS], app[LIMITS] = Strangers(sockets_most=1), Limits(per_minute=0)
     app[app_keys.PANEL_ORIGINS] = origins = list[str]()
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url)
     app.router.add_get("/v1/stream", stream.stream)
@@ -221,6 +223,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         await migrate(database_url)
         database, bus = Database(database_url), EventBus()
         app[app_keys.ACCOUNTS], app[app_keys.AUDIT] = SqlAccounts(database), SqlAuditLog(database)
+        app[app_keys.PASSWORDS] = ArgonPasswords()
         with suppress(NameRefused):  # started again on the same store
             await add_key(app[app_keys.ACCOUNTS])
             await add_session(app[app_keys.ACCOUNTS], await add_user(app[app_keys.ACCOUNTS]), SESSION)

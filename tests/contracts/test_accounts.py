@@ -191,11 +191,11 @@ async def test_a_key_opens_until_it_is_revoked_and_its_name_may_be_given_again(a
     assert await accounts.key("made up", now=NOON) is None
     with pytest.raises(NameRefused, match="crm"):
         await accounts.add_key(key(id_="key_2"), token_hash="new")
-    revoked = await accounts.revoke_key("crm", now=NOON + MINUTE)
+    revoked = await accounts.revoke_key("crm", tenant="", now=NOON + MINUTE)
     assert (revoked.id, revoked.revoked_at) == ("key_1", NOON + MINUTE)
     assert await accounts.key("old", now=NOON + MINUTE) is None
     with pytest.raises(NotFound, match="crm"):
-        await accounts.revoke_key("crm", now=NOON)
+        await accounts.revoke_key("crm", tenant="", now=NOON)
     await accounts.add_key(key(id_="key_2"), token_hash="new")
     assert [one.id for one in await accounts.keys()] == ["key_1", "key_2"]
     assert await accounts.still_welcome({"key_1", "key_2"}, now=NOON) == {"key_2"}

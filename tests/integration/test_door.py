@@ -294,7 +294,7 @@ async def test_a_revoked_key_and_a_removed_user_lose_their_open_streams_with_the
             checking = tasks.create_task(
                 recheck.recheck_rights(service.app[STREAM_HUB], accounts, service.app[CLOCK]), name="recheck"
             )
-            await accounts.revoke_key("other", now=service.app[CLOCK].now())
+            await accounts.revoke_key("other", tenant="", now=service.app[CLOCK].now())
             await accounts.remove_user(user.id)
             for stream in (goes, theirs):
                 assert '"reason":"auth"' in (await follow(stream))[-2]

@@ -29,6 +29,7 @@ TRESPASSES = {
     "sqlalchemy": ("server/trespasser.py", "sqlalchemy"),
     "twilio": ("server/trespasser.py", "twilio"),
     "prometheus": ("runtime/trespasser.py", "prometheus_client"),
+    "argon2": ("server/trespasser.py", "argon2"),
     "deepgram": ("adapters/recognisers/deepgram.py", "deepgram"),
     "openai": ("adapters/voices/local.py", "openai"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),

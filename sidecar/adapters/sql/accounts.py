@@ -28,6 +28,8 @@ from sidecar.domain.access import (
 )
 from sidecar.domain.errors import NotFound, StoreUnavailable
 
+AnySelect = Select[*tuple[Any, ...]]
+
 # When something was last used is known to this, so that most requests only read.
 USE_NOTED_EACH = timedelta(minutes=1)
 # How long it is remembered why a link does not work any more.
@@ -63,9 +65,42 @@ class SqlAccounts:
         found = await self._rows(select(users).where(users.c.name == name))
         return _user(found[0]) if found else None
 
-    async def users(self) -> Sequence[User]:
-        """All, by name."""
-        return [_user(row) for row in await self._rows(select(users).order_by(users.c.name))]
+    async def user(self, user_id: str, *, tenant: str) -> User:
+        """Raises NotFound for an unknown id, and for a user of another tenant."""
+        found = await self._rows(select(users).where(users.c.id == user_id, users.c.tenant == tenant))
+        if not found:
+            raise NotFound(f"There is no user {user_id[:64]}.")
+        return _user(found[0])
+
+    async def users(self, *, tenant: str | None = None) -> Sequence[User]:
+        """All, or a tenant's, by name."""
+        wanted = select(users).order_by(users.c.name)
+        return [_user(row) for row in await self._rows(_of_tenant(wanted, users, tenant))]
+
+    async def set_role(self, user_id: str, role: UserRole) -> None:
+        """Ends every session of the user."""
+        async with self._database.write() as connection:
+            await connection.execute(update(users).where(users.c.id == user_id).values(role=role))
+            await connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
+
+    async def password_hash(self, name: str) -> str | None:
+        """None when nobody has that name, and for somebody without a password."""
+        found = await self._rows(select(users.c.password_hash).where(users.c.name == name))
+        return found[0].password_hash if found else None
+
+    async def set_password(self, user_id: str, hashed: str | None, *, keep_session: str | None = None) -> None:
+        """Ends every session of the user but ``keep_session``, and their links."""
+        others = and_(sessions.c.user_id == user_id, sessions.c.id != (keep_session or ""))
+        async with self._database.write() as connection:
+            await connection.execute(update(users).where(users.c.id == user_id).values(password_hash=hashed))
+            await connection.execute(delete(sessions).where(others))
+            await connection.execute(delete(login_links).where(login_links.c.user_id == user_id))
+
+    async def renew_hash(self, name: str, *, before: str, after: str) -> None:
+        """Unless it has been changed meanwhile."""
+        same = and_(users.c.name == name, users.c.password_hash == before)
+        async with self._database.write() as connection:
+            await connection.execute(update(users).where(same).values(password_hash=after))
 
     async def remove_user(self, user_id: str) -> None:
         """With every link and session."""
@@ -107,6 +142,24 @@ class SqlAccounts:
             opened = (await connection.execute(_SESSION.where(sessions.c.id == session_id))).one()
         return _session(opened)
 
+    async def open_session(
+        self, user_id: str, *, session_id: str, session_hash: str, expires_at: datetime, now: datetime
+    ) -> Session:
+        """For somebody who has shown their password. NotFound when the user is gone."""
+        row = {"id": session_id, "user_id": user_id, "token_hash": session_hash, "expires_at": expires_at}
+        async with self._database.write() as connection:
+            known = await connection.scalar(select(users.c.id).where(users.c.id == user_id).with_for_update())
+            if known is None:
+                raise NotFound(f"There is no user {user_id}.")
+            await connection.execute(sessions.insert().values(row | {"created_at": now, "last_used_at": now}))
+            await connection.execute(delete(sessions).where(~_not_ended(now)))
+            return _session((await connection.execute(_SESSION.where(sessions.c.id == session_id))).one())
+
+    async def sessions(self, user_id: str, *, now: datetime) -> Sequence[Session]:
+        """Those that have not ended, the one used last first."""
+        wanted = _SESSION.where(sessions.c.user_id == user_id, _not_ended(now))
+        return [_session(row) for row in await self._rows(wanted.order_by(sessions.c.last_used_at.desc()))]
+
     async def session(self, token_hash: str, *, now: datetime) -> Session | None:
         """None for an unknown one and for one that has ended."""
         found = await self._rows(_SESSION.where(sessions.c.token_hash == token_hash, _not_ended(now)))
@@ -136,17 +189,22 @@ class SqlAccounts:
         await self._note_use(api_keys, found[0], now)
         return _key(found[0])
 
-    async def keys(self) -> Sequence[ApiKey]:
-        """Oldest first, revoked ones too."""
-        return [_key(row) for row in await self._rows(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))]
+    async def keys(self, *, tenant: str | None = None) -> Sequence[ApiKey]:
+        """All, or a tenant's, oldest first, revoked ones too."""
+        wanted = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
+        return [_key(row) for row in await self._rows(_of_tenant(wanted, api_keys, tenant))]
 
-    async def revoke_key(self, name: str, *, now: datetime) -> ApiKey:
-        """Raises NotFound when no key of that name was valid."""
-        revoked = update(api_keys).where(api_keys.c.name == name, _not_revoked()).values(revoked_at=now)
+    async def revoke_key(self, name_or_id: str, *, tenant: str, now: datetime) -> ApiKey:
+        """Raises NotFound when the tenant has no valid key of that name or id."""
+        valid = update(api_keys).where(api_keys.c.tenant == tenant, _not_revoked()).values(revoked_at=now)
+        row = None
         async with self._database.write() as connection:
-            row = (await connection.execute(revoked.returning(*api_keys.c))).one_or_none()
+            for column in (api_keys.c.id, api_keys.c.name):
+                if row is None:
+                    revoked = valid.where(column == name_or_id).returning(*api_keys.c)
+                    row = (await connection.execute(revoked)).one_or_none()
         if row is None:
-            raise NotFound(f"There is no valid key {name}.", next_step="List them: sidecar keys list")
+            raise NotFound(f"There is no valid key {name_or_id[:64]}.", next_step="List them: sidecar keys list")
         return _key(row)
 
     async def add_panel_token(self, token: PanelToken, *, token_hash: str) -> None:
@@ -197,9 +255,13 @@ class SqlAccounts:
             async with self._database.write() as connection:
                 await connection.execute(update(table).where(table.c.id == row.id).values(last_used_at=now))
 
-    async def _rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[AnyRow]:
+    async def _rows(self, statement: AnySelect) -> Sequence[AnyRow]:
         async with self._database.read() as connection:
             return (await connection.execute(statement)).all()
+
+
+def _of_tenant(wanted: AnySelect, table: Table, tenant: str | None) -> AnySelect:
+    return wanted if tenant is None else wanted.where(table.c.tenant == tenant)
 
 
 def _not_ended(now: datetime) -> ColumnElement[bool]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sidecar.domain.access import LinkRefused, LoginLink
+from sidecar.domain.access import NAME_LENGTH_MOST, LinkRefused, LoginLink
+from sidecar.domain.errors import SidecarError
 
 _NEW_LINK = ("On the machine of the service this makes one:", "sidecar users link NAME")
 _TITLES = {
@@ -18,24 +19,53 @@ _TITLES = {
 class LoginPage:
     """All that ``login.html`` may use. ``token``: of a link that waits for its button, with ``next`` behind it.
 
+    ``asks_password``: with a form for ``name`` and password.
+
     ``ways``: what to do, each a sentence and a line to copy.
     """
 
     title: str
     message: str
     token: str = ""
+    asks_password: bool = False
+    name: str = ""
     next: str = "/"
     ways: tuple[tuple[str, str], ...] = ()
     code: str = ""
 
 
-def ask_for_link(*, signed_out: bool) -> LoginPage:
+def ask(next_path: str, *, signed_out: bool) -> LoginPage:
     """Somebody without session and without link."""
     return LoginPage(
         title="You are signed out" if signed_out else "Sign in",
-        message="These pages open with a login link. Ask whoever runs this service for one; "
-        "a demo shows its own on the terminal.",
+        message="With your name and password, or with a login link: whoever runs this service makes one. "
+        "A demo shows its own on the terminal.",
+        next=next_path,
+        asks_password=True,
         ways=(_NEW_LINK, ("And this, before the first link, somebody who may sign in:", "sidecar users add NAME")),
+    )
+
+
+def wrong_password(name: str, next_path: str) -> LoginPage:
+    """It is not said whether there is such a name."""
+    return LoginPage(
+        title="Sign in",
+        message="No user has this name and this password. Who has no password signs in by a link and sets one.",
+        next=next_path,
+        asks_password=True,
+        name=name[:NAME_LENGTH_MOST],
+        ways=(_NEW_LINK,),
+        code="sign_in_refused",
+    )
+
+
+def too_often(error: SidecarError) -> LoginPage:
+    """Too many passwords were wrong."""
+    return LoginPage(
+        title="Not so fast",
+        message=f"{error} A login link works all the same.",
+        ways=(_NEW_LINK,),
+        code=error.code,
     )
 
 

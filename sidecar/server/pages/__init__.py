@@ -8,7 +8,16 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.assets import assets_root
-from sidecar.server.pages import conference, history, panel, settings, wallboard
+from sidecar.server.pages import (
+    conference,
+    history,
+    panel,
+    settings,
+    settings_account,
+    settings_keys,
+    settings_users,
+    wallboard,
+)
 from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
@@ -31,6 +40,24 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/agent/{id}", panel.show)
     app.router.add_get("/settings", settings.show)
     add_webhook_settings(app)
+    _add_access(app.router)
     if styleguide:
         app.router.add_get("/styleguide", guide.show)
     app.on_response_prepare.append(guard_pages)
+
+
+def _add_access(router: web.UrlDispatcher) -> None:
+    """The settings' pages about who may come in."""
+    router.add_get("/settings/account", settings_account.show)
+    router.add_post("/settings/account/password", settings_account.set_password)
+    router.add_post("/settings/account/sessions/end_others", settings_account.end_others)
+    router.add_post("/settings/account/sessions/{session}/end", settings_account.end_session)
+    router.add_get("/settings/keys", settings_keys.show)
+    router.add_post("/settings/keys", settings_keys.create)
+    router.add_post("/settings/keys/{key}/revoke", settings_keys.revoke)
+    router.add_get("/settings/users", settings_users.show)
+    router.add_post("/settings/users", settings_users.add)
+    router.add_post("/settings/users/{user}/link", settings_users.make_link)
+    router.add_post("/settings/users/{user}/role", settings_users.change_role)
+    router.add_post("/settings/users/{user}/clear_password", settings_users.clear_password)
+    router.add_post("/settings/users/{user}/remove", settings_users.remove)

@@ -1,20 +1,18 @@
 """``/settings``: its pages and their navigation. Each page is a module of its own and adds one line here.
 
-Plain forms: they are read by ``form_of``, change something, and go on to a page (POST, redirect, GET), so they work
-without scripts. What is shown once only, such as a new key, is the answer to the POST itself.
+Plain forms: they are read by ``forms.form_of``, change something, and go on to a page (POST, redirect, GET): they
+work without scripts. What is shown once only, such as a new key, is the answer to the POST itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import parse_qsl
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from sidecar.domain.access import Caller, Scope
 from sidecar.server.auth.caller import CALLER
+from sidecar.server.forms import go_on
 from sidecar.server.pages.rendering import RENDERER
 
 
@@ -28,7 +26,12 @@ class Section:
 
 
 # In the order of the navigation.
-SECTIONS: tuple[Section, ...] = (Section(path="/settings/webhooks", title="Webhooks", scope=Scope.WEBHOOKS_MANAGE),)
+SECTIONS: tuple[Section, ...] = (
+    Section(path="/settings/account", title="Account", scope=None),
+    Section(path="/settings/webhooks", title="Webhooks", scope=Scope.WEBHOOKS_MANAGE),
+    Section(path="/settings/keys", title="Keys", scope=Scope.ADMIN),
+    Section(path="/settings/users", title="Users", scope=Scope.ADMIN),
+)
 
 
 def sections_of(caller: Caller) -> tuple[Section, ...]:
@@ -50,13 +53,3 @@ def respond_settings(request: web.Request, template: str, page: object, *, statu
         template, page, user=caller.name, sections=sections_of(caller), current=current, may=caller.may
     )
     return web.Response(text=html, content_type="text/html", status=status)
-
-
-async def form_of(request: web.Request) -> Mapping[str, str]:
-    """The fields of a plain form; whatever a stranger sends, a mapping of text. Of several with one name, the last."""
-    return dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
-
-
-def go_on(path: str) -> web.Response:
-    """To this page, by GET."""
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: path})

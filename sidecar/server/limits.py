@@ -1,0 +1,109 @@
+"""How often somebody may ask: whoever got in, by session or key; and whoever tries keys and passwords.
+
+Counted in this process: with several of them, each allows as much. Strangers as such have limits of their own
+(``strangers``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from http import HTTPStatus
+
+from aiohttp import hdrs, web
+
+from sidecar.domain.access import Caller
+from sidecar.domain.rate_limit import RateLimit, Taken
+from sidecar.server.auth.rules import Rule
+from sidecar.server.problems import RequestRefused
+from sidecar.server.strangers import STRANGERS
+
+# Who is called in or invited costs money and is heard on the call.
+INVITES_PER_MINUTE = 20
+# Wrong keys of one address. A right one is let in all the same: who shares an address must not suffer.
+WRONG_KEYS_PER_MINUTE = 20
+# Wrong passwords of one address, and for one name, whoever tries it: a link signs that user in all the same.
+WRONG_PASSWORDS_PER_MINUTE = 10
+WRONG_PASSWORDS_OF_ONE_NAME_PER_MINUTE = 2
+WRONG_PASSWORDS_OF_ONE_NAME_AT_ONCE = 10
+
+
+class TooOften(RequestRefused):
+    """429; ``retry_after_s`` says when it will be allowed."""
+
+    def __init__(self, code: str, message: str, taken: Taken) -> None:
+        self.retry_after_s = max(1, math.ceil(taken.retry_after_s))
+        super().__init__(HTTPStatus.TOO_MANY_REQUESTS, code, message, next_step=f"Try again in {self.retry_after_s} s.")
+
+
+class Limits:
+    """All of one service. ``per_minute``: requests of one session, key or panel; 0 for as many as they like."""
+
+    def __init__(self, *, per_minute: int) -> None:
+        self._callers = RateLimit(burst=per_minute, per_minute=per_minute) if per_minute else None
+        self._invites = RateLimit(burst=INVITES_PER_MINUTE, per_minute=INVITES_PER_MINUTE)
+        self._wrong_keys = RateLimit(burst=WRONG_KEYS_PER_MINUTE, per_minute=WRONG_KEYS_PER_MINUTE)
+        self._wrong_passwords = RateLimit(burst=WRONG_PASSWORDS_PER_MINUTE, per_minute=WRONG_PASSWORDS_PER_MINUTE)
+        self._wrong_by_name = RateLimit(
+            burst=WRONG_PASSWORDS_OF_ONE_NAME_AT_ONCE, per_minute=WRONG_PASSWORDS_OF_ONE_NAME_PER_MINUTE
+        )
+
+    def ask(self, request: web.Request, caller: Caller, rule: Rule) -> None:
+        """A request of somebody who got in. Raises TooOften."""
+        if self._callers is not None:
+            taken = self._callers.take(caller.id, _now())
+            request[RATE] = self._callers, taken
+            if not taken.allowed:
+                raise TooOften("rate_limited", f"More than {self._callers.burst} requests within a minute.", taken)
+        if rule.invites:
+            taken = self._invites.take(caller.id, _now())
+            if not taken.allowed:
+                raise TooOften("invites_limited", f"More than {INVITES_PER_MINUTE} invitations within a minute.", taken)
+
+    def wrong_key(self, request: web.Request) -> None:
+        """A key that opens nothing. Raises TooOften for the one too many."""
+        taken = self._wrong_keys.take(_address(request), _now())
+        if not taken.allowed:
+            raise TooOften("too_many_wrong_keys", "Too many wrong keys came from your address.", taken)
+
+    def check_password_tries(self, request: web.Request, name: str) -> None:
+        """Before a password is looked at: too many were wrong already. Raises TooOften."""
+        for limit, key in self._password_limits(request, name):
+            looked = limit.look(key, _now())
+            if not looked.allowed:
+                raise TooOften("too_many_tries", "Too many passwords were wrong.", looked)
+
+    def wrong_password(self, request: web.Request, name: str) -> None:
+        """It counts for the address that it came from and for the name, whether there is such a user or not."""
+        for limit, key in self._password_limits(request, name):
+            limit.take(key, _now())
+
+    def _password_limits(self, request: web.Request, name: str) -> list[tuple[RateLimit, str]]:
+        return [(self._wrong_passwords, _address(request)), (self._wrong_by_name, name)]
+
+
+LIMITS: web.AppKey[Limits] = web.AppKey("limits", Limits)
+RATE: web.RequestKey[tuple[RateLimit, Taken]] = web.RequestKey("rate", tuple)
+
+
+async def say_rate(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal handler for ``on_response_prepare``: how much is left, in the words of
+    https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/."""
+    rate = request.get(RATE)
+    if rate is not None:
+        limit, taken = rate
+        response.headers["RateLimit-Policy"] = f'"default";q={limit.burst};w=60'
+        response.headers["RateLimit"] = f'"default";r={taken.left};t={math.ceil(taken.full_in_s)}'
+
+
+def retry_after(error: TooOften) -> dict[str, str]:
+    """The header that goes with it."""
+    return {hdrs.RETRY_AFTER: str(error.retry_after_s)}
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _address(request: web.Request) -> str:
+    return request.app[STRANGERS].address(request)
