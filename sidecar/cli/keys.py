@@ -62,7 +62,12 @@ def list_(tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")
         async with open_accounts(load().database_url) as accounts:
             for key in await accounts.keys(tenant=tenant):
                 used = f"used {key.last_used_at:%Y-%m-%d %H:%M} UTC" if key.last_used_at else "never used"
-                columns = (key.name, key.tenant or "-", " ".join(sorted(key.scopes)), f"since {key.created_at:%Y-%m-%d}")
+                columns = (
+                    key.name,
+                    key.tenant or "-",
+                    " ".join(sorted(key.scopes)),
+                    f"since {key.created_at:%Y-%m-%d}",
+                )
                 print(*columns, used, _state(key, now), sep="\t")
 
     asyncio.run(run())

@@ -35,48 +35,12 @@ from sidecar.server.twilio.voice import voice
 
 def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     """Register all handlers. ``styleguide``: see ``add_pages``."""
-    app.router.add_post("/twilio/voice", voice)
-    app.router.add_post("/twilio/conference-events", conference_events)
-    app.router.add_post("/twilio/stream-events", stream_events)
-    app.router.add_post("/twilio/participant-events", participant_events)
-    app.router.add_post("/twilio/announcements/{kind}", announcement)
-    app.router.add_get("/twilio/media", media_socket)
-    app.router.add_post("/twilio/assistant", assistant)
-    app.router.add_get("/twilio/assistant-media", assistant_socket)
-    app.router.add_get("/v1/conferences", list_conferences)
-    app.router.add_get("/v1/conferences/{id}", get_conference)
-    app.router.add_post("/v1/conferences/{id}/fork", fork_conference)
-    app.router.add_get("/v1/conferences/{id}/participants", list_participants)
-    app.router.add_patch("/v1/conferences/{id}/participants/{participant}", correct_participant)
-    app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
-    app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
-    app.router.add_post("/v1/conferences/{id}/participants", dial_out)
-    app.router.add_post("/v1/conferences/{id}/pause", pause)
-    app.router.add_post("/v1/conferences/{id}/resume", resume)
-    app.router.add_post("/v1/conferences/{id}/panel_tokens", make_panel_token)
-    one = "/v1/conferences/{id}/assistants/{assistant}"
-    app.router.add_post("/v1/conferences/{id}/assistants", assistants.invite)
-    app.router.add_get("/v1/conferences/{id}/assistants", assistants.list_assistants)
-    app.router.add_get(one, assistants.get_assistant)
-    app.router.add_patch(one, assistants.change_assistant)
-    app.router.add_delete(one, assistants.dismiss)
-    app.router.add_post(f"{one}/prompts", assistants.prompt)
-    app.router.add_post(f"{one}/say", assistants.say)
-    app.router.add_post(f"{one}/stop", assistants.stop)
-    app.router.add_post(f"{one}/mute", assistants.mute)
-    app.router.add_post(f"{one}/unmute", assistants.unmute)
-    app.router.add_get("/v1/search", search)
+    _add_twilio(app.router)
+    _add_conferences(app.router)
+    _add_assistants(app.router)
+    _add_alerts(app.router)
     add_webhook_routes(app)
-    app.router.add_get("/v1/conferences/{id}/alerts", alerts.list_alerts)
-    app.router.add_post("/v1/conferences/{id}/alerts/{alert}/acknowledge", alerts.acknowledge)
-    app.router.add_get("/v1/alert_rules", alert_rules.list_rules)
-    app.router.add_post("/v1/alert_rules", alert_rules.add_rule)
-    app.router.add_get("/v1/alert_rules/templates", alert_rules.list_templates)
-    app.router.add_post("/v1/alert_rules/test", alert_rules.test_rule)
-    app.router.add_get("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.get_rule)
-    app.router.add_patch("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.change_rule)
-    app.router.add_delete("/v1/alert_rules/{rule:rul_[^/]+}", alert_rules.delete_rule)
-    app.router.add_get("/v1/conferences/{id}/events", list_events)
+    app.router.add_get("/v1/search", search)
     app.router.add_get("/v1/api_keys", list_keys)
     app.router.add_post("/v1/api_keys", make_key)
     app.router.add_delete("/v1/api_keys/{key}", revoke_key)
@@ -88,6 +52,64 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/metrics", metrics)
     add_login(app)
     add_pages(app, styleguide=styleguide)
+
+
+def _add_twilio(router: web.UrlDispatcher) -> None:
+    """What Twilio asks for, signed."""
+    router.add_post("/twilio/voice", voice)
+    router.add_post("/twilio/conference-events", conference_events)
+    router.add_post("/twilio/stream-events", stream_events)
+    router.add_post("/twilio/participant-events", participant_events)
+    router.add_post("/twilio/announcements/{kind}", announcement)
+    router.add_get("/twilio/media", media_socket)
+    router.add_post("/twilio/assistant", assistant)
+    router.add_get("/twilio/assistant-media", assistant_socket)
+
+
+def _add_conferences(router: web.UrlDispatcher) -> None:
+    """Conferences, who is in them and what is said."""
+    one = "/v1/conferences/{id}"
+    router.add_get("/v1/conferences", list_conferences)
+    router.add_get(one, get_conference)
+    router.add_post(f"{one}/fork", fork_conference)
+    router.add_get(f"{one}/participants", list_participants)
+    router.add_post(f"{one}/participants", dial_out)
+    router.add_patch(f"{one}/participants/{{participant}}", correct_participant)
+    router.add_get(f"{one}/utterances", list_utterances)
+    router.add_get(f"{one}/transcript.{{format}}", export_transcript)
+    router.add_get(f"{one}/events", list_events)
+    router.add_post(f"{one}/pause", pause)
+    router.add_post(f"{one}/resume", resume)
+    router.add_post(f"{one}/panel_tokens", make_panel_token)
+
+
+def _add_assistants(router: web.UrlDispatcher) -> None:
+    """The AI participant."""
+    all_, one = "/v1/conferences/{id}/assistants", "/v1/conferences/{id}/assistants/{assistant}"
+    router.add_post(all_, assistants.invite)
+    router.add_get(all_, assistants.list_assistants)
+    router.add_get(one, assistants.get_assistant)
+    router.add_patch(one, assistants.change_assistant)
+    router.add_delete(one, assistants.dismiss)
+    router.add_post(f"{one}/prompts", assistants.prompt)
+    router.add_post(f"{one}/say", assistants.say)
+    router.add_post(f"{one}/stop", assistants.stop)
+    router.add_post(f"{one}/mute", assistants.mute)
+    router.add_post(f"{one}/unmute", assistants.unmute)
+
+
+def _add_alerts(router: web.UrlDispatcher) -> None:
+    """Rules, and what they raised."""
+    one = "/v1/alert_rules/{rule:rul_[^/]+}"
+    router.add_get("/v1/conferences/{id}/alerts", alerts.list_alerts)
+    router.add_post("/v1/conferences/{id}/alerts/{alert}/acknowledge", alerts.acknowledge)
+    router.add_get("/v1/alert_rules", alert_rules.list_rules)
+    router.add_post("/v1/alert_rules", alert_rules.add_rule)
+    router.add_get("/v1/alert_rules/templates", alert_rules.list_templates)
+    router.add_post("/v1/alert_rules/test", alert_rules.test_rule)
+    router.add_get(one, alert_rules.get_rule)
+    router.add_patch(one, alert_rules.change_rule)
+    router.add_delete(one, alert_rules.delete_rule)
 
 
 def add_webhook_routes(app: web.Application) -> None:

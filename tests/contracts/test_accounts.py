@@ -16,6 +16,7 @@ from sidecar.domain.access import (
     LoginLink,
     NameRefused,
     PanelToken,
+    Scope,
     Session,
     User,
     UserRole,
@@ -245,3 +246,82 @@ async def test_what_is_long_over_is_cleared_away(accounts: Accounts) -> None:
     await sign_in(accounts, "s2", link="fresh", at=late)
     assert await accounts.session("hash of s1", now=old.created_at) is None
     assert await refusal(accounts, "link", at=late) == "login_link_unknown"
+
+
+async def test_a_password_ends_every_other_session_and_every_link(accounts: Accounts) -> None:
+    await accounts.add_user(user())
+    assert await accounts.password_hash("Ana") is None
+    for name in ("here", "there"):
+        await add_link(accounts, user(), f"link {name}", reusable=True)
+        await sign_in(accounts, name, link=f"link {name}")
+    await accounts.set_password("usr_Ana", "a hash", keep_session="uss_here")
+    assert await accounts.password_hash("Ana") == "a hash"
+    assert await accounts.password_hash("Nobody") is None
+    [ana] = await accounts.users()
+    assert ana.has_password
+    assert await accounts.still_welcome({"uss_here", "uss_there"}, now=NOON + MINUTE) == {"uss_here"}
+    assert await refusal(accounts, "link here") == "login_link_unknown"
+    await accounts.renew_hash("Ana", before="another", after="lost")
+    await accounts.renew_hash("Ana", before="a hash", after="a better one")
+    assert await accounts.password_hash("Ana") == "a better one"
+    assert await accounts.still_welcome({"uss_here"}, now=NOON + MINUTE) == {"uss_here"}
+    await accounts.set_password("usr_Ana", None)
+    assert await accounts.still_welcome({"uss_here"}, now=NOON + MINUTE) == set()
+    assert await accounts.password_hash("Ana") is None
+
+
+async def test_a_role_that_changes_ends_every_session(accounts: Accounts) -> None:
+    await accounts.add_user(user())
+    await add_link(accounts, user())
+    await sign_in(accounts)
+    await accounts.set_role("usr_Ana", UserRole.VIEWER)
+    assert (await accounts.users())[0].role is UserRole.VIEWER
+    assert await accounts.session("hash of s1", now=NOON + MINUTE) is None
+
+
+async def test_who_has_shown_a_password_gets_a_session_and_sees_all_of_theirs(accounts: Accounts) -> None:
+    await accounts.add_user(user())
+    for n in (1, 2):
+        opened = await accounts.open_session(
+            "usr_Ana",
+            session_id=f"uss_{n}",
+            session_hash=f"h{n}",
+            expires_at=NOON + SESSION_LONGEST,
+            now=NOON + n * MINUTE,
+        )
+        assert opened.user == user()
+    assert [one.id for one in await accounts.sessions("usr_Ana", now=NOON + 3 * MINUTE)] == ["uss_2", "uss_1"]
+    assert await accounts.sessions("usr_Ana", now=NOON + 2 * SESSION_IDLE) == []
+    with pytest.raises(NotFound):
+        await accounts.open_session("usr_Ben", session_id="uss_3", session_hash="h3", expires_at=NOON, now=NOON)
+
+
+async def test_users_and_keys_belong_to_a_tenant(accounts: Accounts) -> None:
+    ana = User(id="usr_Ana", name="Ana", role=UserRole.ADMIN, created_at=NOON, tenant="acme")
+    await accounts.add_user(ana)
+    await accounts.add_user(user("Ben"))
+    assert list(await accounts.users(tenant="acme")) == [ana]
+    assert await accounts.user("usr_Ana", tenant="acme") == ana
+    with pytest.raises(NotFound):
+        await accounts.user("usr_Ana", tenant="")
+    scopes = frozenset({Scope.ADMIN, Scope.CONFERENCES_READ})
+    ours = ApiKey(id="key_1", name="crm", created_at=NOON, tenant="acme", scopes=scopes, ending="abcd")
+    await accounts.add_key(ours, token_hash="ours")
+    await accounts.add_key(key(id_="key_2"), token_hash="theirs")
+    assert await accounts.key("ours", now=NOON) == ours
+    assert [one.id for one in await accounts.keys(tenant="acme")] == ["key_1"]
+    for name_or_id in ("key_2", "nothing"):
+        with pytest.raises(NotFound):
+            await accounts.revoke_key(name_or_id, tenant="acme", now=NOON)
+    await accounts.revoke_key("key_1", tenant="acme", now=NOON)
+    assert await accounts.key("ours", now=NOON) is None
+    assert await accounts.key("theirs", now=NOON) is not None
+
+
+async def test_a_key_opens_nothing_from_its_end_on(accounts: Accounts) -> None:
+    ending = ApiKey(id="key_1", name="crm", created_at=NOON, expires_at=NOON + MINUTE)
+    await accounts.add_key(ending, token_hash="k")
+    assert await accounts.key("k", now=NOON) is not None
+    assert await accounts.still_welcome({"key_1"}, now=NOON) == {"key_1"}
+    assert await accounts.key("k", now=NOON + MINUTE) is None
+    assert await accounts.still_welcome({"key_1"}, now=NOON + MINUTE) == set()

@@ -17,6 +17,7 @@ from sidecar.domain.access import SESSION_IDLE, SESSION_LONGEST, User
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock
+from sidecar.server import limits
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB
 from sidecar.server.auth import recheck
 from tests.callers import BEARER, add_key, add_link, add_user
@@ -30,8 +31,9 @@ FROM_ELSEWHERE = {"Origin": "https://evil.example"}
 
 
 @pytest.fixture
-async def service(tmp_path: Path) -> AsyncIterator[Service]:
-    """The whole service."""
+async def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
+    """The whole service. As many wrong keys as a test likes: their limit has a test of its own (test_limits)."""
+    monkeypatch.setattr(limits, "WRONG_KEYS_PER_MINUTE", 100_000)
     async with running_service(tmp_path, ScriptedRecogniser([])) as running:
         yield running
 

@@ -115,7 +115,7 @@ async def test_a_ticket_opens_one_stream_of_its_topics_for_whoever_made_it(tmp_p
             assert await status_of(f"{service.base}/v1/stream?ticket=skt_made_up") == 401
             _, other = await ticket(topics=topics)
             assert await status_of(other["url"].replace("/v1/stream?", "/v1/conferences?")) == 401
-            await service.app[ACCOUNTS].revoke_key("tests", now=service.app[CLOCK].now())
+            await service.app[ACCOUNTS].revoke_key("tests", tenant="", now=service.app[CLOCK].now())
             assert await status_of(other["url"]) == 401
 
 

@@ -21,9 +21,10 @@ from sidecar.ports.webhooks import DeliveryFilter, Tally
 from sidecar.server import webhook_acts
 from sidecar.server.app_keys import CLOCK, WEBHOOK_DELIVERIES
 from sidecar.server.auth.caller import CALLER
+from sidecar.server.forms import form_of, go_on
 from sidecar.server.pages import settings_webhooks_view as view
 from sidecar.server.pages.rendering import problem
-from sidecar.server.pages.settings import form_of, go_on, respond_settings
+from sidecar.server.pages.settings import respond_settings
 
 PATH = "/settings/webhooks"
 DELIVERIES_SHOWN = 50
