@@ -134,8 +134,8 @@ def _crowd(run: Results) -> str:
         "## A node of readers only\n\n"
         f"{run['subscribers']:,} subscribers at once of two people who talk as people do: {run['delivered']:,} events\n"
         f"delivered with {run['cpu_percent']} % of a core, {run['memory_per_subscriber_kb']} kB each; finals p50\n"
-        f"{_ms(run['final_ms'], 'p50')} ms, p99 {_ms(run['final_ms'], 'p99')} ms. The readers share the machine. Budget:\n"
-        "5,000 clients.\n"
+        f"{_ms(run['final_ms'], 'p50')} ms, p99 {_ms(run['final_ms'], 'p99')} ms. The readers share the machine.\n"
+        "Budget: 5,000 clients.\n"
     )
 
 
