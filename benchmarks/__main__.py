@@ -45,6 +45,7 @@ def full() -> dict[str, Scene]:
         "latency": lambda: scenes.latency(100, load),
         "assistant": lambda: scenes.assistant(8, 15),
         "fan_out": lambda: scenes.fan_out(1_000, load),
+        "crowd": lambda: scenes.fan_out(5_000, load, partial_each_s=2, final_each_s=4),
         "resume": lambda: scenes.resume(10_000, rounds=5),
         "talkers": lambda: talkers((6, 9, 12, 16), seconds=20),
     }

@@ -17,6 +17,7 @@ SAMPLED = 25
 STAMPED = re.compile(rb'"text":"(final|partial) (\d+)"')
 EVENT = b"\nevent: utterance."
 CHUNK_BYTES = 1 << 18
+OPENING = 64  # streams that are opened at the same time
 
 
 class Readers:
@@ -27,11 +28,13 @@ class Readers:
         self.events = 0
         self.ages_ms: dict[bytes, list[float]] = {b"final": [], b"partial": []}
         self.greeted = asyncio.Semaphore(0)
+        self._opening = asyncio.Semaphore(OPENING)
 
     async def read(self, topics: list[str], *, sampled: bool) -> None:
         """One stream, for ever."""
-        reader, writer = await self._connect(topics)
-        await reader.readuntil(b"event: stream.ready")
+        async with self._opening:
+            reader, writer = await self._connect(topics)
+            await reader.readuntil(b"event: stream.ready")
         self.greeted.release()
         rest = b""
         try:

@@ -23,6 +23,7 @@ def page(results: Results) -> str:
         ("latency", _latency),
         ("assistant", _assistant),
         ("fan_out", _fan_out),
+        ("crowd", _crowd),
         ("resume", _resume),
         ("talkers", _talkers),
         ("endurance", _endurance),
@@ -125,6 +126,16 @@ def _fan_out(run: Results) -> str:
         "## Many readers of one conference\n\n"
         f"{run['subscribers']:,} subscribers, {run['delivered']:,} events delivered: {run['cpu_us_per_event']} us of\n"
         f"CPU for each, {run['cpu_percent']} % of a core; finals p99 {_ms(run['final_ms'], 'p99')} ms.\n"
+    )
+
+
+def _crowd(run: Results) -> str:
+    return (
+        "## A node of readers only\n\n"
+        f"{run['subscribers']:,} subscribers at once of two people who talk as people do: {run['delivered']:,} events\n"
+        f"delivered with {run['cpu_percent']} % of a core, {run['memory_per_subscriber_kb']} kB each; finals p50\n"
+        f"{_ms(run['final_ms'], 'p50')} ms, p99 {_ms(run['final_ms'], 'p99')} ms. The readers share the machine.\n"
+        "Budget: 5,000 clients.\n"
     )
 
 

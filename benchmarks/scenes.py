@@ -128,10 +128,11 @@ def assistant(rooms: int, turns: int) -> dict[str, Any]:
         return talking.told(START_TIMEOUT_S + turns * TURN_TIMEOUT_S)
 
 
-def fan_out(count: int, load: Load) -> dict[str, Any]:
+def fan_out(count: int, load: Load, *, partial_each_s: float = 0.3, final_each_s: float = 1.0) -> dict[str, Any]:
     """What one event costs for each of many subscribers of one conference. Two people talk, fast."""
-    with stage("bare", partial_each_s=0.3, final_each_s=1.0) as on, callers(on, 2):
+    with stage("bare", partial_each_s=partial_each_s, final_each_s=final_each_s) as on, callers(on, 2):
         topics = conferences(on)
+        empty = resident_bytes(on.served.pid)
         idle = _cpu_over(on.served.pid, load.measure_s / 2)
         with readers(on, count, topics) as reading:
             time.sleep(load.settle_s)
@@ -139,9 +140,11 @@ def fan_out(count: int, load: Load) -> dict[str, Any]:
             busy = _cpu_over(on.served.pid, load.measure_s)
             reading.tell("report")
             told = reading.told(ANSWER_TIMEOUT_S)
+            memory = resident_bytes(on.served.pid) - empty
     delivered = max(1, told["events"])
     return {
         "subscribers": count,
+        "memory_per_subscriber_kb": round(memory / count / 1000, 1),
         "delivered": told["events"],
         "cpu_us_per_event": round((busy - idle) * load.measure_s / delivered * 1e6, 2),
         "cpu_percent": round(busy * 100, 1),

@@ -81,7 +81,7 @@ class ConferenceSession:
         self._meeting: set[str] = set()  # calls whose rows are being made
         self._chores: set[asyncio.Task[None]] = set()  # what asks the network for something; the end needs none of it
         self._inquiry: Inquire | None = None
-        self._inquiry_due = asyncio.Event()
+        self._due = asyncio.Event()
         self._running = asyncio.Event()
         self._closing = asyncio.Event()
         self._stopping = False
@@ -251,7 +251,7 @@ class ConferenceSession:
             case Inquire():
                 if not (order.routine and self._telephony is None) and not (self._inquiry and order.routine):
                     self._inquiry = order
-                    self._inquiry_due.set()
+                    self._due.set()
             case facts.Close():
                 stored.add_done_callback(lambda _: self._closing.set())  # the manifest counts the end too
             case Heed():
@@ -327,16 +327,16 @@ class ConferenceSession:
 
     async def _watch(self) -> None:
         """Tell that time goes by, and ask the network when that is due."""
+        loop = asyncio.get_running_loop()
         while True:
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._inquiry_due.wait()
-            except TimeoutError:
-                await self._take(facts.Tick())
-                continue
-            self._inquiry_due.clear()
+            tick = loop.call_later(TICK_S, self._due.set)  # asyncio.timeout would raise an exception each second
+            await self._due.wait()
+            tick.cancel()
+            self._due.clear()
             inquiry, self._inquiry = self._inquiry, None
-            if inquiry is not None:
+            if inquiry is None:
+                await self._take(facts.Tick())
+            else:
                 await self._inquire(inquiry)
 
     async def _inquire(self, inquiry: Inquire) -> None:

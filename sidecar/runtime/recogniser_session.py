@@ -109,11 +109,13 @@ class RecogniserSession:
             while not self._over():
                 self._tend(tasks)
                 self._wake.clear()
+                again = self._idle_s()
+                timer = None if again is None else asyncio.get_running_loop().call_later(again, self._wake.set)
                 try:
-                    async with asyncio.timeout(self._idle_s()):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                    await self._wake.wait()
+                finally:
+                    if timer is not None:
+                        timer.cancel()
 
     async def finish(self) -> None:
         """No more audio will come. ``run`` ends after the last result; call this once."""
