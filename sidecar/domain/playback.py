@@ -24,7 +24,7 @@ AHEAD_MS = 400
 # Sent at once, if there is so much: one message for 100 ms instead of five.
 CHUNK_MS = 100
 MARK_EACH_MS = 300
-# Audio that comes slowly is marked when it runs out, but not for less than this.
+# Audio that comes slowly is marked when it runs out, but not for less than this; at the end of a piece for any length.
 SHORTEST_MARKED_MS = 200
 # A mark that is not back so long after its audio should have been played is overdue. Two are outstanding at most times,
 # so that one which is lost is proved by the next before that.
@@ -120,6 +120,11 @@ class _Turn:
         """From when on the oldest mark is overdue."""
         oldest = next(iter(self.pending.values()), None)
         return None if oldest is None else oldest.overdue_ms
+
+    @property
+    def rests(self) -> bool:
+        """Whether all there is was sent: the turn is at its end, or what comes next is still thought over."""
+        return not self.waiting and (self.ended or self.script.complete)
 
     @property
     def all_sent(self) -> bool:
@@ -241,7 +246,7 @@ class Playback:
             chunk = min(CHUNK_MS * BYTES_PER_MS, len(turn.waiting))
             too_much = turn.sent - turn.played + chunk - AHEAD_MS * BYTES_PER_MS
             times.append(turn.played_at_ms + max(0, -(-too_much // BYTES_PER_MS)))
-        elif turn.all_sent and (turn.sent > turn.marked or turn.proven == turn.sent):
+        elif (turn.rests and turn.sent > turn.marked) or (turn.all_sent and turn.proven == turn.sent):
             times.append(turn.played_at_ms)
         return min(times, default=None)
 
@@ -303,7 +308,7 @@ class Playback:
             if turn.sent - turn.marked >= MARK_EACH_MS * BYTES_PER_MS:
                 outputs.append(self._mark(turn))
         unmarked = turn.sent - turn.marked
-        if not turn.waiting and unmarked >= (1 if turn.ended else SHORTEST_MARKED_MS * BYTES_PER_MS):
+        if not turn.waiting and unmarked >= (1 if turn.rests else SHORTEST_MARKED_MS * BYTES_PER_MS):
             outputs.append(self._mark(turn))
         return outputs
 

@@ -1,7 +1,7 @@
 """The assistant's part of the talk: what it hears goes to the floor, and what the floor orders is done.
 
-All judgement - who is meant, when there is room, what interrupts - is ``domain.floor``'s; it gets facts and time here.
-It knows neither the telephone network nor the web.
+All judgement - who is meant, when there is room, what interrupts - is ``domain.floor``'s. It gets facts from
+``assistant_hearing`` and time from here. It knows neither the telephone network nor the web.
 """
 
 from __future__ import annotations
@@ -13,29 +13,19 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 import structlog
 
 from sidecar.domain import floor_orders as floor
-from sidecar.domain.assistant import Assistant, Doing, Spoken, consent
-from sidecar.domain.conference import Fork, Role
+from sidecar.domain.assistant import Announce, Assistant, Doing, Spoken
+from sidecar.domain.conference import Role
 from sidecar.domain.context import Question
-from sidecar.domain.events import (
-    Event,
-    ParticipantJoined,
-    ParticipantLeft,
-    ParticipantUpdated,
-    UtteranceFinal,
-    UtterancePartial,
-)
 from sidecar.domain.floor import Floor
-from sidecar.domain.phrases import words_of
 from sidecar.domain.said import Said
-from sidecar.domain.spans import Spans
 from sidecar.domain.tool_policy import Asker
 from sidecar.domain.turn_taking import State
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
-from sidecar.ports.event_log import EventLog
 from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant_answer import Answering
+from sidecar.runtime.assistant_hearing import Hearing
 from sidecar.runtime.assistant_line import Line
 from sidecar.runtime.assistant_mind import Mind, Part
 from sidecar.runtime.assistant_mouth import Mouth
@@ -43,13 +33,9 @@ from sidecar.runtime.assistant_records import TurnRecords
 from sidecar.runtime.assistant_roster import Roster
 from sidecar.runtime.assistant_turns import Turns
 from sidecar.runtime.recorder import Recorder
-from sidecar.speech.talking import Talking, voice_detector
 
 log = structlog.get_logger()
 
-PAGE_EVENTS = 250
-# So long after it asked whether it may take part, somebody has to have said yes.
-AGREED_WITHIN_S = 20.0
 # How a turn ended that was cut, as ``assistant.turn`` says it.
 _ENDED = {
     floor.Ended.WORDS: "interrupted",
@@ -113,12 +99,18 @@ class Conversation:
             on_gone=self._gone,
         )
         self._floor = Floor(self._manners(), lambda: recorder.new_id("utt"))
+        self.hearing = Hearing(
+            assistant.participant_id,
+            roster=self.roster,
+            mind=self.mind,
+            floor=self._floor,
+            now_ms=self.now_ms,
+            obey=self._obey,
+            on_agreed=lambda: self.on_change("agreed", ""),
+            on_leave=self._gone,
+        )
         self._orders: deque[floor.Order] = deque()
         self._obeying = False
-        self._talking: dict[str, Talking] = {}  # by participant
-        self._agreed_by_ms: int | None = None  # while nobody has said yes to it
-        self._takes_part = False
-        self._closed = False
         self._stirred, self._silent = asyncio.Event(), asyncio.Event()
         self._silent.set()
 
@@ -140,27 +132,16 @@ class Conversation:
 
     # -- its stay ----------------------------------------------------------------------------------------------
 
-    async def read(self, event_log: EventLog) -> None:
-        """What happened so far. Raises StoreUnavailable."""
-        while page := await event_log.read(self._recorder.conference.id, after=self.roster.seq, limit=PAGE_EVENTS):
-            for event in page:
-                self.roster.take(event)
-                if isinstance(event.data, UtteranceFinal):
-                    self._remember_words(event.data)
-                self.mind.recall(event.data)
-        self._obey([order for one in self.roster.present for order in self._floor.present(one, self.now_ms())])
-
     def announced(self, seconds: float, *, asks: bool) -> None:
         """For so long the call hears that it comes. ``asks``: then somebody has to say yes."""
         quiet_until_ms = self.now_ms() + round(seconds * 1000)
         self._turns.be_quiet_until(quiet_until_ms)
-        self._agreed_by_ms = quiet_until_ms + round(AGREED_WITHIN_S * 1000) if asks else None
+        if asks:
+            self.hearing.ask_first(quiet_until_ms)
 
     def there(self, away_ms: int | None) -> None:
         """A line is open; ``away_ms``: for how long there was none, if this is not the first."""
-        self._takes_part = True
-        if self._agreed_by_ms is None:
-            self.mind.begin()
+        self.hearing.begin()
         if away_ms is not None:
             self.mind.away(away_ms, self.now_ms())
         self._stir()
@@ -169,6 +150,8 @@ class Conversation:
         """An earlier process died, perhaps while it said this."""
         if spoken is not None:
             self._turns.recover(spoken)
+        if self._assistant.announce is Announce.ASK and not self.hearing.agreed:
+            self.hearing.ask_first(self.now_ms())
         if not self.roster.humans:
             self.on_leave(floor.Leaving.LAST_HUMAN_LEFT)
 
@@ -186,7 +169,7 @@ class Conversation:
 
     async def close(self) -> None:
         """Say no more, and see what was said stored."""
-        self._closed = True
+        self.hearing.close()
         await self._turns.close("left")
 
     async def run(self) -> None:
@@ -209,14 +192,12 @@ class Conversation:
         now_ms = self.now_ms()
         self._obey(self._floor.tick(now_ms))
         self.mouth.tick()
-        if self._agreed_by_ms is not None and now_ms >= self._agreed_by_ms:
-            self._agreed_by_ms = None
-            self.on_leave("not_agreed")
+        self.hearing.tick(now_ms)
         if self._floor.turn is None and not self._turns.under_way:
             self._silent.set()
 
     def _next_ms(self) -> int | None:
-        times = (self.mouth.next_ms(), self._floor.next_ms(), self._agreed_by_ms)
+        times = (self.mouth.next_ms(), self._floor.next_ms(), self.hearing.next_ms())
         return min((time for time in times if time is not None), default=None)
 
     def _stir(self) -> None:
@@ -231,79 +212,10 @@ class Conversation:
             leave_at_ms=self._leave_at_ms,
         )
 
-    # -- what it hears -----------------------------------------------------------------------------------------
-
-    def hear(self, event: Event) -> None:
-        """An event of the conference, when it is stored; one that came before is passed over."""
-        if event.seq is None or not self.roster.take(event):
-            return
-        now_ms = self.now_ms()
-        match event.data:
-            case ParticipantJoined(participant=who) | ParticipantUpdated(participant=who):
-                person = self.roster.get(who)
-                if person is not None:
-                    self._obey(self._floor.present(person, now_ms))
-            case ParticipantLeft(participant=who):
-                self._talking.pop(who, None)
-                self._obey(self._floor.left(who, now_ms))
-            case UtteranceFinal() as said:
-                self._remember_words(said)
-                if self._takes_part and said.fork and self._agreed_by_ms is None:
-                    self._obey(self._floor.words(said, now_ms))
-                elif self._takes_part and said.fork:
-                    self._hear_consent(said)
-            case _:
-                pass
-
-    def _remember_words(self, said: UtteranceFinal) -> None:
-        own = said.participant == self._assistant.participant_id
-        if own or not said.coaching:
-            self.mind.read(said, self.roster.name(said.participant), own=own)
-
-    def _hear_consent(self, said: UtteranceFinal) -> None:
-        """It asked whether it may take part."""
-        agreed = consent(words_of(said.text))
-        if agreed:
-            self._agreed_by_ms = None
-            self.mind.begin()
-            self.on_change("agreed", "")
-        elif agreed is False:
-            self.on_leave("declined")
-
-    def sound(self, fork: Fork, audio: bytes, ends_ms: int) -> None:
-        """Audio of a participant, on its way to the recogniser (``runtime.ears``): does it speak?"""
-        who = fork.participant_id
-        if self._closed or not self._takes_part:
-            return
-        talking = self._talking.get(who)
-        if talking is None:
-            talking = self._talking[who] = Talking(voice_detector())
-        for talk in talking.hear(audio, ends_ms):
-            now_ms = self.now_ms()
-            if talk.began:
-                self._obey(self._floor.speech_started(who, talk.at_ms, now_ms))
-            else:
-                self._obey(self._floor.speech_ended(who, talk.at_ms, now_ms))
-
-    def paused(self, pauses: Spans) -> None:
-        """When nobody is to be heard (``runtime.ears``)."""
-        self.mind.paused(pauses)
-
     def hear_line(self, line: Line, audio: bytes) -> None:
         """What its leg hears on this line, in real time: all others, mixed."""
         if self.mouth.line is line:
             self.mind.hear(audio, self.now_ms())
-
-    def words(self, said: UtterancePartial | UtteranceFinal) -> bool:
-        """Text of a participant, before it is told (``runtime.ears``). True: it is our own, come back by a loudspeaker.
-
-        A final is heard once more when it is stored; what interrupts waits for nothing.
-        """
-        if self._closed or not self._takes_part:
-            return False
-        if isinstance(said, UtterancePartial) and self._agreed_by_ms is None:
-            self._obey(self._floor.words(said, self.now_ms()))
-        return not said.coaching and self._floor.is_echo(said)
 
     # -- what is wished ----------------------------------------------------------------------------------------
 
@@ -357,9 +269,12 @@ class Conversation:
             case floor.HoldPlayback():
                 self.mouth.hold()
             case floor.GoOnPlaying():
+                self._recorder.tally.assistants.barge_ins["went_on"] += 1
                 self.mouth.go_on()
             case floor.Cut(turn=turn, why=ended):
                 log.info("assistant_cut", assistant=self._assistant.id, turn=turn, why=ended)
+                if ended in (floor.Ended.WORDS, floor.Ended.STOP_WORD):
+                    self._recorder.tally.assistants.barge_ins[_ENDED[ended]] += 1
                 self._turns.end(_ENDED[ended])
             case floor.SayGoodbyeAndLeave(why=leaving):
                 self._turns.say_goodbye(leaving)

@@ -313,7 +313,7 @@ class AssistantDesk:
             bus=self._bus,
         )
         self._sessions[assistant.id] = session
-        self.ears.open(conference.id, conversation)
+        self.ears.open(conference.id, conversation.hearing)
         self._tasks.create_task(self._hold(session, recover=recover), name=f"assistant:{assistant.id}")
         return session
 
@@ -327,7 +327,7 @@ class AssistantDesk:
             await self._give_up(session)
         finally:
             self._sessions.pop(assistant.id, None)
-            self.ears.close(assistant.conference_id, session.conversation)
+            self.ears.close(assistant.conference_id, session.conversation.hearing)
 
     async def _give_up(self, session: AssistantSession) -> None:
         """After a defect, or while nothing can be stored: it goes, and people see it as soon as that can be stored."""

@@ -78,8 +78,10 @@ class Mind:
         ``on_note``: people at the panel are to know this, a stable word, and more to it.
         """
         self._context = context = Context(assistant)
-        self._budget = budget = Budget(tokens)
-        self._tools = tools = Tools(context, on_notify=lambda line: on_note("supervisor_wanted", line))
+        self._budget = budget = Budget(tokens, tally.assistants)
+        self._tools = tools = Tools(
+            context, on_notify=lambda line: on_note("supervisor_wanted", line), tally=tally.assistants
+        )
         self._people = people
         self._on_note = on_note
         self._assistant_id = assistant.id
@@ -202,7 +204,7 @@ class Mind:
                 if came:
                     raise
                 log.warning("assistant_falls_back", assistant=self._assistant_id, code=error.code)
-                self._tally.assistant_fallbacks[error.code] += 1
+                self._tally.assistants.fallbacks[error.code] += 1
                 self._on_note("fallback", error.code)
                 answered.engines = before
         async with aclosing(self._cascade.answer(question, self._people(), answered.tools)) as sentences:

@@ -114,6 +114,7 @@ class Mouth:
     def piece_done(self, turn: str) -> None:
         """All audio of the piece is here."""
         self._playback.close_piece(turn)
+        self._stirred()
 
     def end(self, turn: str) -> None:
         """Nothing more will come. The turn is over when the last of it was heard."""

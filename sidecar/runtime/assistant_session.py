@@ -178,7 +178,7 @@ class AssistantSession:
         try:
             with self._bus.subscribe([conference_topic(self.recorder.conference.id)], gather_s=0.0) as news:
                 async with asyncio.TaskGroup() as tasks:
-                    await self.conversation.read(self._event_log)
+                    await self.conversation.hearing.read(self._event_log, self.recorder.conference.id)
                     running = [
                         tasks.create_task(self.conversation.run(), name=f"conversation:{who}"),
                         tasks.create_task(self._follow(news), name=f"follows:{who}"),
@@ -237,13 +237,16 @@ class AssistantSession:
         """From the moment a line opens until it breaks."""
         if not self._joined:
             self._joined = True
+            now_ms = self.recorder.now_ms()
+            asked_ms = self.recorder.conference.clock_ms(self.assistant.requested_at)
+            self.recorder.tally.assistants.join_s.note(max(0, now_ms - asked_ms) / 1000)
             joined = AssistantJoined(
                 assistant=self.assistant.id,
                 participant=self.assistant.participant_id,
                 call_sid=self.leg.call_sid or "",
                 label=self.assistant.label,
                 name=self.assistant.name,
-                at_ms=self.recorder.now_ms(),
+                at_ms=now_ms,
             )
             await self.recorder.record(joined)
         away_ms = None if self._away_since_ms is None else self.recorder.now_ms() - self._away_since_ms
@@ -286,7 +289,7 @@ class AssistantSession:
                 self.finish(End(reason="overloaded"))
                 return
             for told in batch:
-                self.conversation.hear(told.event)
+                self.conversation.hearing.take(told.event)
                 match told.event.data:
                     case ConferenceEnded():
                         self.finish(End(reason="conference_ended", gone=True))

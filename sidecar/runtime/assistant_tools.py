@@ -12,6 +12,7 @@ from sidecar.domain.errors import ChatModelFailed
 from sidecar.domain.tool_policy import Asker, ToolPolicy
 from sidecar.domain.tools import TOOLS, LeaveCall, Notify, Search, ToolName, ToolRefused
 from sidecar.ports.chat_model import ChatMessage, Tool, ToolCall, Usage
+from sidecar.runtime.tally import AssistantTally
 
 log = structlog.get_logger()
 
@@ -30,9 +31,10 @@ class Spent(ChatModelFailed):
 class Budget:
     """Of one stay: ``tokens`` spent so far, of at most ``most``."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, tally: AssistantTally) -> None:
         self.tokens = 0
         self._most = most
+        self._tally = tally
 
     @property
     def spent(self) -> bool:
@@ -48,23 +50,29 @@ class Budget:
                 permanent=True,
             )
 
-    def pay(self, usage: Usage) -> None:
+    def pay(self, engine: str, usage: Usage) -> None:
         """What an answer cost."""
-        self.tokens += usage.input_tokens + usage.output_tokens
+        self._spend(engine, "input", usage.input_tokens)
+        self._spend(engine, "output", usage.output_tokens)
 
-    def estimate(self, tokens: int) -> None:
+    def estimate(self, engine: str, tokens: int) -> None:
         """What it cost, where nobody tells."""
+        self._spend(engine, "estimated", tokens)
+
+    def _spend(self, engine: str, kind: str, tokens: int) -> None:
         self.tokens += tokens
+        self._tally.tokens[engine, kind] += tokens
 
 
 class Tools:
-    """Of one stay. ``wants_to_leave``: the tool of that name was used."""
+    """Of one stay. ``wants_to_leave``: the tool of that name was used. ``tally``: where uses are counted."""
 
-    def __init__(self, context: Context, *, on_notify: Callable[[str], None]) -> None:
+    def __init__(self, context: Context, *, on_notify: Callable[[str], None], tally: AssistantTally) -> None:
         """``on_notify``: supervisors are to see this line."""
         self.wants_to_leave = False
         self._context = context
         self._on_notify = on_notify
+        self.tally = tally
         self._policy = ToolPolicy()
 
     def begin_turn(self, asker: Asker) -> None:
@@ -74,6 +82,7 @@ class Tools:
     def use(self, call: ToolCall, used: list[ToolUse]) -> ChatMessage:
         """Do what the model asks for, if it may; noted in ``used``. What comes of it is for the model to read."""
         outcome, told = "done", "Done."
+        tool = call.name if call.name in set(ToolName) else "unknown"
         try:
             match self._policy.judge(call.name, call.arguments):
                 case Search(query=query, limit=limit):
@@ -84,7 +93,7 @@ class Tools:
                     self.wants_to_leave = True
         except ToolRefused as refused:
             outcome, told = "refused", str(refused)
-            tool = call.name if call.name in set(ToolName) else "unknown"
             log.info("assistant_tool_refused", tool=tool, code=refused.code)
+        self.tally.tools[tool, outcome] += 1
         used.append(ToolUse(name=call.name[:64], outcome=outcome))
         return ChatMessage("tool", told, tool_call_id=call.id)

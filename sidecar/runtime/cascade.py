@@ -91,7 +91,7 @@ class Cascade:
                     match piece:
                         case Usage():
                             told = True
-                            self._budget.pay(piece)
+                            self._budget.pay(self.engine, piece)
                         case TextPiece(text=text):
                             characters += len(text)
                             yield piece
@@ -99,7 +99,7 @@ class Cascade:
                             yield piece
         finally:
             if not told:
-                self._budget.estimate(characters // CHARACTERS_PER_TOKEN)
+                self._budget.estimate(self.engine, characters // CHARACTERS_PER_TOKEN)
 
 
 def _as_messages(told: Sequence[Told]) -> list[ChatMessage]:

@@ -181,7 +181,7 @@ class Realtime:
                 async for piece in pieces:
                     match piece:
                         case Usage():
-                            self._budget.pay(piece)
+                            self._budget.pay(self.engine, piece)
                         case ToolCall():
                             calls.append(piece)
                         case TextPiece():

@@ -145,7 +145,7 @@ class Recorder:
 
     def _leave_out(self, echo: UtteranceFinal) -> None:
         """It is no utterance: what a page shows of it goes, and nothing of it is missing."""
-        self.tally.echoes += 1
+        self.tally.assistants.echoes += 1
         self.cover(echo.fork, echo.end_ms)
         self.tell(
             [

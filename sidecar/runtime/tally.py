@@ -9,10 +9,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 
+from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
 
 # Upper bounds for the delay of a transcript, in seconds: good, noticeable, and no longer live.
 DELAY_BOUNDS_S = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+# From an invitation to an open line, the announcement included; for the stages of an answer, from our own share to what
+# nobody waits for.
+JOIN_BOUNDS_S = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0)
+TURN_BOUNDS_S = (0.01, 0.025, 0.06, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 
 
 class Distribution:
@@ -27,6 +32,34 @@ class Distribution:
         """One more value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+
+class AssistantTally:
+    """What assistants came to. Of what a model says only known words become keys."""
+
+    def __init__(self) -> None:
+        self.join_s = Distribution(JOIN_BOUNDS_S)
+        self.turn_s: dict[tuple[str, str], Distribution] = {}  # of turns that were heard, by stage and engine
+        self.turns: Counter[str] = Counter()  # by outcome
+        self.barge_ins: Counter[str] = Counter()  # by what they came to
+        self.tokens: Counter[tuple[str, str]] = Counter()  # by engine, and whether they went in, out or were estimated
+        self.tools: Counter[tuple[str, str]] = Counter()  # by tool and outcome
+        self.fallbacks: Counter[str] = Counter()  # answers that a realtime model did not give, by code
+        self.echoes = 0  # utterances that were its own words, come back by somebody's telephone
+
+    def turn_over(self, turn: AssistantTurn) -> None:
+        """A turn is stored."""
+        self.turns[turn.outcome] += 1
+        latency = turn.latency
+        for stage, engine, took_ms in (
+            ("model", turn.chat_model, latency.model),
+            ("voice", turn.voice, latency.voice),
+            ("waited", "", latency.waited),
+            ("sent", "", latency.sent),
+            ("total", turn.chat_model, latency.total),
+        ):
+            if took_ms is not None:
+                self.turn_s.setdefault((stage, engine), Distribution(TURN_BOUNDS_S)).note(took_ms / 1000)
 
 
 class Tally:
@@ -44,9 +77,8 @@ class Tally:
         self.frames = 0
         self.frames_dropped = 0  # duplicates
         self.clock_jumps = 0  # timestamps that went backwards, of streams that have ended
-        self.echoes = 0  # utterances that were the assistant's own words, come back by somebody's telephone
-        self.assistant_fallbacks: Counter[str] = Counter()  # answers that a realtime model did not give, by code
         self.redactions: Counter[str] = Counter()  # by kind
+        self.assistants = AssistantTally()
         self.facts_lost = 0  # neither stored nor waiting: even the writer's memory was full
 
     def stored(self, event: Event, delay_s: float) -> None:
@@ -57,5 +89,7 @@ class Tally:
                 self.gap_ms[reason] += to_ms - from_ms
             case UtteranceFinal(lag_ms=lag_ms, fork=fork) if fork:
                 self.transcript_delay_s.note(lag_ms / 1000 + max(0.0, delay_s))
+            case AssistantTurn() as turn:
+                self.assistants.turn_over(turn)
             case _:
                 pass

@@ -159,12 +159,29 @@ class _Sidecar(Collector):
         yield from _figures("recogniser", engines.engines)
 
     def _assistants(self) -> Iterator[Metric]:
-        desk, tally = self._sources.assistants, self._sources.writer.tally
+        desk, tally = self._sources.assistants, self._sources.writer.tally.assistants
         yield _gauge("sidecar_assistants_active", "Assistants in calls, or on their way.", desk.live)
+        yield _histogram("sidecar_assistant_join_seconds", "From an invitation to an open line.", tally.join_s)
+        yield _histogram(
+            "sidecar_assistant_turn_seconds",
+            "Of answers that were heard: model, voice, waited for room, sent; total: from being meant to the line.",
+            tally.turn_s,
+            "stage",
+            "engine",
+        )
+        yield _counter("sidecar_assistant_turns", "Turns that were spoken, by how they ended.", tally.turns, "outcome")
+        yield _counter(
+            "sidecar_assistant_barge_ins", "Who spoke into its turns, by what came of it.", tally.barge_ins, "outcome"
+        )
+        yield _counter(
+            "sidecar_assistant_tokens", "What its thinking cost, as the vendor says.", tally.tokens, "engine", "kind"
+        )
+        yield _counter("sidecar_assistant_tools", "Tools that its model asked for.", tally.tools, "tool", "outcome")
+        yield _counter("sidecar_assistant_echoes", "Utterances left out, for they were its own voice.", tally.echoes)
         yield _counter(
             "sidecar_assistant_fallbacks",
             "Answers that a realtime model did not give, and the cascade did.",
-            tally.assistant_fallbacks,
+            tally.fallbacks,
             "code",
         )
         if desk.engines is not None and desk.engines.realtime is not None:
@@ -254,9 +271,11 @@ def _filled(family: CounterMetricFamily | GaugeMetricFamily, values: Values) -> 
     return family
 
 
-def _histogram(name: str, meaning: str, seen: Distribution) -> Metric:
-    bounds = [*map(str, seen.bounds), "+Inf"]
-    cumulative = accumulate(seen.counts)
-    return HistogramMetricFamily(
-        name, meaning, buckets=list(zip(bounds, cumulative, strict=True)), sum_value=seen.total
-    )
+def _histogram(
+    name: str, meaning: str, seen: Distribution | Mapping[tuple[str, str], Distribution], *labels: str
+) -> Metric:
+    family = HistogramMetricFamily(name, meaning, labels=labels)
+    for key, one in seen.items() if isinstance(seen, Mapping) else [((), seen)]:
+        bounds = [*map(str, one.bounds), "+Inf"]
+        family.add_metric(key, list(zip(bounds, accumulate(one.counts), strict=True)), one.total)
+    return family

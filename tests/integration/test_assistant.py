@@ -121,8 +121,10 @@ async def test_one_at_a_time_announced_and_gone_when_it_is_not_wanted(call: Assi
     failed = await call.told("assistant.failed")
     assert failed["reason"] == "invitation_refused"
     assert failed["detail"].startswith("Twilio error 21216")
-    for label in ("agent", "customer"):
-        assert (await call.line.state())["calls"][0]["status"] == "in-progress", label
+    state = await call.line.state()
+    assert [room["status"] for room in state["conferences"]] == ["in-progress"], "it never ends a conference"
+    statuses = {leg["sid"]: leg["status"] for leg in state["calls"]}
+    assert {statuses[one["call_sid"]] for one in call.people.values()} == {"in-progress"}
     listed = (await call.ask("GET"))[1]["data"]
     assert [one["stage"] for one in listed] == ["failed", "left", "left"]
 

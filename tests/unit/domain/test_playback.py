@@ -263,6 +263,19 @@ def test_audio_that_trickles_is_sent_at_once_and_marked_now_and_then() -> None:
     assert len(marks(sent)) == 1_000 // 200
 
 
+def test_a_piece_that_is_whole_is_proved_to_its_last_word_while_the_next_is_thought_over() -> None:
+    """A word that covers long thinking was heard, whatever becomes of the answer."""
+    line = Line(delay_ms=0)
+    playback = speaking("Let me see.", ended=False)
+    line.run(playback, 0, 2_000)
+    assert playback.heard == "Let"
+    playback.close_piece("t1")
+    line.run(playback, 2_000, 2_100)
+    assert playback.heard == "Let me see."
+    [over] = playback.cut()
+    assert over == Over(turn="t1", outcome=Outcome.CUT, heard="Let me see.", unheard="", heard_ms=550)
+
+
 def test_a_turn_begins_only_when_the_one_before_is_over() -> None:
     playback = speaking(SENTENCE)
     with pytest.raises(ValueError, match="t2"):

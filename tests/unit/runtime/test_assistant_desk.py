@@ -343,7 +343,7 @@ async def test_its_echo_on_somebody_s_telephone_is_nobody_s_utterance(rig: Rig) 
         assert turn.outcome == "completed"
         texts = [said.text for said in rig.of(UtteranceFinal)]
         assert texts == ["Ava, how long does it take?", LONG]
-        assert rig.writer.tally.echoes == 1
+        assert rig.writer.tally.assistants.echoes == 1
 
 
 async def test_tools_are_refused_to_whoever_may_not_have_them_and_done_for_who_may(rig: Rig) -> None:

@@ -11,13 +11,14 @@ from sidecar.domain.floor_orders import Why
 from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, ToolCall, Usage
 from sidecar.runtime.assistant_tools import Budget, Spent, Tools
+from sidecar.runtime.tally import AssistantTally
 from tests.unit.runtime.test_realtime import AVA
 
 
 def used_by(role: Role, words: str, name: str, arguments: str) -> tuple[Tools, list[str], list[ToolUse], ChatMessage]:
     notified: list[str] = []
     used: list[ToolUse] = []
-    tools = Tools(Context(AVA), on_notify=notified.append)
+    tools = Tools(Context(AVA), on_notify=notified.append, tally=AssistantTally())
     tools.begin_turn(Asker(why=Why.ADDRESSED, role=role, words=words))
     answer = tools.use(ToolCall("call_1", name, arguments), used)
     return tools, notified, used, answer
@@ -40,16 +41,21 @@ def test_what_it_refuses_comes_to_nothing_and_the_model_reads_why(name: str) -> 
     assert not tools.wants_to_leave
     assert notified == []
     assert used == [ToolUse(name=name[:64], outcome="refused")]
+    assert tools.tally.tools == {(name if name == "leave" else "unknown", "refused"): 1}
     assert answer.text.endswith(("Go on without it. The agent may ask for it.", "leave."))
 
 
 def test_tokens_are_spent_up_to_a_limit() -> None:
-    budget = Budget(100)
-    budget.pay(Usage(40, 10))
-    budget.estimate(49)
+    tally = AssistantTally()
+    budget = Budget(100, tally)
+    budget.pay("openai-compatible", Usage(40, 10))
+    budget.estimate("scripted", 49)
     budget.check()
     assert (budget.tokens, budget.spent) == (99, False)
-    budget.estimate(1)
+    budget.estimate("scripted", 1)
     assert budget.spent
     with pytest.raises(Spent, match="100 tokens"):
         budget.check()
+    assert tally.tokens == {
+        ("openai-compatible", "input"): 40, ("openai-compatible", "output"): 10, ("scripted", "estimated"): 50,
+    }  # fmt: skip

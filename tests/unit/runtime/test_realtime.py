@@ -21,6 +21,7 @@ from sidecar.ports.chat_model import ChatMessage, TextPiece, ToolCall, Usage
 from sidecar.ports.realtime import AudioPiece
 from sidecar.runtime.assistant_tools import ROUNDS_MOST, Budget, Spent, Tools
 from sidecar.runtime.realtime import ANSWER_MAX_MS, OPEN_AGAIN_S, WAIT_S, Realtime, Spoken
+from sidecar.runtime.tally import AssistantTally
 from tests.fake_engines import FakeRealtimeModel, FakeRealtimeSession
 
 pytestmark = pytest.mark.virtual_time
@@ -44,8 +45,8 @@ class Part:
     def __init__(self, model: FakeRealtimeModel, *, tokens: int = 1_000) -> None:
         self.model = model
         self.context = Context(AVA)
-        self.budget = Budget(tokens)
-        self.tools = Tools(self.context, on_notify=lambda _: None)
+        self.budget = Budget(tokens, AssistantTally())
+        self.tools = Tools(self.context, on_notify=lambda _: None, tally=AssistantTally())
         self.notes: list[tuple[str, str]] = []
         self.used: list[ToolUse] = []
         self.realtime = Realtime(

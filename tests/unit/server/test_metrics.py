@@ -33,7 +33,7 @@ from sidecar.server.stream_hub import StreamHub
 from tests.fake_engines import FakeChatModel, FakeVoice
 from tests.fake_webhooks import FakeWebhookSender
 from tests.fakes import FakeClock
-from tests.unit.runtime.test_tally import FINAL, event
+from tests.unit.runtime.test_tally import FINAL, TURN, event
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -110,7 +110,12 @@ async def test_counters_of_the_service_reach_the_scraper(tmp_path: Path) -> None
     tally = parts.writer.tally
     tally.stored(event(FINAL), delay_s=0.2)
     tally.recogniser_errors["local", "timeout"] += 2
-    tally.assistant_fallbacks["realtime_timeout"] += 1
+    tally.assistants.fallbacks["realtime_timeout"] += 1
+    tally.stored(event(TURN), delay_s=0.0)
+    tally.assistants.join_s.note(2.5)
+    tally.assistants.tokens["openai-compatible", "input"] += 900
+    tally.assistants.tools["leave", "refused"] += 1
+    tally.assistants.barge_ins["went_on"] += 1
     parts.switchboard.refusals["signature_wrong"] += 3
     samples = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -120,6 +125,14 @@ async def test_counters_of_the_service_reach_the_scraper(tmp_path: Path) -> None
     assert samples["sidecar_refused_total", (("reason", "signature_wrong"),)] == 3
     assert samples["sidecar_recogniser_errors_total", (("code", "timeout"), ("engine", "local"))] == 2
     assert samples["sidecar_assistant_fallbacks_total", (("code", "realtime_timeout"),)] == 1
+    assert samples["sidecar_assistant_join_seconds_count", ()] == 1
+    turn_s = "sidecar_assistant_turn_seconds_bucket"
+    assert samples[turn_s, (("engine", "local"), ("le", "0.25"), ("stage", "voice"))] == 0
+    assert samples[turn_s, (("engine", "local"), ("le", "0.5"), ("stage", "voice"))] == 1
+    assert samples["sidecar_assistant_turns_total", (("outcome", "interrupted"),)] == 1
+    assert samples["sidecar_assistant_tokens_total", (("engine", "openai-compatible"), ("kind", "input"))] == 900
+    assert samples["sidecar_assistant_tools_total", (("outcome", "refused"), ("tool", "leave"))] == 1
+    assert samples["sidecar_assistant_barge_ins_total", (("outcome", "went_on"),)] == 1
     assert samples["sidecar_realtime_connections_lost_total", (("engine", "openai-realtime"),)] == 0
     assert samples["sidecar_transcript_delay_seconds_bucket", (("le", "0.5"),)] == 0
     assert samples["sidecar_transcript_delay_seconds_bucket", (("le", "0.75"),)] == 1
