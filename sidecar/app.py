@@ -195,7 +195,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS], app[keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
         app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.PASSWORDS] = accounts, SqlAuditLog(database), ArgonPasswords()
-        app[keys.ANSWERS] = SqlAnswers(database)
+        app[keys.ANSWERS], app[keys.REDACTION_RULES] = SqlAnswers(database), lambda _tenant: redaction
         app[keys.DIALLER] = Dialler(
             DialOutPolicy(
                 countries=settings.dial_out_countries,

@@ -15,6 +15,8 @@ import msgspec
 from sidecar.domain import events as ev
 from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
+from sidecar.domain.note_events import NoteAdded
+from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
 BLOCK_JOIN_MS = 30_000
@@ -48,57 +50,6 @@ _ARRIVALS = frozenset({ev.ConferenceStarted.type, ev.ParticipantJoined.type})
 
 # In the place of a fork: the assistant's words are known without hearing it.
 OWN = "own"
-
-
-class UtteranceRow(msgspec.Struct, frozen=True, kw_only=True, tag="utterance", tag_field="kind"):
-    """One utterance. ``opens_block``: it begins a block; else it continues the one above. ``cut``: what the assistant
-    had ready behind it and nobody heard.
-
-    ``late``: it was heard again from the recording of an interruption, so it came behind later lines.
-    """
-
-    key: str
-    participant: str
-    at_ms: int
-    end_ms: int
-    revision: int
-    text: str
-    coaching: bool
-    late: bool = False
-    opens_block: bool
-    cut: str = ""
-
-
-class GapRow(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="kind"):
-    """Audio of a participant from ``at_ms`` to ``to_ms`` that was not transcribed."""
-
-    key: str
-    participant: str
-    at_ms: int
-    to_ms: int
-    reason: str
-    detail: str = ""
-
-
-class SystemRow(msgspec.Struct, frozen=True, kw_only=True, tag="system", tag_field="kind"):
-    """Something that happened on the call; ``SYSTEM_WORDS[type]`` says it. The counts belong to the manifest's row.
-
-    ``by``, ``reason``: who paused or resumed, and what for; who invited or dismissed the assistant, and why it went.
-    """
-
-    key: str
-    type: str
-    at_ms: int
-    timestamp: datetime
-    participant: str | None
-    by: str = ""
-    reason: str = ""
-    utterances: int = 0
-    gaps: int = 0
-    gap_ms: int = 0
-
-
-Row = UtteranceRow | GapRow | SystemRow
 
 
 class Person(msgspec.Struct, kw_only=True):
@@ -252,12 +203,12 @@ class _Reading:
             case AssistantJoined(participant=who):
                 self._person(who).fork = OWN
             case _:
-                self._take_of_call(data, at_ms)
+                self._take_of_call(data, at_ms, seq)
         if told in SYSTEM_WORDS:
             rank = _ARRIVAL if told in _ARRIVALS else _REST
             self.others.append((at_ms, rank, seq, _system_row(event, told, seq, at_ms)))
 
-    def _take_of_call(self, data: ev.EventData, at_ms: int) -> None:
+    def _take_of_call(self, data: ev.EventData, at_ms: int, seq: int) -> None:
         match data:
             case ev.ConferenceStarted():
                 self.started_ms = at_ms
@@ -269,6 +220,8 @@ class _Reading:
                 self.paused = None
             case ev.TranscriptCompleted():
                 self.completed = True
+            case NoteAdded(text=text, by=by):
+                self.others.append((at_ms, _REST, seq, NoteRow(key=f"r-{seq}", at_ms=at_ms, text=text, by=by)))
             case _:
                 pass  # a type of a later version, or one that makes no row
 

@@ -22,6 +22,7 @@ from sidecar.domain.assistant_events import (
 )
 from sidecar.domain.conference import Role
 from sidecar.domain.event_data import EventData as EventData  # noqa: PLC0414 - part of the words of this module
+from sidecar.domain.note_events import NoteAdded
 
 
 class ConferenceStarted(EventData, frozen=True, kw_only=True):
@@ -311,6 +312,7 @@ DURABLE: tuple[type[EventData], ...] = (
     AssistantFailed,
     AlertRaised,
     AlertAcknowledged,
+    NoteAdded,
 )
 _BY_TYPE = {cls.type: cls for cls in DURABLE}
 

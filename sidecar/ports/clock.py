@@ -18,7 +18,7 @@ class Clock(Protocol):
         ...
 
     def new_id(self, kind: str) -> str:
-        """``<kind>_<ULID>``: kind is cnf, par, frk, utt, evt, ses, usr, uss (a user's session), key …"""
+        """``<kind>_<ULID>``: kind is cnf, par, frk, utt, evt, not, ses, usr, uss (a user's session), key …"""
         ...
 
     def new_token(self) -> str:

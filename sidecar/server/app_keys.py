@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
+from sidecar.domain.redaction.rules import Rules
 from sidecar.domain.webhook_addresses import AddressPolicy
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.alerts import Alerts
@@ -49,6 +50,8 @@ PASSWORDS: web.AppKey[Passwords] = web.AppKey("passwords", Passwords)
 CLOCK: web.AppKey[Clock] = web.AppKey("clock", Clock)
 EVENT_BUS: web.AppKey[EventBus] = web.AppKey("event_bus", EventBus)
 EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)
+# What is redacted for a tenant, as of now.
+REDACTION_RULES: web.AppKey[Callable[[str], Rules]] = web.AppKey("redaction_rules")
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 METRICS_TOKEN: web.AppKey[str] = web.AppKey("metrics_token", str)

@@ -13,6 +13,7 @@ from sidecar.server.api.audit_log import list_audit
 from sidecar.server.api.conferences import get_conference, list_conferences
 from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.events import list_events
+from sidecar.server.api.notes import add_note, list_notes
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
 from sidecar.server.api.pauses import pause, resume
@@ -78,6 +79,8 @@ def _add_conferences(router: web.UrlDispatcher) -> None:
     router.add_get(f"{one}/utterances", list_utterances)
     router.add_get(f"{one}/transcript.{{format}}", export_transcript)
     router.add_get(f"{one}/events", list_events)
+    router.add_get(f"{one}/notes", list_notes)
+    router.add_post(f"{one}/notes", add_note)
     router.add_post(f"{one}/pause", pause)
     router.add_post(f"{one}/resume", resume)
     router.add_post(f"{one}/panel_tokens", make_panel_token)

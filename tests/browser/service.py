@@ -37,6 +37,7 @@ from sidecar.domain.access import NameRefused
 from sidecar.domain.assistant_events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
+from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy
@@ -45,6 +46,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
+from sidecar.server.api.notes import add_note
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.pauses import pause, resume
 from sidecar.server.api.transcripts import export_transcript
@@ -200,6 +202,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     app.router.add_get("/v1/stream", stream.stream)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
     app.router.add_get("/v1/conferences/{id}/transcript.{format}", export_transcript)
+    app.router.add_post("/v1/conferences/{id}/notes", add_note)
     app.router.add_post("/v1/conferences/{id}/pause", pause)
     app.router.add_post("/v1/conferences/{id}/resume", resume)
     app.router.add_post("/v1/conferences/{id}/panel_tokens", make_panel_token)
@@ -232,6 +235,8 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
         app[app_keys.TRANSCRIPTS], app[app_keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
         app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
+        rules = Rules(Policy())
+        app[app_keys.EVENT_WRITER], app[app_keys.REDACTION_RULES] = writer, lambda _tenant: rules
         app[app_keys.STREAM_HUB] = StreamHub()
         app[app_keys.ANSWERS] = SqlAnswers(database)
         switchboard = Switchboard(

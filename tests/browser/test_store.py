@@ -27,6 +27,7 @@ READ = """async ([path, options, events, twice]) => {
       ...(r.partial && { partial: true }) },
     gap: { kind: r.kind, key: r.key, participant: r.participant, at_ms: r.at_ms, to_ms: r.to_ms, reason: r.reason,
       detail: r.detail },
+    note: { kind: r.kind, key: r.key, at_ms: r.at_ms, text: r.text, by: r.by, participant: r.participant },
     system: { kind: r.kind, key: r.key, type: r.type, at_ms: r.at_ms, participant: r.participant,
       by: r.by, reason: r.reason, utterances: r.utterances, gaps: r.gaps, gap_ms: r.gap_ms },
   })[r.kind];
@@ -70,7 +71,7 @@ def test_events_that_come_twice_change_nothing(page: Page, shared_service: Servi
 
 def test_a_type_of_a_later_version_is_passed_over(page: Page, shared_service: ServiceProcess) -> None:
     case = json.loads((GOLDEN / "order_of_speech.json").read_text())
-    later = {"type": "note.added", "seq": 7, "timestamp": "2026-11-01T12:41:20Z", "data": {"text": "call back"}}
+    later = {"type": "mood.changed", "seq": 7, "timestamp": "2026-11-01T12:41:20Z", "data": {"text": "call back"}}
     case["events"].append(later)
     assert read(page, shared_service, case) == case["expect"] | {"seq": 7}
 

@@ -17,6 +17,7 @@ from sidecar.server.api import (
     alerts,
     assistants,
     dial_out,
+    notes,
     panel_tokens,
     participants,
     pauses,
@@ -81,6 +82,7 @@ def test_every_message_to_an_endpoint_is_a_webhook_of_the_document() -> None:
 WISHES: dict[str, type[msgspec.Struct]] = {
     "acknowledge_alert": alerts.Acknowledgement,
     "add_alert_rule": RuleDraft,
+    "add_note": notes.NoteWish,
     "assistant_say": assistants.Words,
     "change_alert_rule": alert_rules.RuleChange,
     "change_assistant": assistants.Manners,

@@ -10,15 +10,17 @@ from typing import Any
 
 import msgspec
 
-from sidecar.domain.exports.reading import Export, Line, Missing, Paused, Spoken, iso
+from sidecar.domain.exports.reading import Export, Line, Missing, Noted, Paused, Spoken, iso
 
 
 def json_pieces(export: Export) -> Iterator[str]:
-    """The document: ``conference``, ``partial``, ``utterances``, ``gaps``, ``pauses``, ``assistant``, ``manifest``."""
+    """The document: ``conference``, ``partial``; ``utterances``, ``gaps``, ``pauses``, ``notes``; ``assistant``,
+    ``manifest``."""
     yield f'{{\n"conference": {_json(_conference(export))},\n"partial": {_json(export.partial)},\n'
     yield from _list("utterances", (one for one in export.lines if isinstance(one, Spoken)))
     yield from _list("gaps", (one for one in export.lines if isinstance(one, Missing)))
     yield from _list("pauses", (one for one in export.lines if isinstance(one, Paused)))
+    yield from _list("notes", (one for one in export.lines if isinstance(one, Noted)))
     turns = [{"seq": seq} | msgspec.to_builtins(turn) for seq, turn in export.turns]
     yield f'"assistant": {{"turns": {_json(turns)}}},\n"manifest": {_json(export.manifest)}\n}}\n'
 
@@ -64,6 +66,8 @@ def _line(line: Line) -> dict[str, Any]:
     """The event's data; ``participant`` is the label, which people know, and ``participant_id`` the id."""
     if isinstance(line, Paused):
         return {"seq": line.seq, "from_ms": line.from_ms, "to_ms": line.to_ms, "by": line.by, "reason": line.reason}
+    if isinstance(line, Noted):
+        return {"seq": line.seq} | msgspec.structs.asdict(line.note)
     data: dict[str, Any] = msgspec.to_builtins(line.gap if isinstance(line, Missing) else line.said)
     named = {"participant": line.speaker.label, "participant_id": line.speaker.id, "role": line.speaker.role}
     return {"seq": line.seq} | data | named

@@ -10,8 +10,10 @@ import msgspec
 
 from sidecar.domain import events as ev
 from sidecar.domain.assistant_events import AssistantTurn
-from sidecar.domain.blocks import GapRow, Person, UtteranceRow, display_name, read_transcript
+from sidecar.domain.blocks import Person, display_name, read_transcript
 from sidecar.domain.conference import Conference, Participant, Role
+from sidecar.domain.note_events import NoteAdded
+from sidecar.domain.rows import GapRow, UtteranceRow
 
 _LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 
@@ -97,7 +99,24 @@ class Paused(msgspec.Struct, frozen=True, kw_only=True):
         return one_line(f"transcription paused{lasted} by {self.by}{f': {self.reason}' if self.reason else ''}")
 
 
-Line = Spoken | Missing | Paused
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody who read along noted to a moment; nobody on the call heard it."""
+
+    seq: int
+    note: NoteAdded
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The moment, ms on the conference clock."""
+        return self.note.at_ms, self.note.at_ms
+
+    @property
+    def words(self) -> str:
+        """Whose note, and what it says, on one line: "note by Ana: call back"."""
+        return one_line(f"note by {self.note.by}: {self.note.text}")
+
+
+Line = Spoken | Missing | Paused | Noted
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +152,7 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
     ended: tuple[datetime, ev.ConferenceEnded] | None = None
     manifest: ev.TranscriptCompleted | None = None
     turns: list[tuple[int, AssistantTurn]] = []
-    pauses = _pauses(events)
+    others: dict[str, Line] = {**_pauses(events), **_notes(events)}
     for event in events:
         seq = event.seq or 0
         match event.data:
@@ -161,8 +180,8 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
             seq, gap = gaps[row.key]
             who = speakers.get(row.participant) or _stranger(row.participant)
             lines.append(Missing(seq=seq, speaker=who, gap=gap))
-        elif row.key in pauses:
-            lines.append(pauses[row.key])
+        elif row.key in others:
+            lines.append(others[row.key])
     return Export(
         conference=conference,
         speakers=list(speakers.values()),
@@ -188,6 +207,11 @@ def _pauses(events: Sequence[ev.Event]) -> dict[str, Paused]:
             case _:
                 pass
     return pauses
+
+
+def _notes(events: Sequence[ev.Event]) -> dict[str, Noted]:
+    """By the key of the row of each."""
+    return {f"r-{one.seq}": Noted(seq=one.seq or 0, note=one.data) for one in events if isinstance(one.data, NoteAdded)}
 
 
 def one_line(text: str) -> str:

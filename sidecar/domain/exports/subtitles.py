@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sidecar.domain.exports.reading import Export, Line, Paused, Spoken, clock
+from sidecar.domain.exports.reading import Export, Line, Noted, Paused, Spoken, clock
 from sidecar.domain.exports.text import PARTIAL_WORDS
 
 # A cue must end after it starts.
@@ -18,12 +18,12 @@ _VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\0": "\N{
 
 
 def vtt_pieces(export: Export) -> Iterator[str]:
-    """WebVTT: the id of a cue is the utterance's, its voice span the speaker; a gap or a pause is a NOTE."""
+    """WebVTT: the id of a cue is the utterance's, its voice span the speaker; a gap, a pause or a note is a NOTE."""
     yield f"WEBVTT {PARTIAL_WORDS}\n" if export.partial else "WEBVTT\n"
     for line in export.lines:
         words = line.words.translate(_VTT_ESCAPES)
         start, end = line.span
-        if isinstance(line, Paused):
+        if isinstance(line, Paused | Noted):
             yield f"\nNOTE {clock(start)}: {words}\n"
             continue
         name = line.speaker.called.translate(_VTT_ESCAPES)
@@ -36,9 +36,11 @@ def vtt_pieces(export: Export) -> Iterator[str]:
 def srt_pieces(export: Export) -> Iterator[str]:
     """SRT: numbered cues, each with its speaker before it; a gap or a pause is a cue in brackets.
 
-    SRT cannot escape: an arrow ``-->`` in what was said, which would look like a new cue, becomes ``->``.
+    It is shown to whoever watches, so notes are not in it. And it cannot escape: an arrow ``-->`` in what was
+    said, which would look like a new cue, becomes ``->``.
     """
-    for number, line in enumerate(export.lines, 1):
+    told = [line for line in export.lines if not isinstance(line, Noted)]
+    for number, line in enumerate(told, 1):
         words = line.words if isinstance(line, Spoken) else f"[{line.words}]"
         said = words if isinstance(line, Paused) else f"{line.speaker.called}: {words}"
         shown = _ARROW.sub("->", said).replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from sidecar.domain.exports.reading import Export, Missing, Paused, Spoken
+from sidecar.domain.exports.reading import Export, Missing, Noted, Paused, Spoken
 
 COLUMNS = (
     "seq", "start_ms", "end_ms", "started_at", "participant", "role", "text", "name", "kind", "reason",
@@ -21,7 +21,7 @@ _BLANK = ("",) * 8  # what only lines of participants have
 
 def csv_pieces(export: Export) -> Iterator[str]:
     """A header and the rows, each with CR LF. Of a gap, ``text`` is empty and ``reason`` its stable word; of a pause,
-    ``name`` is who wanted it and ``reason`` why, in their words.
+    ``name`` is who wanted it and ``reason`` why, in their words; of a note, ``name`` is who wrote it.
 
     ``coaching``: ``true`` for what only one participant heard. ``cut``: what the assistant had ready behind ``text``
     and nobody heard.
@@ -32,6 +32,8 @@ def csv_pieces(export: Export) -> Iterator[str]:
         place = (line.seq, start, end, export.wall_clock(start))
         if isinstance(line, Paused):
             yield _row((*place, "", "", "", guarded(line.by), "pause", guarded(line.reason), *_BLANK))
+        elif isinstance(line, Noted):
+            yield _row((*place, "", "", guarded(line.note.text), guarded(line.note.by), "note", "", *_BLANK))
         else:
             yield _row((*place, guarded(line.speaker.label), line.speaker.role, *_details(line)))
 

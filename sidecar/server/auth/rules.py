@@ -102,6 +102,8 @@ RULES: dict[str, Rule] = {
     f"GET {_ONE}/utterances": _calls(Scope.TRANSCRIPTS_READ, panel=True),
     f"GET {_ONE}/events": _calls(Scope.TRANSCRIPTS_READ),
     f"GET {_ONE}/transcript.{{format}}": _calls(Scope.TRANSCRIPTS_READ),
+    f"GET {_ONE}/notes": _calls(Scope.TRANSCRIPTS_READ, panel=True),
+    f"POST {_ONE}/notes": _calls(Scope.NOTES_WRITE, panel=True),
     f"POST {_ONE}/pause": _calls(Scope.CONFERENCES_WRITE, panel=True),
     f"POST {_ONE}/resume": _calls(Scope.CONFERENCES_WRITE, panel=True),
     f"POST {_ONE}/panel_tokens": _calls(Scope.PANELS_CREATE),

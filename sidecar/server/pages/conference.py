@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from sidecar.domain.access import Scope
 from sidecar.domain.blocks import Earlier
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
@@ -11,7 +12,7 @@ from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.ports.transcripts import Transcripts
 from sidecar.server.api.utterances import cursor_after
 from sidecar.server.app_keys import ASSISTANTS, CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
-from sidecar.server.auth.caller import CONFERENCE
+from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.pages.conference_history import AssistantNow, Older
 from sidecar.server.pages.conference_trouble import unreadable
 from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, ConferencePage, conference_page
@@ -52,6 +53,7 @@ async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, C
         older=older,
         phone=phone_of(request, conference),
         assistant=await _assistant(request, conference),
+        may_note=request[CALLER].may(Scope.NOTES_WRITE),
     )
     return conference, page
 

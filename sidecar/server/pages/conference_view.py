@@ -10,9 +10,11 @@ from typing import Any, Literal
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
 from sidecar.domain.assistant_words import ASSISTANT_REASONS
-from sidecar.domain.blocks import GapRow, Person, Row, SystemRow, Transcript, UtteranceRow
+from sidecar.domain.blocks import Person, Transcript
 from sidecar.domain.conference import Conference, Participant, ParticipantState, Role
 from sidecar.domain.exports import FORMATS
+from sidecar.domain.note_events import NoteAdded
+from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow
 from sidecar.server.pages.conference_history import AssistantNow, Older, history, older_lines
 from sidecar.server.pages.phone import Phone
 from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, room_name, span, wall
@@ -25,8 +27,8 @@ MODULES = tuple(
     f"js/{name}.js"
     for name in (
         "conference", "listen", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store",
-        "rows", "list", "older", "follow", "find", "people", "pause", "clock", "assistant_store", "assistant_card",
-        "assistant_api", "assistant_turns", "assistant_words",
+        "rows", "list", "notes", "older", "follow", "find", "people", "pause", "clock", "assistant_store",
+        "assistant_card", "assistant_api", "assistant_turns", "assistant_words",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -36,6 +38,7 @@ SHORTCUTS = (
     ("End", "Jump to live"),
     ("/", "Find in this call"),
     ("j  k", "Next or previous utterance"),
+    ("n", "Note something to the chosen utterance, else to this moment"),
     ("y", "Copy a link to the chosen utterance, else the newest"),
     ("Esc", "Close, or let go of the chosen utterance"),
     ("?", "Show these shortcuts"),
@@ -65,12 +68,23 @@ class ShownGap:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownNote:
+    """What somebody noted."""
+
+    row: NoteRow
+    kind: Literal["note"] = "note"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShownSystem:
     """A system row as a sentence cut into its parts."""
 
     row: SystemRow
     parts: list[tuple[str, str | datetime]]
     kind: Literal["system"] = "system"
+
+
+Shown = ShownUtterance | ShownGap | ShownNote | ShownSystem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +127,7 @@ class Blank:
     person: Person
     utterance: UtteranceRow
     gap: GapRow
+    note: NoteRow
     system: SystemRow
     listed: ShownPerson
 
@@ -121,7 +136,7 @@ class Blank:
 class ConferencePage:
     """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON.
 
-    ``phone``: in a demo, while the call goes on.
+    ``phone``: in a demo, while the call goes on. ``may_note``: whether this reader may add notes.
     """
 
     id: str
@@ -138,7 +153,9 @@ class ConferencePage:
     silent: bool
     ended: bool
     paused: blocks.Paused | None
-    rows: list[ShownUtterance | ShownGap | ShownSystem]
+    rows: list[Shown]
+    notes: int
+    may_note: bool
     people: list[ShownPerson]
     shares: list[Share]
     talk_words: str
@@ -165,6 +182,7 @@ def conference_page(
     older: Older | None = None,
     phone: Phone | None = None,
     assistant: AssistantNow | None = None,
+    may_note: bool = False,
 ) -> ConferencePage:
     """The page of a conference as its events tell it. ``epoch``: the life of the store that they are from.
 
@@ -194,6 +212,8 @@ def conference_page(
         ended=ended,
         paused=transcript.paused if not ended else None,
         rows=[_shown(row, people, conference) for row in transcript.rows[-FIRST_PAINT_ROWS:]],
+        notes=sum(isinstance(event.data, NoteAdded) for event in events),
+        may_note=may_note,
         people=[_listed(person, shares[person.participant]) for person in transcript.people],
         shares=_bar(transcript.people, shares),
         talk_words=_talk_words(transcript.people, shares),
@@ -319,7 +339,7 @@ def _wall_at(conference: Conference, ms: int) -> str:
     return wall(conference.clock_zero + timedelta(milliseconds=ms))
 
 
-def _shown(row: Row, people: dict[str, Person], conference: Conference) -> ShownUtterance | ShownGap | ShownSystem:
+def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown:
     person = people.get(row.participant or "", _NOBODY)
     match row:
         case UtteranceRow():
@@ -327,6 +347,8 @@ def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown
             return ShownUtterance(row=row, person=person, wall=f"{moment:%H:%M:%S} UTC")
         case GapRow():
             return ShownGap(row=row, person=person, reason=ev.gap_sentence(row.reason, row.detail))
+        case NoteRow():
+            return ShownNote(row=row)
         case SystemRow():
             values: dict[str, str | datetime] = {
                 "name": called(person),
@@ -352,6 +374,7 @@ def _blank(moment: datetime) -> Blank:
             key="", participant="", at_ms=0, end_ms=0, revision=0, text="", coaching=False, cut="", opens_block=False
         ),
         gap=GapRow(key="", participant="", at_ms=0, to_ms=0, reason=""),
+        note=NoteRow(key="", at_ms=0, text="", by=""),
         system=SystemRow(key="", type="", at_ms=0, timestamp=moment, participant=None),
         listed=ShownPerson(role=Role.OTHER, state=ParticipantState.EXPECTED, name="", meta="", signs="", trouble=""),
     )

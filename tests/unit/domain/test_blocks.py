@@ -75,10 +75,10 @@ def test_a_participant_is_called_by_name_else_label_else_caller() -> None:
 
 def test_an_event_of_an_unknown_kind_makes_no_row() -> None:
     class Later(ev.EventData, frozen=True, kw_only=True):
-        type = "note.added"
+        type = "mood.changed"
 
     event = ev.Event(
-        id="evt_1", type="note.added", seq=1, timestamp=ZERO, conference="cnf_1", conference_sid=None,
+        id="evt_1", type="mood.changed", seq=1, timestamp=ZERO, conference="cnf_1", conference_sid=None,
         tenant="default", data=Later(),
     )  # fmt: skip
     transcript = blocks.read_transcript([event], clock_zero=ZERO)

@@ -14,6 +14,7 @@ import { listenForKeys } from "./keys.js";
 import { RowList } from "./list.js";
 import { endListening } from "./listen.js";
 import "./menu.js";
+import { Notes } from "./notes.js";
 import { Older } from "./older.js";
 import { heading, showCall, showPeople } from "./people.js";
 import { showPause } from "./pause.js";
@@ -67,6 +68,9 @@ const find = new Find({
 const older = new Older({
   url: `/v1/conferences/${history_.conference.id}/utterances`, cursor: history_.older?.cursor ?? null,
   box: byId("older"), onLines,
+});
+const notes = new Notes({
+  url: `/v1/conferences/${history_.conference.id}/notes`, moment: noteMoment, onAdded: onNoted,
 });
 const stream = new Stream({
   topic: `conference:${history_.conference.id}`, epoch: history_.epoch, seq: history_.seq,
@@ -134,6 +138,7 @@ function paint() {
     showCall(store);
     showPause(store);
   }
+  notes.show(store.notes);
   if (assistant.changed || changed.call) showAssistant();
   byId("empty").hidden = store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();
@@ -189,6 +194,26 @@ function tick() {
   setText(slot(pill, "words"), words);
   document.title = `${heading(store, room)} · ${words}`;
   connection.show();
+}
+
+// Notes.
+
+/** The chosen utterance's, else this moment; of a call that is over, its end. */
+function noteMoment() {
+  const chosen = store.byKey.get(list.selected);
+  return chosen?.at_ms ?? store.endedMs ?? serverNow() - store.clockZeroMs;
+}
+
+/** While the stream is open it tells of the note, and of whatever came before it. */
+function onNoted({ seq, timestamp, ...data }) {
+  if (store.completed) onEvent({ type: "note.added", seq, timestamp, data });
+}
+
+async function nextNote() {
+  await older.loadAll();
+  const all = store.rows.filter((row) => row.kind === "note");
+  const at = all.findIndex((row) => row.key === list.selected);
+  if (all.length) showRow(all[(at + 1) % all.length].key);
 }
 
 // Following, choosing, showing.
@@ -267,6 +292,7 @@ function bind() {
   byId("jump").addEventListener("click", jumpToLive);
   byId("retry").addEventListener("click", () => stream.retryNow());
   byId("copy-link").addEventListener("click", () => copyLink(list.selected));
+  byId("notes").addEventListener("click", nextNote);
   byId("find-next").addEventListener("click", () => find.step(1));
   byId("find-previous").addEventListener("click", () => find.step(-1));
   byId("speaker").addEventListener("change", (event) => {
@@ -290,6 +316,7 @@ function bind() {
     f: toggleFollow,
     j: () => step(1),
     k: () => step(-1),
+    n: () => notes.open(),
     y: () => copyLink(list.selected ?? store.rows.findLast((row) => row.kind === "utterance" && !row.partial)?.key),
     "/": () => byId("find").select(),
     "?": showKeys,

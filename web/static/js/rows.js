@@ -49,6 +49,7 @@ export class RowMaker {
     const person = this.store.person(row.participant);
     if (row.kind === "utterance") this.#fillUtterance(element, row, person, opens);
     else if (row.kind === "gap") this.#fillGap(element, row, person);
+    else if (row.kind === "note") this.#fillNote(element, row);
     else this.#fillSystem(element, row, person);
   }
 
@@ -79,6 +80,12 @@ export class RowMaker {
     setText(slot(element, "to"), offset(row.to_ms));
     const reason = this.gapReasons[row.reason] ?? row.reason;
     setText(slot(element, "reason"), row.detail ? `${reason} (${row.detail})` : reason);
+  }
+
+  #fillNote(element, row) {
+    setText(slot(element, "time"), offset(row.at_ms));
+    setText(slot(element, "by"), row.by);
+    setText(slot(element, "text"), row.text);
   }
 
   #fillSystem(element, row, person) {

@@ -33,6 +33,7 @@ export class Store {
     this.paused = null; // {at_ms, by, reason} while transcription is paused
     this.gaps = 0;
     this.gapMs = 0;
+    this.notes = 0;
     this.changed = { rows: new Set(), people: false, call: false };
     this.earlier = earlier;
     // Rows above the oldest utterance that is known wait here: among them lines would be missing.
@@ -84,6 +85,10 @@ export class Store {
         this.#change(data.participant, { fork: type.slice("fork.".length), detail: data.detail ?? "" });
         // Of a stream that was lost the recogniser still finishes the last words; of a process that died nobody does.
         if (type !== "fork.started" && data.reason !== "stream_lost") this.dropPartials(data.participant);
+        break;
+      case "note.added":
+        this.#put({ kind: "note", key: `r-${event.seq}`, at_ms, seq: event.seq, rank: REST, text: data.text, by: data.by, participant: null });
+        this.notes += 1;
         break;
       case "assistant.joined": this.#change(data.participant, { fork: "own" }); break;
       case "conference.started": this.startedMs = at_ms; break;

@@ -6,7 +6,7 @@ const TYPES = [
   "conference.started", "conference.ended", "participant.joined", "participant.updated", "participant.left",
   "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "fork.health", "utterance.final", "utterance.partial",
   "transcript.gap", "transcript.paused", "transcript.resumed", "transcript.completed",
-  "assistant.requested", "assistant.joined", "assistant.turn", "assistant.left", "assistant.failed", "assistant.state",
+  "assistant.requested", "assistant.joined", "assistant.turn", "assistant.left", "assistant.failed", "assistant.state", "note.added",
 ];
 const SERVICE = ["stream.ready", "stream.gap", "stream.closing", "wallboard", "ping"];
 // The server pings each 15 s; a socket that says nothing for longer than two pings is dead, though it looks open.

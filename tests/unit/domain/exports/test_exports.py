@@ -22,7 +22,7 @@ def written(case: str, form: str) -> str:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("case", ["ended", "partial", "assistant"])
+@pytest.mark.parametrize("case", ["ended", "partial", "assistant", "noted"])
 def test_each_format_writes_its_golden_file(case: str, form: str) -> None:
     assert written(case, form).encode() == (GOLDEN / case / f"transcript.{form}").read_bytes()
 

@@ -1,0 +1,76 @@
+// Notes: a line below the tools in which one is written, how many there are, and the way from one to the next.
+
+import { authorization } from "./access.js";
+import { counted, offset } from "./clock.js";
+import { setText, slot } from "./rows.js";
+import { toast } from "./toast.js";
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const byId = (id) => document.getElementById(id);
+
+export class Notes {
+  /** moment(): ms on the conference clock to which the next note goes; onAdded(note): it is stored. */
+  constructor({ url, moment, onAdded }) {
+    Object.assign(this, { url, moment, onAdded });
+    this.form = byId("note-form");
+    this.text = byId("note-text");
+    this.atMs = 0;
+    this.key = null; // the same for each try with the same words, so that none is noted twice
+    this.text.addEventListener("input", () => (this.key = null));
+    this.text.addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    byId("add-note").addEventListener("click", () => this.open());
+    byId("note-close").addEventListener("click", () => this.close());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+  }
+
+  /** Whether this reader may add notes. */
+  get allowed() {
+    return !byId("add-note").hidden;
+  }
+
+  open() {
+    if (!this.allowed) return;
+    this.atMs = Math.max(0, Math.round(this.moment()));
+    setText(byId("note-at"), offset(this.atMs));
+    this.form.hidden = false;
+    this.text.focus();
+  }
+
+  close() {
+    this.form.hidden = true;
+    byId("add-note").focus({ preventScroll: true });
+  }
+
+  /** How many there are, in the head. */
+  show(number) {
+    byId("notes").hidden = !number;
+    setText(slot(byId("notes"), "words"), counted(number, "note", "notes"));
+  }
+
+  async #send() {
+    const text = this.text.value.trim();
+    if (!text || this.sending) return;
+    this.sending = true;
+    this.key ??= Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    try {
+      const answer = await fetch(this.url, {
+        method: "POST", body: JSON.stringify({ text, at_ms: this.atMs }), signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        headers: { ...authorization(), "Content-Type": "application/json", "Idempotency-Key": this.key },
+      });
+      const body = await answer.json();
+      if (!answer.ok) throw new Error(body.detail ?? answer.statusText);
+      this.text.value = "";
+      this.key = null;
+      this.close();
+      toast(`Noted to ${offset(body.at_ms)}`);
+      this.onAdded(body);
+    } catch (error) {
+      toast(`Not noted yet. ${error.message}`);
+    } finally {
+      this.sending = false;
+    }
+  }
+}
