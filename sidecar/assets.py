@@ -1,4 +1,4 @@
-"""Where the files lie that are not code: templates, static files, TwiML. Nobody else builds such a path.
+"""Where the files lie that are not code: templates, static files, TwiML, the API's document. Only this builds paths.
 
 In a wheel they are inside the package (``sidecar/_assets``); in a checkout they are at its root.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def assets_root() -> Path:
-    """The folder that holds ``web/`` and ``twiml/``."""
+    """The folder that holds ``web/``, ``twiml/`` and ``docs/openapi.yaml``."""
     package = Path(__file__).resolve().parent
     bundled = package / "_assets"
     return bundled if bundled.is_dir() else package.parent

@@ -24,6 +24,7 @@ from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
 from sidecar.server.health import healthz, readyz
 from sidecar.server.pages import add_pages
+from sidecar.server.reference import add_reference
 from sidecar.server.scrape import metrics
 from sidecar.server.stream import stream
 from sidecar.server.twilio.announcements import announcement
@@ -52,6 +53,7 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     add_login(app)
+    add_reference(app)
     add_pages(app, styleguide=styleguide)
 
 

@@ -74,7 +74,7 @@ def checked_types(wanted: Collection[str]) -> frozenset[str]:
                 HTTPStatus.BAD_REQUEST,
                 "type_unknown",
                 f"There is no event type {name[:64]!r}.",
-                next_step="They are listed at /docs#events.",
+                next_step="They are listed at /docs#event-types.",
             )
     return frozenset(wanted)
 

@@ -57,6 +57,7 @@ from sidecar.server.auth.rules import RULES, Rule, Way
 from sidecar.server.limits import LIMITS, Limits
 from sidecar.server.pages import add_pages
 from sidecar.server.problems import problems
+from sidecar.server.reference import add_reference
 from sidecar.server.strangers import STRANGERS, Strangers
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
@@ -220,6 +221,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     app.router.add_get("/test/streams", count_streams)
     app.router.add_post("/test/links", make_link)
     add_login(app)
+    add_reference(app)
     add_pages(app, styleguide=True)
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:

@@ -33,6 +33,7 @@ TRESPASSES = {
     "deepgram": ("adapters/recognisers/deepgram.py", "deepgram"),
     "openai": ("adapters/voices/local.py", "openai"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),
+    "yaml": ("domain/trespasser.py", "yaml"),
     "models-door": ("adapters/trespasser.py", "moonshine_voice"),
     "voice-door": ("cli/trespasser.py", "onnxruntime"),
     "spine": ("wire/media_stream.py", "sidecar.config"),

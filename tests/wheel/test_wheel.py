@@ -195,6 +195,13 @@ def test_the_service_serves_its_page_and_static_files(service: Service, installe
         assert (answer.status, answer.body) == (200, (static / file).read_bytes()), file
 
 
+def test_the_reference_of_the_api_is_in_the_wheel(service: Service) -> None:
+    page = service.ask("GET", "/docs")
+    assert (page.status, page.type) == (200, "text/html; charset=utf-8")
+    assert b'id="list_conferences"' in page.body
+    assert service.ask("GET", "/openapi.yaml").body == (ROOT / "docs" / "openapi.yaml").read_bytes()
+
+
 def test_the_service_tells_operators_that_it_is_ready_and_what_it_counts(service: Service) -> None:
     """Store, recogniser and disk, with what the wheel brings."""
     ready = service.ask("GET", "/readyz")

@@ -61,6 +61,9 @@ RULES: dict[str, Rule] = {
     "GET /metrics": Rule(Way.SCRAPER),
     "GET /static/{version}/{path}": _OPEN,
     "GET /login": _OPEN,
+    "GET /docs": _OPEN,
+    "GET /openapi.json": _OPEN,
+    "GET /openapi.yaml": _OPEN,
     "POST /login": _OPEN,
     "POST /logout": Rule(Way.CALLER),
     # Twilio
