@@ -16,7 +16,7 @@ from aiohttp import web
 
 from sidecar.assets import assets_root
 from sidecar.server.app_keys import TWILIO_EDGE
-from sidecar.server.auth.middleware import site
+from sidecar.server.auth.identity import site
 from sidecar.server.pages.reference_view import ORIGIN, reference_page
 from sidecar.server.pages.rendering import RENDERER, Renderer
 

@@ -15,6 +15,7 @@ from sidecar.domain.webhooks import BATCH_TYPE, BATCHED_PREFIX, EndpointDisabled
 from sidecar.server.api import (
     alert_rules,
     alerts,
+    api_keys,
     assistants,
     dial_out,
     notes,
@@ -91,6 +92,7 @@ WISHES: dict[str, type[msgspec.Struct]] = {
     "create_webhook_endpoint": webhook_endpoints.NewEndpoint,
     "dial_out": dial_out.DialWish,
     "invite_assistant": assistants.Invitation,
+    "make_api_key": api_keys.KeyWish,
     "make_panel_token": panel_tokens.PanelTokenWish,
     "make_stream_ticket": stream_tickets.TicketWish,
     "pause_transcription": pauses.PauseWish,
