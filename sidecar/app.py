@@ -26,7 +26,9 @@ from sidecar.adapters.sql.audit import SqlAuditLog
 from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
+from sidecar.adapters.sql.erasure import SqlErasure
 from sidecar.adapters.sql.event_log import SqlEventLog
+from sidecar.adapters.sql.keeping import SqlKeepings
 from sidecar.adapters.sql.migrate import migrate
 from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.search import SqlSearch
@@ -40,7 +42,7 @@ from sidecar.config import Settings
 from sidecar.config.checks import listed
 from sidecar.domain.dial_out import DialOutPolicy
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
-from sidecar.domain.redaction.rules import Rules
+from sidecar.domain.keeping import Keeping
 from sidecar.domain.tenant_rules import TenantRules
 from sidecar.ports.clock import Clock
 from sidecar.ports.engines import EngineSettings
@@ -51,6 +53,8 @@ from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engin
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.keeping import KeepingDesk
+from sidecar.runtime.redaction_by_hand import RedactionByHand
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
@@ -145,7 +149,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         writer = EventWriter(event_log, bus, clock)
         assistants = SqlAssistants(database)
         engines = await _assistant_engines(given, settings, stack)
-        redaction = Rules(settings.redaction, language=settings.language)
+        keeping = await _keeping(app, settings, database, clock)
         desk = AssistantDesk(
             AssistantPolicy(
                 name=settings.assistant_name,
@@ -163,7 +167,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             clock=clock,
             telephony=telephony,
             engines=engines,
-            rules=lambda _tenant: redaction,
+            rules=keeping.rules,
         )
         app[keys.ALERTS] = alerts = SqlAlerts(database)
         app[keys.ALERT_DESK] = alert_desk = AlertDesk(
@@ -188,14 +192,14 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             assistants=assistants,
             before_completion=before_completion,
             ears=desk.ears,
-            rules=lambda _tenant: redaction,
+            rules=keeping.rules,
             tenants=TenantRules.parse(settings.tenant_rules),
         )
         app[keys.ASSISTANTS] = desk
         app[keys.EVENT_LOG], app[keys.DIRECTORY], app[keys.CLOCK] = event_log, directory, clock
         app[keys.TRANSCRIPTS], app[keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
         app[keys.ACCOUNTS], app[keys.AUDIT], app[keys.PASSWORDS] = accounts, SqlAuditLog(database), ArgonPasswords()
-        app[keys.ANSWERS], app[keys.REDACTION_RULES] = SqlAnswers(database), lambda _tenant: redaction
+        app[keys.ANSWERS], app[keys.REDACTION_RULES] = SqlAnswers(database), keeping.rules
         app[keys.DIALLER] = Dialler(
             DialOutPolicy(
                 countries=settings.dial_out_countries,
@@ -209,9 +213,13 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             clock=clock,
         )
         dispatcher = _webhooks(app, settings, database, outbox, clock)
+        app[keys.REDACTION_BY_HAND] = RedactionByHand(
+            transcripts=app[keys.TRANSCRIPTS], event_log=event_log, writer=writer, bus=bus, clock=clock
+        )
         app[keys.EVENT_BUS], app[keys.EVENT_WRITER], app[keys.SWITCHBOARD] = bus, writer, switchboard
-        wallboard = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
-        app[keys.WALLBOARD_STATE] = wallboard
+        app[keys.WALLBOARD_STATE] = wallboard = WallboardState(
+            directory=directory, event_log=event_log, bus=bus, clock=clock
+        )
         app[keys.READINESS] = Readiness(storage=database, writer=writer, switchboard=switchboard)
         forwarder = _event_forwarder(settings)
         if forwarder is not None:
@@ -236,6 +244,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 tasks.create_task(switchboard.run(), name="switchboard"),
                 tasks.create_task(desk.run(), name="assistants"),
                 tasks.create_task(wallboard.run(), name="wallboard"),
+                tasks.create_task(keeping.run(), name="keeping"),
                 tasks.create_task(alert_desk.run(), name="alerts"),
                 tasks.create_task(dispatcher.run(), name="webhooks"),
                 tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
@@ -245,6 +254,15 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
             yield
             for task in running:
                 task.cancel()
+
+
+async def _keeping(app: web.Application, settings: Settings, database: Database, clock: Clock) -> KeepingDesk:
+    """What tenants have decided about redaction and retention."""
+    default = Keeping(policy=settings.redaction, retention_days=settings.retention_days)
+    rows, erasure = SqlKeepings(database), SqlErasure(database)
+    app[keys.KEEPING] = KeepingDesk(default, keepings=rows, erasure=erasure, clock=clock, language=settings.language)
+    await app[keys.KEEPING].load()
+    return app[keys.KEEPING]
 
 
 def _webhooks(

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from sidecar.cli.completeness import EXIT_CODES, UNREADABLE, NoEvents, events_in, in_words
 from sidecar.config import load
 from sidecar.domain.errors import NotFound, SidecarError
 from sidecar.domain.exports import FORMATS, Export, chunks, export_format
+from sidecar.domain.manifest import Verdict, verdict_of
+from sidecar.ports.directory import Directory
+from sidecar.ports.event_log import EventLog
 
 transcripts = typer.Typer(help="Stored transcripts.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,10 +63,57 @@ def export(
         print("sidecar: this transcript is partial: more may follow.", file=sys.stderr)
 
 
+@transcripts.command()
+def verify(
+    conference: Annotated[str, typer.Argument(metavar="CONFERENCE", help="Our id (cnf_…) or Twilio's (CF…).")],
+    from_file: Annotated[
+        Path | None,
+        typer.Option(help="Your own events, as JSON, instead of the store's; - is standard input."),
+    ] = None,
+    database_url: Annotated[str | None, typer.Option(help="Instead of SIDECAR_DATABASE_URL.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Say whether a transcript is complete. Exit code 0: it is; 1: it is not; 2: it cannot be read; 3: not finished.
+
+    Example: sidecar transcripts verify cnf_01K9 --from-file events.json
+    """
+    try:
+        if from_file is None:
+            verdict = asyncio.run(_verdict(load(database_url=database_url).database_url, conference))
+        else:
+            text = sys.stdin.read() if str(from_file) == "-" else from_file.read_text(encoding="utf-8")
+            verdict = verdict_of(events_in(text, conference))
+    except (OSError, UnicodeDecodeError, NoEvents, NotFound) as error:
+        print(f"sidecar: {error}", file=sys.stderr)
+        raise typer.Exit(UNREADABLE) from None
+    whole = from_file is None and verdict.state == "complete" and verdict.missing
+    if whole:  # the store has every type of event, so nothing may be missing in it
+        verdict = msgspec.structs.replace(verdict, state="incomplete")
+    if as_json:
+        print(msgspec.json.encode(verdict).decode())
+    else:
+        print("\n".join(in_words(verdict)))
+    raise typer.Exit(EXIT_CODES[verdict.state])
+
+
+async def _verdict(url: str, conference: str) -> Verdict:
+    from sidecar.runtime.transcript_reader import envelopes_of
+
+    async with _store(url) as (directory, log):
+        return verdict_of(await envelopes_of(directory, log, conference))
+
+
 async def _read(url: str, conference: str) -> Export:
+    from sidecar.runtime.transcript_reader import export_of
+
+    async with _store(url) as (directory, log):
+        return await export_of(directory, log, conference)
+
+
+@asynccontextmanager
+async def _store(url: str) -> AsyncIterator[tuple[Directory, EventLog]]:
     from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
     from sidecar.adapters.sql.engine import sqlite_file
-    from sidecar.runtime.transcript_reader import export_of
 
     database = Database(url)
     file = sqlite_file(database.url)
@@ -69,7 +123,7 @@ async def _read(url: str, conference: str) -> Export:
             next_step="Go to the folder where the service runs, or set SIDECAR_DATABASE_URL.",
         )
     try:
-        return await export_of(SqlDirectory(database), SqlEventLog(database), conference)
+        yield SqlDirectory(database), SqlEventLog(database)
     except NotFound as error:
         raise NotFound(error.message, next_step=f"Looked in {database}.") from None
     finally:

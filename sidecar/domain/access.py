@@ -41,6 +41,7 @@ class Scope(StrEnum):
     CONFERENCES_WRITE = "conferences:write"  # fork them; pause and resume their transcription
     PARTICIPANTS_WRITE = "participants:write"  # correct who somebody is; call somebody in
     TRANSCRIPTS_READ = "transcripts:read"  # what is said: pages, streams, exports, search, notes
+    TRANSCRIPTS_REDACT = "transcripts:redact"  # take words out of them, for good
     NOTES_WRITE = "notes:write"
     ASSISTANTS_WRITE = "assistants:write"  # invite the assistant, tell it what to do, let it go
     PANELS_CREATE = "panels:create"  # hand out panels; whoever has one may do what PANEL_SCOPES says

@@ -16,6 +16,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 from sidecar.domain.note_events import NoteAdded
+from sidecar.domain.redaction.by_hand import settled
 from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
@@ -122,7 +123,7 @@ def read_transcript(
     ``earlier``: the events lack the utterances before a certain one, which begins the rows then; the sums hold for all.
     """
     reading = _Reading(clock_zero, roster)
-    for event in events:
+    for event in settled(events):
         reading.take(event)
     return reading.done(earlier)
 
@@ -204,7 +205,7 @@ class _Reading:
                 self._person(who).fork = OWN
             case _:
                 self._take_of_call(data, at_ms, seq)
-        if told in SYSTEM_WORDS:
+        if told in SYSTEM_WORDS and getattr(data, "revision", 1) == 1:  # a manifest anew says nothing new
             rank = _ARRIVAL if told in _ARRIVALS else _REST
             self.others.append((at_ms, rank, seq, _system_row(event, told, seq, at_ms)))
 

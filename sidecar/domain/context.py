@@ -117,6 +117,15 @@ class Context:
         """Words of somebody, or what was heard of its own. Late ones take their place in the order of speech."""
         self._put(_Entry(said.start_ms, said.id, "own" if own else "line", name, said.text))
 
+    def forget(self, utterance: str, text: str) -> None:
+        """Of this line only so much is left. A summary of it is no longer to be trusted: it is made anew."""
+        at = next((i for i, entry in enumerate(self._entries) if entry.id == utterance), None)
+        if at is None:
+            return
+        self._entries[at] = msgspec.structs.replace(self._entries[at], text=text)
+        if at < self._summarised:
+            self._summary, self._summarised = "", 0
+
     def note(self, at_ms: int, text: str) -> None:
         """A fact that nobody said, or what only the assistant is told."""
         self._put(_Entry(at_ms, "", "remark", "", text))

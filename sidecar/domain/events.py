@@ -23,6 +23,7 @@ from sidecar.domain.assistant_events import (
 from sidecar.domain.conference import Role
 from sidecar.domain.event_data import EventData as EventData  # noqa: PLC0414 - part of the words of this module
 from sidecar.domain.note_events import NoteAdded
+from sidecar.domain.redaction.events import UtteranceRedacted
 
 
 class ConferenceStarted(EventData, frozen=True, kw_only=True):
@@ -301,6 +302,7 @@ DURABLE: tuple[type[EventData], ...] = (
     ForkResumed,
     ForkStopped,
     UtteranceFinal,
+    UtteranceRedacted,
     TranscriptGap,
     TranscriptPaused,
     TranscriptResumed,

@@ -1,13 +1,12 @@
-"""From a recogniser's segments to utterances with ids that last, and the manifest of a finished transcript."""
+"""From a recogniser's segments to utterances with ids that last."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sidecar.domain.events import Event, TranscriptCompleted, TranscriptGap, UtteranceFinal, UtterancePartial, Word
+from sidecar.domain.events import UtteranceFinal, UtterancePartial, Word
 
 
 class OpenUtterance(msgspec.Struct, frozen=True):
@@ -136,41 +135,4 @@ class UtteranceDesk:
             text=text,
             lag_ms=lag_ms,
             coaching=coaching,
-        )
-
-
-class Manifest:
-    """Adds up a conference's events, in order of seq, to what ``transcript.completed`` says."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-        self._utterances: set[str] = set()
-        self._gaps = 0
-        self._gap_ms = 0
-        self._last_seq = 0
-        self._revision = 1
-
-    def add(self, events: Iterable[Event]) -> None:
-        """More events; they must follow the ones added before."""
-        for event in events:
-            self._last_seq = event.seq or self._last_seq
-            data = event.data
-            if isinstance(data, UtteranceFinal):
-                self._utterances.add(data.id)
-                self._digest.update(f"{event.seq},{data.id},{data.revision},{data.text}\n".encode())
-            elif isinstance(data, TranscriptGap):
-                self._gaps += 1
-                self._gap_ms += data.to_ms - data.from_ms
-            elif isinstance(data, TranscriptCompleted):
-                self._revision = data.revision + 1
-
-    def completed(self) -> TranscriptCompleted:
-        """The manifest over all that was added. A correction after the first one gives the next revision."""
-        return TranscriptCompleted(
-            utterances=len(self._utterances),
-            gaps=self._gaps,
-            gap_ms=self._gap_ms,
-            last_seq=self._last_seq,
-            sha256=self._digest.hexdigest(),
-            revision=self._revision,
         )

@@ -17,6 +17,7 @@ from sidecar.domain.access import is_own
 from sidecar.domain.assistant_events import AssistantJoined
 from sidecar.domain.blocks import OWN, display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
+from sidecar.domain.redaction.events import UtteranceRedacted
 
 # Two people who speak at once for at least so long talk over each other; a shorter overlap is a nod.
 OVERTALK_MS = 1_000
@@ -169,7 +170,7 @@ class ConferenceFold:
                 self._ended_ms, self.ended_at = at_ms, event.timestamp
                 self._partials.clear()
             case _:
-                self._note_person(event)
+                self._note_other(event)
 
     def who(self, participant: str) -> tuple[Role, str]:
         """Role and label of a participant, as far as they are known."""
@@ -213,8 +214,11 @@ class ConferenceFold:
     def _person(self, who: str) -> _Person:
         return self._people.setdefault(who, _Person())
 
-    def _note_person(self, event: ev.Event) -> None:
+    def _note_other(self, event: ev.Event) -> None:
         match data := event.data:
+            case UtteranceRedacted(id=utterance, text=text):
+                if self._line is not None and self._line.id == utterance:
+                    self._line = msgspec.structs.replace(self._line, text=text)
             case ev.ParticipantJoined(participant=who) | ev.ParticipantUpdated(participant=who):
                 person = self._person(who)
                 if person.hold and not data.hold:

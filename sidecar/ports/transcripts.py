@@ -35,6 +35,10 @@ class Transcripts(Protocol):
         """At most ``limit`` ``utterance.final`` events in order of speech, or the other way round, after a place."""
         ...
 
+    async def utterance(self, conference_id: str, utterance_id: str) -> tuple[Event, int] | None:
+        """One line by its id: its ``utterance.final`` event as it is stored now, and its present revision."""
+        ...
+
     async def spoken(self, conference_id: str, *, until: int) -> Sequence[Spoken]:
         """The sums of all utterances, per participant who has one."""
         ...

@@ -22,6 +22,7 @@ from sidecar.domain.events import (
 from sidecar.domain.floor import Floor
 from sidecar.domain.floor_orders import Order
 from sidecar.domain.phrases import words_of
+from sidecar.domain.redaction.events import UtteranceRedacted
 from sidecar.domain.spans import Spans
 from sidecar.ports.event_log import EventLog
 from sidecar.runtime.assistant_mind import Mind
@@ -121,6 +122,8 @@ class Hearing:
             case ParticipantLeft(participant=who):
                 self._talking.pop(who, None)
                 self._obey(self._floor.left(who, now_ms))
+            case UtteranceRedacted(id=utterance, text=text):
+                self._mind.forget(utterance, text)
             case UtteranceFinal() as said:
                 self._remember(said)
                 if self._takes_part and said.fork and self._agreed_by_ms is None:

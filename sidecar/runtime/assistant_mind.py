@@ -169,6 +169,10 @@ class Mind:
         line = line_told(Said(name, said.text, said.start_ms))
         self._realtime.tell(ChatMessage("assistant", said.text) if own else ChatMessage("user", line))
 
+    def forget(self, utterance: str, text: str) -> None:
+        """Of this line only so much is left. What a realtime model was told, it keeps until its session ends."""
+        self._context.forget(utterance, text)
+
     def note(self, at_ms: int, text: str) -> None:
         """A fact that nobody said, or what only the assistant is told."""
         self._context.note(at_ms, text)

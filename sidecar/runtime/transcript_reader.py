@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import msgspec
 
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event, TranscriptCompleted
 from sidecar.domain.exports import Export, read_export
-from sidecar.domain.transcript import Manifest
+from sidecar.domain.manifest import Manifest
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
 
@@ -27,6 +30,15 @@ async def export_of(directory: Directory, log: EventLog, id_or_sid: str) -> Expo
     events = await _events(log, conference.id)
     # In a thread: thousands of lines take longer to sort than a media frame may wait.
     return await asyncio.to_thread(read_export, conference, roster, events)
+
+
+async def envelopes_of(directory: Directory, log: EventLog, id_or_sid: str) -> list[dict[str, Any]]:
+    """All events of a conference as any receiver has them. NotFound, StoreUnavailable as ``export_of``."""
+    conference = await directory.conference(id_or_sid)
+    if conference is None:
+        raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    events: list[dict[str, Any]] = msgspec.to_builtins(await _events(log, conference.id))
+    return events
 
 
 async def read_manifest(log: EventLog, conference_id: str) -> TranscriptCompleted:

@@ -140,6 +140,13 @@ class WallboardState:
             if entry.fold.tenant == tenant and (agent is None or entry.fold.is_own(agent))
         }
 
+    def forget(self, conference_id: str) -> None:
+        """A conference was deleted: readers are told with the next frame that it is gone."""
+        entry = self._entries.pop(conference_id, None)
+        if entry is not None:
+            self._changed.discard(conference_id)
+            self._gone[conference_id] = entry.fold.tenant
+
     async def run(self) -> None:
         """Follow the bus for ever. Falling behind is healed by reading the log."""
         while True:

@@ -25,6 +25,8 @@ from sidecar.runtime.assistant_desk import AssistantDesk
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.keeping import KeepingDesk
+from sidecar.runtime.redaction_by_hand import RedactionByHand
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
@@ -53,8 +55,10 @@ EVENT_WRITER: web.AppKey[EventWriter] = web.AppKey("event_writer", EventWriter)
 # What is redacted for a tenant, as of now.
 REDACTION_RULES: web.AppKey[Callable[[str], Rules]] = web.AppKey("redaction_rules")
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
+KEEPING: web.AppKey[KeepingDesk] = web.AppKey("keeping", KeepingDesk)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 METRICS_TOKEN: web.AppKey[str] = web.AppKey("metrics_token", str)
+REDACTION_BY_HAND: web.AppKey[RedactionByHand] = web.AppKey("redaction_by_hand", RedactionByHand)
 STREAM_HUB: web.AppKey[StreamHub] = web.AppKey("stream_hub", StreamHub)
 SWITCHBOARD: web.AppKey[Switchboard] = web.AppKey("switchboard", Switchboard)
 WALLBOARD_STATE: web.AppKey[WallboardState] = web.AppKey("wallboard_state", WallboardState)

@@ -25,6 +25,8 @@ from sidecar.domain.errors import (
     StoreUnavailable,
     TelephonyFailed,
 )
+from sidecar.domain.keeping import NotDeletable
+from sidecar.domain.redaction.by_hand import UtteranceChanged
 from sidecar.domain.search import QueryRefused
 from sidecar.ports.answers import KeyRefused
 from sidecar.ports.search import SearchTimedOut
@@ -42,6 +44,8 @@ _REQUEST_ID = web.RequestKey("request_id", str)
 _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (ConferenceOver, HTTPStatus.CONFLICT),
+    (NotDeletable, HTTPStatus.CONFLICT),
+    (UtteranceChanged, HTTPStatus.CONFLICT),
     (QueryRefused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (SearchTimedOut, HTTPStatus.SERVICE_UNAVAILABLE),
     (SessionGone, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -11,12 +11,14 @@ from sidecar.server.api import alert_rules, alerts, assistants, webhook_deliveri
 from sidecar.server.api.api_keys import list_keys, make_key, revoke_key
 from sidecar.server.api.audit_log import list_audit
 from sidecar.server.api.conferences import get_conference, list_conferences
+from sidecar.server.api.deletions import delete_conference
 from sidecar.server.api.dial_out import dial_out
 from sidecar.server.api.events import list_events
 from sidecar.server.api.notes import add_note, list_notes
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.participants import correct_participant, fork_conference, list_participants
 from sidecar.server.api.pauses import pause, resume
+from sidecar.server.api.redactions import redact
 from sidecar.server.api.search import search
 from sidecar.server.api.stream_tickets import make_stream_ticket
 from sidecar.server.api.transcripts import export_transcript
@@ -74,11 +76,13 @@ def _add_conferences(router: web.UrlDispatcher) -> None:
     one = "/v1/conferences/{id}"
     router.add_get("/v1/conferences", list_conferences)
     router.add_get(one, get_conference)
+    router.add_delete(one, delete_conference)
     router.add_post(f"{one}/fork", fork_conference)
     router.add_get(f"{one}/participants", list_participants)
     router.add_post(f"{one}/participants", dial_out)
     router.add_patch(f"{one}/participants/{{participant}}", correct_participant)
     router.add_get(f"{one}/utterances", list_utterances)
+    router.add_post(f"{one}/utterances/{{utterance}}/redact", redact)
     router.add_get(f"{one}/transcript.{{format}}", export_transcript)
     router.add_get(f"{one}/events", list_events)
     router.add_get(f"{one}/notes", list_notes)

@@ -30,6 +30,7 @@ from sidecar.ports.directory import BoundFork, ConferenceFilter, ConferencePlace
 AnySelect = Select[*tuple[Any, ...]]
 
 _NOT_ENDED = conferences.c.state != ConferenceState.ENDED
+_THERE = conferences.c.erasing_at.is_(None)
 _NEWEST_FIRST = (conferences.c.clock_zero.desc(), conferences.c.id.desc())
 
 
@@ -115,7 +116,7 @@ class SqlDirectory:
 
     async def conference(self, id_or_sid: str, *, tenant: str | None = None) -> Conference | None:
         """By our id or the provider's."""
-        wanted = select(conferences).where(or_(conferences.c.id == id_or_sid, conferences.c.sid == id_or_sid))
+        wanted = select(conferences).where(_THERE, or_(conferences.c.id == id_or_sid, conferences.c.sid == id_or_sid))
         if tenant is not None:
             wanted = wanted.where(conferences.c.tenant == tenant)
         found = await self._conferences(wanted.order_by(*_NEWEST_FIRST).limit(1))
@@ -130,7 +131,7 @@ class SqlDirectory:
         self, *, room: str | None = None, tenant: str | None = None, agent: str | None = None, limit: int = 50
     ) -> list[Conference]:
         """Newest first."""
-        wanted = select(conferences).order_by(*_NEWEST_FIRST).limit(limit)
+        wanted = select(conferences).where(_THERE).order_by(*_NEWEST_FIRST).limit(limit)
         if room is not None:
             wanted = wanted.where(conferences.c.room == room)
         if tenant is not None:
@@ -154,7 +155,7 @@ class SqlDirectory:
         """Conferences without ``transcript.completed``, oldest first."""
         return await self._conferences(
             select(conferences)
-            .where(conferences.c.completed_at.is_(None))
+            .where(conferences.c.completed_at.is_(None), _THERE)
             .order_by(conferences.c.clock_zero, conferences.c.id)
         )
 

@@ -22,6 +22,7 @@ from sidecar.adapters.sql.errors import StoreUnusable, store_errors
 from sidecar.adapters.sql.tables import PlainText
 
 SQLITE_BUSY_TIMEOUT_MS = 5_000
+WIPE_TIMEOUT_MS = 100
 POSTGRES_CONNECT_TIMEOUT_S = 5.0
 POSTGRES_STATEMENT_TIMEOUT_S = 10.0
 POOL_WAIT_TIMEOUT_S = 10.0
@@ -84,6 +85,25 @@ class Database:
             return None if file is None else shutil.disk_usage(file.parent.resolve()).free
         except OSError:
             return 0
+
+    async def wipe(self) -> bool:
+        """Leave no remains of deleted rows: SQLite's write-ahead log has them until it is written into the file.
+
+        False: somebody is reading just now, so it could not be emptied. PostgreSQL's autovacuum does this by itself.
+        """
+        if not self.is_sqlite:
+            return True
+        with store_errors():
+            async with self._writer.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert driver is not None  # noqa: S101 - it is open
+                await driver.execute(f"PRAGMA busy_timeout = {WIPE_TIMEOUT_MS}")  # nobody else may write meanwhile
+                try:
+                    async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                        busy, *_ = await cursor.fetchone()
+                finally:
+                    await driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+        return not busy
 
     async def close(self) -> None:
         """Close every connection."""
@@ -157,6 +177,7 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted or replaced is written over
         cursor.close()
     except BaseException:
         dbapi_connection.close()  # nobody else knows of it yet, and it owns a thread

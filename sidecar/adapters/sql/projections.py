@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.alerts import project_alert
+from sidecar.adapters.sql.forgetting import forget_words
 from sidecar.adapters.sql.tables import assistants, conferences, forks, participants
 from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
 from sidecar.domain.assistant import Stage
@@ -37,6 +38,7 @@ from sidecar.domain.events import (
     TranscriptResumed,
     UtteranceFinal,
 )
+from sidecar.domain.redaction.events import UtteranceRedacted
 
 
 async def project(connection: AsyncConnection, event: Event) -> None:
@@ -52,6 +54,8 @@ async def project(connection: AsyncConnection, event: Event) -> None:
             await _project_assistant(connection, event)
         case AlertRaised() | AlertAcknowledged():
             await project_alert(connection, event)
+        case UtteranceRedacted() as redacted:
+            await forget_words(connection, event, redacted)
         case _:
             pass
 

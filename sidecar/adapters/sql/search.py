@@ -186,7 +186,7 @@ def _of_query(query: SearchQuery) -> list[ColumnElement[bool]]:
 
 
 def _of_calls(calls: Calls) -> list[ColumnElement[bool]]:
-    conditions = [conferences.c.tenant == calls.tenant]
+    conditions = [conferences.c.tenant == calls.tenant, conferences.c.erasing_at.is_(None)]
     if calls.state is not None:
         conditions.append(conferences.c.state == calls.state)
     if calls.rooms:

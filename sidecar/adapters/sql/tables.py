@@ -81,6 +81,8 @@ conferences = Table(
     # The seq of its newest event: the only source of seq numbers, raised in the transaction that stores the events.
     Column("seq", BigInteger, nullable=False, server_default="0"),
     Column("completed_at", UtcDateTime),
+    # Since when it is being deleted: nobody finds it any more.
+    Column("erasing_at", UtcDateTime),
     # The newest pause of transcription, on the conference's clock; one that lasts has no end.
     Column("paused_ms", BigInteger),
     Column("resumed_ms", BigInteger),
@@ -190,7 +192,8 @@ dial_outs = Table(
     metadata,
     Column("id", PlainText, primary_key=True),
     Column("tenant", PlainText, nullable=False),
-    Column("conference_id", PlainText, ForeignKey(conferences.c.id), nullable=False),
+    # None: the conference was deleted, and the call still counts.
+    Column("conference_id", PlainText, ForeignKey(conferences.c.id)),
     Column("caller", PlainText, nullable=False),
     Column("country", PlainText, nullable=False),
     Column("label", PlainText, nullable=False),

@@ -37,6 +37,18 @@ class SqlTranscripts:
             statement = statement.where(here < there if newest_first else here > there)
         return await self._events(statement)
 
+    async def utterance(self, conference_id: str, utterance_id: str) -> tuple[Event, int] | None:
+        """One line and its present revision."""
+        told = (events.c.conference_id == utterances.c.conference_id) & (events.c.seq == utterances.c.seq)
+        statement = (
+            select(events, conferences.c.tenant, utterances.c.revision)
+            .select_from(utterances.join(events, told).join(conferences, conferences.c.id == events.c.conference_id))
+            .where(utterances.c.conference_id == conference_id, utterances.c.id == utterance_id)
+        )
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (event_of(row), row.revision)
+
     async def spoken(self, conference_id: str, *, until: int) -> list[Spoken]:
         """The sums of all utterances, per participant who has one."""
         statement = (

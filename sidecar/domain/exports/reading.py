@@ -13,6 +13,7 @@ from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.blocks import Person, display_name, read_transcript
 from sidecar.domain.conference import Conference, Participant, Role
 from sidecar.domain.note_events import NoteAdded
+from sidecar.domain.redaction.by_hand import settled
 from sidecar.domain.rows import GapRow, UtteranceRow
 
 _LINE_ENDS = re.compile(r"[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
@@ -145,6 +146,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_export(conference: Conference, roster: Sequence[Participant], events: Sequence[ev.Event]) -> Export:
     """From all durable events in order of seq. Order and people are those of the page: ``blocks.read_transcript``."""
+    events = settled(events)
     transcript = read_transcript(events, clock_zero=conference.clock_zero, roster=roster)
     spoken: dict[tuple[str, int], tuple[int, ev.UtteranceFinal]] = {}
     gaps: dict[str, tuple[int, ev.TranscriptGap]] = {}

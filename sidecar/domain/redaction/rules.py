@@ -15,7 +15,7 @@ from sidecar.domain.events import Word
 from sidecar.domain.redaction import contacts, numbers
 from sidecar.domain.redaction.number_words import may_say
 from sidecar.domain.redaction.numbers import NOTHING_ASKED, Asked
-from sidecar.domain.redaction.own_patterns import OwnPattern, compiled, found_in
+from sidecar.domain.redaction.own_patterns import OwnPattern, OwnPatterns
 from sidecar.domain.redaction.runs import Run, joins, runs_of
 
 # Partials show no run of so many digits or more; a final that ends in one waits for what follows.
@@ -89,7 +89,7 @@ class Rules:
     def __init__(self, policy: Policy, *, language: str = "en") -> None:
         self.policy = policy
         self._language = language.partition("-")[0].lower()
-        self._own = [(own.label, compiled(own)) for own in policy.patterns]
+        self._own = OwnPatterns(policy.patterns)
 
     def findings(self, text: str, asked: Asked = NOTHING_ASKED) -> list[Finding]:
         """Where a text holds what must not be told, in order, without overlap. ``asked``: what was asked before."""
@@ -182,15 +182,13 @@ class Rules:
         """By the patterns, in the text as it is and with spoken digits written as digits."""
         if not self._own:
             return []
+        found = [Finding(start, end, Kind.OWN, label) for start, end, label in self._own.found_in(text)]
         digits, places = as_digits(text, self._language)
-        found = []
-        for label, pattern in self._own:
-            found += [Finding(*span, Kind.OWN, label) for span in found_in(pattern, text)]
-            if digits != text:
-                found += [
-                    Finding(places[start][0], places[end - 1][1], Kind.OWN, label)
-                    for start, end in found_in(pattern, digits)
-                ]
+        if digits != text:
+            found += [
+                Finding(places[start][0], places[end - 1][1], Kind.OWN, label)
+                for start, end, label in self._own.found_in(digits)
+            ]
         return found
 
 

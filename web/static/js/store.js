@@ -61,6 +61,7 @@ export class Store {
     switch (type) {
       case "utterance.partial": this.#partial(data); break;
       case "utterance.final": this.#final(data); break;
+      case "utterance.redacted": this.#redact(data); break;
       case "transcript.gap": this.#gap(event.seq, data); break;
       case "participant.joined":
       case "participant.updated": type = this.#meet(type, data, at_ms); break;
@@ -95,7 +96,9 @@ export class Store {
       case "conference.ended": this.endedMs = at_ms; break;
       case "transcript.paused": this.#pause({ at_ms, by: data.by, reason: data.reason }); break;
       case "transcript.resumed": this.#pause(null); break;
-      case "transcript.completed": this.completed = true; this.dropPartials(); break;
+      case "transcript.completed":
+        if (data.revision > 1) type = ""; // a line was redacted; nothing else became complete
+        this.completed = true; this.dropPartials(); break;
     }
     if (Object.hasOwn(this.systemWords, type)) {
       this.changed.call = true;
@@ -177,6 +180,12 @@ export class Store {
     this.#talk(participant, end_ms - start_ms);
   }
 
+  /** Words were taken out of a line: it says what is left. */
+  #redact({ id, text, revision }) {
+    const known = this.byKey.get(id);
+    if (known) this.#put({ ...known, text, revision, cut: known.cut && TAKEN_OUT });
+  }
+
   #gap(seq, { participant, from_ms, to_ms, reason, detail = "" }) {
     this.gaps += 1;
     this.gapMs += to_ms - from_ms;
@@ -246,6 +255,9 @@ function indexIn(rows, row) {
   }
   return low;
 }
+
+// What stands in the place of words that somebody took out (domain/redaction/by_hand.py).
+const TAKEN_OUT = "[redacted]";
 
 const horizonAt = ({ id, start_ms }) => ({ key: id, at_ms: start_ms, rank: SPEECH, seq: 0 });
 

@@ -5,6 +5,7 @@
 const TYPES = [
   "conference.started", "conference.ended", "participant.joined", "participant.updated", "participant.left",
   "fork.started", "fork.interrupted", "fork.resumed", "fork.stopped", "fork.health", "utterance.final", "utterance.partial",
+  "utterance.redacted",
   "transcript.gap", "transcript.paused", "transcript.resumed", "transcript.completed",
   "assistant.requested", "assistant.joined", "assistant.turn", "assistant.left", "assistant.failed", "assistant.state", "note.added",
 ];
