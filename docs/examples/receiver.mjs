@@ -18,6 +18,7 @@ function isGenuine(headers, body) {
   });
 }
 
+const port = Number(process.argv[2] ?? 9000);
 createServer(async (request, response) => {
   const body = Buffer.concat(await request.toArray());
   if (!isGenuine(request.headers, body)) return response.writeHead(401).end();
@@ -29,4 +30,4 @@ createServer(async (request, response) => {
     console.log(event.timestamp, event.type, event.conference, event.seq);
   }
   response.writeHead(204).end(); // only now: what is not answered with 2xx comes again
-}).listen(Number(process.argv[2] ?? 9000), "127.0.0.1");
+}).listen(port, "127.0.0.1", () => console.log(`ready on http://127.0.0.1:${port}/`));

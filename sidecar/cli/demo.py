@@ -31,6 +31,7 @@ from sidecar.emulator.exchange import CALLED_NUMBER
 from sidecar.emulator.state import Account
 from sidecar.speech.moonshine import check_local_speech
 
+LOOPBACK = "127.0.0.1"
 # A service that does not even start is tried again after this long.
 RESTART_PAUSE_S = 3.0
 
@@ -63,7 +64,7 @@ def demo(
         if not is_free(number):
             raise DemoFailed(f"Port {number} is in use.", next_step="Choose others with: sidecar demo --port 8090")
     try:
-        listen_on = host or (EVERY_ADDRESS if tls else "127.0.0.1")
+        listen_on = host or (EVERY_ADDRESS if tls else LOOPBACK)
         asyncio.run(_demo(lanes, listen_on, ports, tls=tls, once=once, as_json=as_json))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("\nStopped.", file=sys.stderr)
@@ -145,10 +146,10 @@ def _emulator(folder: Path, place: Place, account: Account) -> Child:
 
 def _service(folder: Path, place: Place, account: Account, application: str) -> Child:
     """``application``: the TwiML application by which the assistant joins."""
-    (port, phone_port), certificate = place.ports, place.certificate
+    (port, phone_port), certificate, host = place.ports, place.certificate, place.host
     own = {
         "TWILIO_API_BASE_URL": place.phone, "TWILIO_API_KEY": "", "TWILIO_TWIML_APP_SID": application,
-        "TWILIO_FROM": CALLED_NUMBER, "SIDECAR_PUBLIC_URL": place.pages, "SIDECAR_HOST": place.host,
+        "TWILIO_FROM": CALLED_NUMBER, "SIDECAR_PUBLIC_URL": place.pages, "SIDECAR_HOST": host,
         "SIDECAR_DATABASE_URL": _database_url(folder), "SIDECAR_PHONE_PORT": str(phone_port),
         "SIDECAR_STYLEGUIDE": "true",
         "SIDECAR_TLS_CERTIFICATE": str(certificate.file) if certificate else "",
@@ -157,6 +158,8 @@ def _service(folder: Path, place: Place, account: Account, application: str) -> 
         "SIDECAR_STT": os.environ.get("SIDECAR_STT", "local"),
         "SIDECAR_VOICE": os.environ.get("SIDECAR_VOICE", "local"),
     }  # fmt: skip
+    if host == LOOPBACK:  # receivers on this machine, for whoever has the key, which is printed here only
+        own |= {"SIDECAR_WEBHOOK_ALLOW_NETS": "127.0.0.0/8", "SIDECAR_WEBHOOK_ALLOW_HTTP": "true"}
     return Child(
         "service", ["serve", "--port", str(port)], health_url=f"{place.pages}/healthz",
         log_file=folder / "service.log", env=_known_to_both(place, account) | own, tls=place.tls,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime
+from importlib.metadata import version
 
+USER_AGENT = f"conference-sidecar/{version('conference-sidecar')}"
 SIGNATURE_NOT_KEPT = "v1,… (made for each attempt, not kept)"
 # Base64 to hexadecimal digits, which is how openssl takes a key that is no text.
 _KEY = "$(printf '%s' \"${WEBHOOK_SECRET#whsec_}\" | base64 -d | od -An -v -tx1 | tr -d ' \\n')"
@@ -14,6 +16,7 @@ def request_headers(message_id: str, at: datetime | None) -> dict[str, str]:
     """What is sent beside the body. ``at``: when the last attempt was made; None: none was."""
     return {
         "content-type": "application/json",
+        "user-agent": USER_AGENT,
         "webhook-id": message_id,
         "webhook-timestamp": "" if at is None else str(int(at.timestamp())),
         "webhook-signature": SIGNATURE_NOT_KEPT,

@@ -1,4 +1,4 @@
-"""The README's way to a Twilio account, line by line as a new user goes it, with the small Twilio for Twilio."""
+"""The README's way to a Twilio account and to webhooks, line by line as a new user goes it, with the small Twilio."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from sidecar.cli.children import free_ports
+from tests.receivers import kept
 
 ROOT = Path(__file__).parents[2]
-SECTION = "## Use it with your Twilio account"
+README = ("README.md", "## Use it with your Twilio account")
+ENDPOINT = ("docs/webhooks.md", "## 2. A key and an endpoint")
+ARRIVE = ("docs/webhooks.md", "## 3. See something arrive")
 REAL_ADDRESS = "sidecar.example.com"  # in the block that is for a real account
 LINE_LIMIT_S = 60
 DONE = "__done__"
 
 
-def lines_to_type(ports: dict[str, str]) -> list[str]:
-    """The section's commands in order, the real account's aside, on ports that are free here."""
-    section = (ROOT / "README.md").read_text().split(SECTION)[1].split("\n## ")[0]
-    blocks = [block for block in re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL) if REAL_ADDRESS not in block]
-    text = "\n".join(blocks)
-    for written, free in ports.items():
-        assert written in text
-        text = text.replace(written, free)
-    return [line.strip() for line in text.splitlines() if line.strip()]
+def lines_to_type(page: str, section: str, instead: dict[str, str]) -> list[str]:
+    """The section's commands in order, the real account's aside; ``instead``: what is another word here."""
+    text = (ROOT / page).read_text().split(section)[1].split("\n## ")[0]
+    blocks = [block for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL) if REAL_ADDRESS not in block]
+    typed = "\n".join(blocks)
+    for written, here in instead.items():
+        typed = typed.replace(written, here)
+    return [line.strip() for line in typed.splitlines() if line.strip()]
 
 
 class Terminal:
@@ -58,12 +61,14 @@ class Terminal:
 @asynccontextmanager
 async def terminal(folder: Path) -> AsyncIterator[Terminal]:
     """In a folder that looks like a checkout after ``make setup``. Whatever was started there ends with it."""
-    command = folder / ".venv" / "bin" / "sidecar"
-    command.parent.mkdir(parents=True)
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
     python = f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)}"
-    command.write_text(f'#!/bin/sh\n{python} -m sidecar "$@"\n')
-    command.chmod(0o755)
+    for name, command in (("sidecar", f"{python} -m sidecar"), ("python3", python)):
+        (programs / name).write_text(f'#!/bin/sh\n{command} "$@"\n')
+        (programs / name).chmod(0o755)
     (folder / "Makefile").write_text("setup:\n")
+    (folder / "docs").symlink_to(ROOT / "docs")
     process = await asyncio.create_subprocess_exec(
         "bash", "--norc", "-s", cwd=folder,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -74,25 +79,78 @@ async def terminal(folder: Path) -> AsyncIterator[Terminal]:
         await process.communicate(b"kill $(jobs -p); wait\n")
 
 
-async def test_the_readme_s_way_to_a_twilio_account_ends_with_a_green_doctor_and_a_call(tmp_path: Path) -> None:
-    """Word by word; the call is in the room that was set up."""
-    first = free_ports(2)
-    outputs: dict[str, str] = {}
+async def type_all(shell: Terminal, lines: list[str]) -> list[str]:
+    """What each of them said."""
+    outputs = []
+    for line in lines:
+        status, output = await shell.type(line)
+        assert status == 0, f"{line}\n{output}"
+        outputs.append(output)
+    return outputs
+
+
+async def test_the_readme_s_way_leads_to_a_green_doctor_a_call_and_each_event_in_a_receiver(tmp_path: Path) -> None:
+    """Word by word; the call is in the room that was set up, and a receiver that is killed in it misses nothing."""
+    first = free_ports(3)
+    here = {"8080": str(first), "8089": str(first + 1), "9000": str(first + 2)}
     async with terminal(tmp_path) as shell:
-        for line in lines_to_type({"8080": str(first), "8089": str(first + 1)}):
-            status, outputs[line] = await shell.type(line)
-            assert status == 0, f"{line}\n{outputs[line]}"
+        lines = lines_to_type(*README, here)
+        outputs = dict(zip(lines, await type_all(shell, lines), strict=True))
         assert "Nothing was changed" in outputs["sidecar twilio setup --room support-1 --dry-run"]
         doctor = outputs["sidecar doctor"]
         assert doctor.count("[ OK ]") >= 12
         assert not {"[WARN]", "[FAIL]"} & set(re.findall(r"\[\w+\]", doctor)), doctor
         key = re.search(r"sck_\w+", outputs["sidecar keys create crm"])
         assert key
-        base = f"http://127.0.0.1:{first}"
+        service = f"http://127.0.0.1:{first}"
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key[0]}"}) as http:
-            async with http.get(base + "/v1/conferences?room=support-1") as answer:
-                assert len((await answer.json())["data"]) == 1
+            [conference] = await some(http, f"{service}/v1/conferences?room=support-1")
             link = re.search(r"http\S+", outputs["sidecar users link Ana"])
             assert link
             async with http.get(link[0]) as page:
                 assert (page.status, "Sign in as Ana" in await page.text()) == (200, True)
+
+            _, made = await type_all(shell, lines_to_type(*ENDPOINT, here)[:2])
+            for pattern, written in ((r"whe_\w+", "whe_…"), (r"whsec_[A-Za-z0-9+/=]{44}", "whsec_…")):
+                here[written] = re.findall(pattern, made)[0]
+            here["CF…"] = conference["id"]
+            *_, know, receive = lines_to_type(*ENDPOINT, here)
+            sample, call, again = lines_to_type(*ARRIVE, here)
+            await type_all(shell, [know, receive, sample, call])
+            await until_kept(tmp_path, "conference.ended", "participant.joined")
+            await type_all(shell, ["kill -9 $!"])
+            twilio = f"http://127.0.0.1:{first + 1}"
+            for one in (await get(http, f"{twilio}/control/state"))["calls"]:
+                async with http.post(f"{twilio}/control/calls/{one['sid']}/hangup") as answer:
+                    assert answer.status < 500
+            told = f"{service}/v1/conferences/{conference['id']}/events?limit=500"
+            events = await some(http, told, "transcript.completed")
+            await type_all(shell, [receive, again])
+            await until_kept(tmp_path, *(event["id"] for event in events))
+        arrived = [event for event in kept(tmp_path) if event["conference"] == conference["id"]]
+        assert sorted(arrived, key=lambda event: event["seq"]) == events
+
+
+async def get(http: aiohttp.ClientSession, url: str) -> Any:
+    """JSON of an address."""
+    async with http.get(url) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.json()
+
+
+async def some(http: aiohttp.ClientSession, url: str, type_: str = "") -> list[dict[str, Any]]:
+    """A list, as soon as there is something in it; of events, one of this type."""
+    async with asyncio.timeout(LINE_LIMIT_S):
+        while True:
+            data: list[dict[str, Any]] = (await get(http, url))["data"]
+            if data and (not type_ or any(one["type"] == type_ for one in data)):
+                return data
+            await asyncio.sleep(0.1)
+
+
+async def until_kept(folder: Path, *wanted: str) -> None:
+    """Until the receiver has events of these ids or types."""
+    async with asyncio.timeout(LINE_LIMIT_S):
+        while missing := set(wanted) - {event[key] for event in kept(folder) for key in ("id", "type")}:
+            assert missing
+            await asyncio.sleep(0.05)

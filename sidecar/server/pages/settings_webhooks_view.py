@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sidecar.domain.sample_events import durable_types
+from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
 from sidecar.domain.webhooks import (
     BATCH_TYPE,
     DEFAULT_TYPES,
@@ -276,7 +277,7 @@ def shown_delivery(delivery: Delivery) -> ShownDelivery:
         state={DeliveryState.DELIVERED: "live", DeliveryState.PENDING: "warn"}.get(delivery.state, "bad"),
         outcome="not tried yet" if last is None else outcome(last),
         took="" if last is None else span(last.took_ms),
-        tries=str(delivery.tries),
+        tries=f"{delivery.tries}/{ATTEMPTS_MOST}",
         next=moment(delivery.next_at) if waits and delivery.next_at is not None else "",
     )
 
@@ -312,7 +313,7 @@ def delivery_page(endpoint: Endpoint, tally: Tally, detail: DeliveryDetail) -> D
 
 def outcome(attempt: Attempt) -> str:
     """200 taken; blocked: resolves to private address 10.0.0.8."""
-    words = _OUTCOMES[attempt.outcome]
+    words = _OUTCOMES.get(attempt.outcome, attempt.outcome)
     said = f"{attempt.status} {words}" if attempt.status is not None else words
     return f"{said}: {attempt.error}" if attempt.error else said
 
