@@ -25,6 +25,7 @@ def page(results: Results) -> str:
         ("fan_out", _fan_out),
         ("crowd", _crowd),
         ("resume", _resume),
+        ("search", _search),
         ("talkers", _talkers),
         ("endurance", _endurance),
     ):
@@ -144,6 +145,19 @@ def _resume(run: Results) -> str:
         "## Catching up\n\n"
         f"A client that resumes {run['events']:,} events behind has them after {run['seconds']} s\n"
         f"(median of {run['rounds']}). Budget: 1 s.\n"
+    )
+
+
+def _search(run: Results) -> str:
+    rows = [
+        _cells(name, f"`{one['query']}`", one["hits"], _ms(one["ms"], "p50"), _ms(one["ms"], "max"))
+        for name, one in run["queries"].items()
+    ]
+    return (
+        "## Search\n\n"
+        f"The newest 50 of {run['lines']:,} lines that fit, on SQLite. In batches of 100 a line is stored in "
+        f"{run['stored_us']} us,\nwith its words for searches.\n\n"
+        "| looks for | query | hits | p50 ms | slowest ms |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
 
 
