@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.rows import conference_of
+from sidecar.adapters.sql.search_index import merge_index
 from sidecar.adapters.sql.tables import answers, conferences, dial_outs, metadata
 from sidecar.adapters.sql.webhook_tables import webhook_attempts, webhook_deliveries, webhook_delivery_events
 from sidecar.domain.conference import Conference
@@ -70,7 +71,8 @@ class SqlErasure:
             return [row[0] for row in await connection.execute(select(conferences.c.tenant).distinct())]
 
     async def wipe(self) -> bool:
-        """See ``Database.wipe``."""
+        """Of the words for searches, too. See ``Database.wipe``."""
+        await merge_index(self._database)
         return await self._database.wipe()
 
 
