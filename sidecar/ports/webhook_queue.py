@@ -32,15 +32,11 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What a turn gave. ``next_at``: when to look at an endpoint again; an endpoint that is not in it: when it is rung.
+class Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """What is ours. ``next_at``: when to look at an endpoint again; one that is not in it: when it is rung."""
 
-    ``disabled``: endpoints that this turn disabled.
-    """
-
-    claims: Sequence[Claim] = ()
-    next_at: Mapping[str, datetime] = {}
-    disabled: Sequence[Endpoint] = ()
+    claims: Sequence[Claim]
+    next_at: Mapping[str, datetime]
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +49,16 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 class WebhookQueue(Protocol):
     """All methods raise StoreUnavailable when the store does not answer; then nothing of the call was done."""
 
-    async def turn(
-        self, *, finished: Sequence[Finished], free: Mapping[str, int], now: datetime, lock_until: datetime
-    ) -> Turn:
-        """Note what is finished, make deliveries of what the outbox holds for these endpoints, and claim what is due.
+    async def claim(self, free: Mapping[str, int], *, now: datetime, lock_until: datetime) -> Claims:
+        """Make deliveries of what the outbox holds for these endpoints, and claim of them what is due.
 
-        All in one transaction. ``free``: per endpoint how many to claim at most; 0 only makes deliveries. A claim is
-        nobody else's before ``lock_until``; then, if it was not finished, it is due again: its holder has died.
+        ``free``: per endpoint how many to claim at most; 0 only makes deliveries. A claim is nobody else's before
+        ``lock_until``; then, if nothing was noted of it, it is due again: its holder has died.
         """
+        ...
+
+    async def note(self, finished: Sequence[Finished], *, now: datetime) -> Sequence[Endpoint]:
+        """Keep what became of claims. The endpoints that are disabled because of it; their tenants' others are told."""
         ...
 
     async def rung(self) -> Collection[str]:

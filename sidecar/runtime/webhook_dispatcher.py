@@ -1,7 +1,8 @@
-"""Tells endpoints what the outbox holds: one task turns the queue, one task for each attempt under way.
+"""Tells endpoints what the outbox holds: a task claims what is due, one for each tries it, one notes what became of it.
 
 Each endpoint has a lane: how many attempts it may have under way, and until when it rests. A lane narrows as its
-receiver fails and widens as it answers, so one that is dead or slow holds up nobody else, and comes back gently.
+receiver fails and widens as it answers, so one that is dead or slow holds up nobody else, and comes back gently. An
+attempt is under way until its end is stored, so no more than a lane holds is told twice after a crash.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,7 +19,7 @@ from sidecar.domain.errors import SidecarError, StoreUnavailable
 from sidecar.domain.webhook_schedule import verdict
 from sidecar.domain.webhooks import Attempt, DeliveryState, Outcome
 from sidecar.ports.clock import Clock
-from sidecar.ports.webhook_queue import Claim, Finished, Turn, WebhookQueue
+from sidecar.ports.webhook_queue import Claim, Finished, WebhookQueue
 from sidecar.ports.webhook_sender import Answer, WebhookSender
 
 log = structlog.get_logger()
@@ -45,44 +46,49 @@ class _Lane:
     """What an endpoint may have under way, and when there is something to do for it."""
 
     def __init__(self) -> None:
-        self.slots = SLOTS_FIRST
         self.under_way = 0
         self.look_at: datetime | None = None
-        self.rest_until: datetime | None = None
-        self.rest = REST_FIRST
+        self._slots = SLOTS_FIRST
+        self._successes = 0
+        self._rest_until: datetime | None = None
+        self._rest = REST_FIRST
 
     def free(self, now: datetime) -> int:
-        if self.rest_until is not None and now < self.rest_until:
+        """How many attempts may begin."""
+        if self._rest_until is not None and now < self._rest_until:
             return 0
-        return max(0, self.slots - self.under_way)
+        return max(0, self._slots - self.under_way)
 
     def due_at(self) -> datetime | None:
-        """When a turn of the queue can do something for it; None: not before something happens."""
-        if self.look_at is None or self.under_way >= self.slots:
+        """When something can be done for it; None: not before something happens."""
+        if self.look_at is None or self.under_way >= self._slots:
             return None
-        return self.look_at if self.rest_until is None else max(self.look_at, self.rest_until)
+        return self.look_at if self._rest_until is None else max(self.look_at, self._rest_until)
 
     def look_again_at(self, moment: datetime) -> None:
         """At the latest."""
         self.look_at = moment if self.look_at is None else min(self.look_at, moment)
 
     def answered(self, answer: Answer, now: datetime) -> None:
+        """Wider by one for as many successes as it is wide; half as wide for a failure."""
         if answer.outcome is Outcome.DELIVERED:
-            self.slots = min(self.slots + 1, SLOTS_MOST)
-            self.rest_until, self.rest = None, REST_FIRST
-        elif answer.outcome is Outcome.THROTTLED:
-            self.slots = 1
+            self._rest_until, self._rest = None, REST_FIRST
+            self._successes += 1
+            if self._successes >= self._slots:
+                self._slots, self._successes = min(self._slots + 1, SLOTS_MOST), 0
+            return
+        self._slots, self._successes = max(1, self._slots // 2), 0
+        if answer.outcome is Outcome.THROTTLED:
+            self._slots = 1
             asked = min(answer.retry_after or timedelta(0), REST_ASKED_MOST)
-            self.rest_until = now + max(self.rest, asked)
-            self.rest = min(self.rest * 2, REST_MOST)
-        else:
-            self.slots = max(1, self.slots // 2)
+            self._rest_until = now + max(self._rest, asked)
+            self._rest = min(self._rest * 2, REST_MOST)
 
 
 class WebhookDispatcher:
     """``run`` is its one task. ``kept``: how long the log is kept, and the bodies in it.
 
-    ``survey_s`` and ``chance`` (0 to 1, for the jitter) are handed in by tests.
+    ``survey_s``, ``lock`` and ``chance`` (0 to 1, for the jitter) are handed in by tests.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class WebhookDispatcher:
         clock: Clock,
         kept: tuple[timedelta, timedelta],
         survey_s: float = SURVEY_S,
+        lock: timedelta = LOCK,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._queue = queue
@@ -100,11 +107,13 @@ class WebhookDispatcher:
         self._clock = clock
         self._kept = kept
         self._survey_s = survey_s
+        self._lock = lock
         self._chance = chance
         self._lanes: dict[str, _Lane] = {}
         self._rung: set[str] = set()
-        self._finished: list[Finished] = []
         self._stir = asyncio.Event()
+        self._finished: list[Finished] = []
+        self._ended = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
@@ -117,10 +126,11 @@ class WebhookDispatcher:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(), name="webhooks:listen")
                 tasks.create_task(self._survey(), name="webhooks:survey")
+                tasks.create_task(self._note(), name="webhooks:note")
                 tasks.create_task(self._clean(), name="webhooks:clean")
                 while True:
                     await self._something_to_do()
-                    for claim in await self._turn():
+                    for claim in await self._claim():
                         tasks.create_task(self._attempt(claim), name=f"webhooks:{claim.delivery_id}")
         finally:
             await self._sender.close()
@@ -137,11 +147,10 @@ class WebhookDispatcher:
             log.warning("webhook_attempts_not_finished", attempts=under_way, deadline_s=timeout_s)
 
     async def _something_to_do(self) -> None:
-        """Returns when an attempt is finished, an endpoint was rung, or one is due."""
-        while not (self._finished or (self._rung and not self._stopping)):
-            now = self._clock.now()
+        """Returns when an endpoint was rung, or one is due."""
+        while self._stopping or not self._rung:
             due = [moment for lane in self._lanes.values() if (moment := lane.due_at()) is not None]
-            wait_s = (min(due) - now).total_seconds() if due and not self._stopping else None
+            wait_s = (min(due) - self._clock.now()).total_seconds() if due and not self._stopping else None
             if wait_s is not None and wait_s <= 0:
                 return
             self._stir.clear()
@@ -151,52 +160,35 @@ class WebhookDispatcher:
             except TimeoutError:
                 pass
 
-    async def _turn(self) -> list[Claim]:
-        """One turn of the queue: hands in what is finished, and takes what is due."""
+    async def _claim(self) -> Sequence[Claim]:
+        """What is due of the endpoints where something may begin."""
         now = self._clock.now()
         rung, self._rung = self._rung, set()
-        finished, self._finished = self._finished, []
-        free = {} if self._stopping else {each: self._lane(each).free(now) for each in rung | self._due(now)}
+        free = {endpoint_id: self._lane(endpoint_id).free(now) for endpoint_id in rung | self._due(now)}
+        for endpoint_id in free:
+            self._lane(endpoint_id).look_at = None  # what is learnt from now on counts
         try:
-            turn = await self._queue.turn(finished=finished, free=free, now=now, lock_until=now + LOCK)
+            found = await self._queue.claim(free, now=now, lock_until=now + self._lock)
         except StoreUnavailable as error:
             log.warning("webhook_queue_unavailable", reason=error.message, retry_in_s=STORE_RETRY_S)
-            self._rung |= rung
-            self._finished = finished + self._finished
+            self._rung |= set(free)
             await asyncio.sleep(STORE_RETRY_S)
             return []
-        except SidecarError as error:
-            # What the store will never take must not keep all others waiting: its claims come back by themselves.
-            log.error("webhook_turn_refused", code=error.code, reason=error.message, finished=len(finished))
-            await asyncio.sleep(STORE_RETRY_S)
-            return []
-        self._note(turn, free, finished)
-        return list(turn.claims)
-
-    def _note(self, turn: Turn, looked_at: Mapping[str, int], finished: Sequence[Finished]) -> None:
-        for endpoint_id in looked_at:
-            self._lane(endpoint_id).look_at = turn.next_at.get(endpoint_id)
-        for each in (*finished, *self._finished):
-            if each.verdict.next_at is not None:
-                self._lane(each.endpoint_id).look_again_at(each.verdict.next_at)
-        for claim in turn.claims:
+        for endpoint_id, moment in found.next_at.items():
+            self._lane(endpoint_id).look_again_at(moment)
+        for claim in found.claims:
             self._lane(claim.endpoint_id).under_way += 1
             self._idle.clear()
-        for endpoint in turn.disabled:
-            log.warning("webhook_endpoint_disabled", endpoint=endpoint.id, reason=endpoint.disabled_reason)
         for endpoint_id in [each for each, lane in self._lanes.items() if lane.look_at is None and not lane.under_way]:
             del self._lanes[endpoint_id]
-        if not self._finished and not any(lane.under_way for lane in self._lanes.values()):
-            self._idle.set()
+        return found.claims
 
     async def _attempt(self, claim: Claim) -> None:
         at, began = self._clock.now(), self._clock.monotonic()
         answer = await self._sender.send(claim.message, at=at)
         now = self._clock.now()
         self.attempts[answer.outcome] += 1
-        lane = self._lane(claim.endpoint_id)
-        lane.under_way -= 1
-        lane.answered(answer, now)
+        self._lane(claim.endpoint_id).answered(answer, now)
         attempt = Attempt(
             number=claim.number,
             at=at,
@@ -214,7 +206,39 @@ class WebhookDispatcher:
         self._finished.append(
             Finished(delivery_id=claim.delivery_id, endpoint_id=claim.endpoint_id, attempt=attempt, verdict=follows)
         )
-        self._stir.set()
+        self._ended.set()
+
+    async def _note(self) -> None:
+        """Store the ends of attempts, as many at once as came meanwhile. Only then their places are free."""
+        while True:
+            await self._ended.wait()
+            self._ended.clear()
+            finished, self._finished = self._finished, []
+            await self._store(finished)
+            for each in finished:
+                lane = self._lane(each.endpoint_id)
+                lane.under_way -= 1
+                if each.verdict.next_at is not None:
+                    lane.look_again_at(each.verdict.next_at)
+            self._stir.set()
+            if not any(lane.under_way for lane in self._lanes.values()):
+                self._idle.set()
+
+    async def _store(self, finished: Sequence[Finished]) -> None:
+        while True:
+            try:
+                disabled = await self._queue.note(finished, now=self._clock.now())
+            except StoreUnavailable as error:
+                log.warning("webhook_queue_unavailable", reason=error.message, retry_in_s=STORE_RETRY_S)
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            except SidecarError as error:
+                # What the store will never take must hold up no others: these claims come back when their lock ends.
+                log.error("webhook_attempts_refused", code=error.code, reason=error.message, attempts=len(finished))
+                return
+            for endpoint in disabled:
+                log.warning("webhook_endpoint_disabled", endpoint=endpoint.id, reason=endpoint.disabled_reason)
+            return
 
     async def _listen(self) -> None:
         while True:

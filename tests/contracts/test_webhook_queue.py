@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -34,13 +35,21 @@ from sidecar.domain.webhooks import (
     Outcome,
 )
 from sidecar.ports.directory import BoundFork
-from sidecar.ports.webhook_queue import Claim, Finished, Turn
+from sidecar.ports.webhook_queue import Claim, Finished
 from sidecar.ports.webhooks import DeliveryFilter
 from tests.facts import NOON, draft, open_call, said, webhook_endpoint
 
 S = timedelta(seconds=1)
 LOCK = 30 * S
 _numbers = itertools.count(1)
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What a dispatcher learns when it notes what is finished and claims what is due."""
+
+    claims: Sequence[Claim]
+    next_at: Mapping[str, datetime]
+    disabled: Sequence[Endpoint]
 
 
 class Office:
@@ -61,7 +70,9 @@ class Office:
         await self.endpoints.add(webhook_endpoint(endpoint_id, **values), secret=f"secret of {endpoint_id}")
 
     async def turn(self, at: datetime = NOON + 60 * S, finished: Sequence[Finished] = (), **free: int) -> Turn:
-        return await self.queue.turn(finished=finished, free=free or {"whe_1": 99}, now=at, lock_until=at + LOCK)
+        disabled = await self.queue.note(finished, now=at) if finished else []
+        found = await self.queue.claim(free or {"whe_1": 99}, now=at, lock_until=at + LOCK)
+        return Turn(claims=found.claims, next_at=found.next_at, disabled=disabled)
 
     async def states(self, endpoint_id: str = "whe_1") -> dict[str, tuple[DeliveryState, str]]:
         """Newest first."""
@@ -247,7 +258,7 @@ async def test_what_became_of_a_removed_delivery_interests_nobody(office: Office
     await office.log.append([ended(bound)])
     (claim,) = (await office.turn()).claims
     await office.endpoints.remove("whe_1", tenant="")
-    assert await office.turn(NOON + 61 * S, [finished(claim, Outcome.DELIVERED)]) == Turn(claims=[], disabled=[])
+    assert await office.turn(NOON + 61 * S, [finished(claim, Outcome.DELIVERED)]) == Turn([], {}, [])
 
 
 async def test_a_paused_endpoint_keeps_what_it_is_to_be_told(office: Office, bound: BoundFork) -> None:

@@ -31,7 +31,7 @@ from sidecar.adapters.sql.webhook_tables import (
 from sidecar.domain.events import Event
 from sidecar.domain.webhook_schedule import Health, health_after
 from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointDisabled, EndpointState
-from sidecar.ports.webhook_queue import Claim, Finished, Survey, Turn
+from sidecar.ports.webhook_queue import Claim, Claims, Finished, Survey
 from sidecar.ports.webhook_sender import Message
 
 
@@ -43,37 +43,38 @@ class SqlWebhookQueue:
         self._outbox = outbox
         self._new_id = new_id
 
-    async def turn(
-        self, *, finished: Sequence[Finished], free: Mapping[str, int], now: datetime, lock_until: datetime
-    ) -> Turn:
+    async def note(self, finished: Sequence[Finished], *, now: datetime) -> Sequence[Endpoint]:
+        """One transaction; the others of a disabled endpoint's tenant are told in the same breath."""
+        disabled: list[Endpoint] = []
+        told: list[str] = []
+        async with self._database.write() as connection:
+            await _note_attempts(connection, finished)
+            for endpoint in await _endpoints(connection, {each.endpoint_id for each in finished}):
+                changed = await _note_health(connection, endpoint, finished, now)
+                if changed is not None:
+                    disabled.append(changed)
+                    told += await self._tell_others(connection, changed, now)
+        for endpoint_id in told:
+            self._outbox.ring_for(endpoint_id)
+        return disabled
+
+    async def claim(self, free: Mapping[str, int], *, now: datetime, lock_until: datetime) -> Claims:
         """One transaction."""
         next_at: dict[str, datetime] = {}
         claimed: list[tuple[AnyRow, AnyRow]] = []
         async with self._database.write() as connection:
-            endpoints = await _endpoints(connection, {*free, *(each.endpoint_id for each in finished)})
-            await _note_attempts(connection, finished)
-            disabled = [
-                each
-                for each in [
-                    await self._note_health(connection, endpoint, finished, now) for endpoint in endpoints.values()
-                ]
-                if each is not None
-            ]
-            if disabled:
-                endpoints = await _endpoints(connection, set(endpoints))
+            endpoints = {endpoint.id: endpoint for endpoint in await _endpoints(connection, free)}
             for endpoint_id in sorted(free):
                 endpoint = endpoints.get(endpoint_id)
-                waits_until = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
+                look_at = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
                 if endpoint is not None and endpoint.state == EndpointState.ENABLED:
                     rows = await _claim(connection, endpoint_id, free[endpoint_id], now, lock_until)
                     claimed += [(endpoint, row) for row in rows]
-                    waits_until = _earlier(waits_until, await _next_due(connection, endpoint_id))
-                if waits_until is not None:
-                    next_at[endpoint_id] = waits_until
+                    look_at = _earlier(look_at, await _next_due(connection, endpoint_id))
+                if look_at is not None:
+                    next_at[endpoint_id] = look_at
             claims = await _claims(connection, claimed, now)
-        for each in disabled:
-            await self._ring_others(each)
-        return Turn(claims=claims, next_at=next_at, disabled=disabled)
+        return Claims(claims=claims, next_at=next_at)
 
     async def rung(self) -> Collection[str]:
         """The outbox has the bell."""
@@ -108,29 +109,8 @@ class SqlWebhookQueue:
         async with self._database.write() as connection:
             return await clean(connection, log_before=log_before, bodies_before=bodies_before)
 
-    async def _note_health(
-        self, connection: AsyncConnection, endpoint: AnyRow, finished: Sequence[Finished], now: datetime
-    ) -> Endpoint | None:
-        """The endpoint, if what happened to it disables it; then its tenant's others are told in the same breath."""
-        before = after = Health(failing_since=endpoint.failing_since, last_failed_at=endpoint.last_failed_at)
-        for each in finished:
-            if each.endpoint_id == endpoint.id:
-                after = health_after(after, each.attempt.outcome, each.attempt.at)
-        if after == before:
-            return None
-        values: dict[str, Any] = {"failing_since": after.failing_since, "last_failed_at": after.last_failed_at}
-        disable = bool(after.disable) and endpoint.state != EndpointState.DISABLED
-        if disable:
-            values |= {"state": EndpointState.DISABLED, "disabled_at": now, "disabled_reason": after.disable}
-        changed = update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint.id).values(values)
-        row = (await connection.execute(changed.returning(*webhook_endpoints.c))).one()
-        if not disable:
-            return None
-        await fail_pending(connection, endpoint.id)
-        await self._tell_others(connection, endpoint_of(row), now)
-        return endpoint_of(row)
-
-    async def _tell_others(self, connection: AsyncConnection, disabled: Endpoint, now: datetime) -> None:
+    async def _tell_others(self, connection: AsyncConnection, disabled: Endpoint, now: datetime) -> list[str]:
+        """The endpoints that are to be told."""
         event = Event(
             id=self._new_id("evt"),
             type=EndpointDisabled.type,
@@ -146,36 +126,47 @@ class SqlWebhookQueue:
                 failing_since=disabled.failing_since,
             ),
         )
-        rows = [
-            not_in_log(other.id, event, delivery_id=self._new_id("dlv"), now=now)
-            for other in await _others(connection, disabled)
-        ]
-        if rows:
+        of = webhook_endpoints.c
+        others = select(of.id).where(
+            of.tenant == disabled.tenant, of.id != disabled.id, of.state != EndpointState.DISABLED
+        )
+        ids = [row.id for row in await connection.execute(others)]
+        if ids:
+            rows = [not_in_log(each, event, delivery_id=self._new_id("dlv"), now=now) for each in ids]
             await connection.execute(webhook_deliveries.insert(), rows)
-
-    async def _ring_others(self, disabled: Endpoint) -> None:
-        async with self._database.read() as connection:
-            for other in await _others(connection, disabled):
-                self._outbox.ring_for(other.id)
+        return ids
 
 
-async def _endpoints(connection: AsyncConnection, ids: Collection[str]) -> dict[str, AnyRow]:
+async def _endpoints(connection: AsyncConnection, ids: Collection[str]) -> Sequence[AnyRow]:
     """In order of their ids, so that nodes lock them in the same one."""
     of = webhook_endpoints.c
-    wanted = select(webhook_endpoints).where(of.id.in_(sorted(ids))).order_by(of.id)
-    return {row.id: row for row in await connection.execute(wanted)} if ids else {}
+    return (await connection.execute(select(webhook_endpoints).where(of.id.in_(sorted(ids))).order_by(of.id))).all()
 
 
-async def _others(connection: AsyncConnection, endpoint: Endpoint) -> Sequence[AnyRow]:
-    of = webhook_endpoints.c
-    others = select(of.id).where(of.tenant == endpoint.tenant, of.id != endpoint.id, of.state != EndpointState.DISABLED)
-    return (await connection.execute(others)).all()
+async def _note_health(
+    connection: AsyncConnection, endpoint: AnyRow, finished: Sequence[Finished], now: datetime
+) -> Endpoint | None:
+    """The endpoint, if what happened to it disables it."""
+    before = after = Health(failing_since=endpoint.failing_since, last_failed_at=endpoint.last_failed_at)
+    for each in finished:
+        if each.endpoint_id == endpoint.id:
+            after = health_after(after, each.attempt.outcome, each.attempt.at)
+    if after == before:
+        return None
+    values: dict[str, Any] = {"failing_since": after.failing_since, "last_failed_at": after.last_failed_at}
+    disable = bool(after.disable) and endpoint.state != EndpointState.DISABLED
+    if disable:
+        values |= {"state": EndpointState.DISABLED, "disabled_at": now, "disabled_reason": after.disable}
+    changed = update(webhook_endpoints).where(webhook_endpoints.c.id == endpoint.id).values(values)
+    row = (await connection.execute(changed.returning(*webhook_endpoints.c))).one()
+    if not disable:
+        return None
+    await fail_pending(connection, endpoint.id)
+    return endpoint_of(row)
 
 
 async def _note_attempts(connection: AsyncConnection, finished: Sequence[Finished]) -> None:
     """What was removed meanwhile is passed over; what somebody else tries by now is left to them, unless it arrived."""
-    if not finished:
-        return
     of = webhook_deliveries.c
     there = select(of.id, of.state, of.tries, of.attempts).where(of.id.in_([each.delivery_id for each in finished]))
     rows = {row.id: row for row in await connection.execute(there.order_by(of.id).with_for_update())}

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,7 +26,6 @@ from sidecar.domain.events import ConferenceEnded
 from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
 from sidecar.domain.webhooks import DeliveryState, EndpointState, Outcome
 from sidecar.ports.directory import BoundFork
-from sidecar.ports.webhook_queue import Turn
 from sidecar.ports.webhook_sender import Answer, Message
 from sidecar.ports.webhooks import DeliveryFilter, Tally
 from sidecar.runtime.webhook_dispatcher import SLOTS_MOST, WebhookDispatcher
@@ -98,7 +98,8 @@ class _InNoTime:
 
     def __init__(self, queue: SqlWebhookQueue) -> None:
         timeless_queue = timeless(queue)
-        self.turn = timeless_queue.turn
+        self.claim = timeless_queue.claim
+        self.note = timeless_queue.note
         self.survey = timeless_queue.survey
         self.clean = timeless_queue.clean
         self.rung = queue.rung
@@ -292,16 +293,24 @@ async def test_shutdown_waits_no_longer_than_it_may(database: Database) -> None:
 
 async def test_a_store_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
     async with dispatching(database, crm=answering(OK)) as desk:
-        turn, desk.queue.turn = desk.queue.turn, failing_turn
+        claim, desk.queue.claim = desk.queue.claim, away
         told = await desk.tell(3)
         await asyncio.sleep(3)
         assert desk.sender.received == []
-        desk.queue.turn = turn
+        desk.queue.claim = claim
         await asyncio.sleep(5)
         assert sorted(desk.sender.arrived_at("crm")) == sorted(told)
 
+        note, desk.queue.note = desk.queue.note, away
+        told += await desk.tell(3)
+        await asyncio.sleep(3)
+        desk.queue.note = note
+        await asyncio.sleep(60)
+        assert sorted(desk.sender.arrived_at("crm")) == sorted(told), "nothing is told twice"
+        assert (await desk.tally("crm")).delivered == len(told)
 
-async def failing_turn(**_arguments: object) -> Turn:
+
+async def away(*_arguments: object, **_named: object) -> Any:
     raise StoreUnavailable("busy")
 
 
