@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 
 # Every repetition is bounded, and what follows it cannot begin with what it repeats: no text takes long.
-_WRITTEN = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_WRITTEN = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[^\W\d_]{2,63}\b")
 _SPOKEN = re.compile(
     r"\b(?P<name>[\w'+-]{1,40}(?:(?:\s+(?:dot|point|underscore|dash|hyphen|minus|plus)\s+|\.|\s+(?=\w\s))[\w'+-]{1,40}){0,12})"
     r"\s+at\s+(?P<place>[\w-]{1,40}(?:(?:\s+(?:dash|hyphen|minus)\s+)[\w-]{1,40}){0,3}"
-    r"(?:(?:\s+dot\s+|\.)[\w-]{1,40}){1,4})",
+    r"(?:(?:\s+dot\s+|\.)[\w-]{1,40}){0,3}(?:\s+dot\s+|\.)[^\W\d_]{2,40})\b",
     re.IGNORECASE,
 )
 # "Look at example dot com" is no address.

@@ -13,6 +13,8 @@ from sidecar.domain.redaction.number_words import Piece
 from sidecar.domain.redaction.runs import Run, readings
 
 CARD_DIGITS = range(13, 20)
+# So long are nearly all of them.
+SPOKEN_CARD_DIGITS = frozenset({15, 16})
 # First digits of card issuers (lowest, highest), and how long their numbers are.
 # https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN)
 ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
@@ -32,7 +34,7 @@ ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
     ("2200", "2204", frozenset({16, 17, 18, 19})),
     ("9792", "9792", frozenset({16})),
 )
-# Digits right behind a card number that are hidden with it: when it expires, and the code on its back.
+# Digits said of a card after its number: when it expires, and the code on its back.
 BEHIND_CARD_MOST = 8
 CODE_DIGITS = range(3, 5)
 # So many characters before a number may say what it is.
@@ -98,28 +100,20 @@ class Place(NamedTuple):
 
 
 def card_in(run: Run, before: str, asked: Asked) -> Iterator[Place]:
-    """Where a run holds card numbers. ``before``: the text that leads to it."""
-    for pieces, digits in readings(run):
-        begin = 0
-        starts = _starts(pieces)
-        found = []
-        for at, start in enumerate(starts):
-            if start < begin or (length := _card_at(digits, start)) is None:
-                continue
-            begin = start + length
-            rest = len(digits) - begin
-            last = len(pieces) - 1 if rest <= BEHIND_CARD_MOST else max(i for i, s in enumerate(starts) if s < begin)
-            found.append(Place(pieces[at].first, pieces[last].last))
-            if rest <= BEHIND_CARD_MOST:
-                break
-        if found and run.corrected:
-            yield _whole(run)
-            return
-        if found:
-            yield from found
-            return
+    """Where a run holds a card number, to its end: what follows without a word is of that card, or another one.
+
+    ``before``: the text that leads to it.
+    """
     if _spoken_of_as_card(run, before, asked):
         yield _whole(run)
+        return
+    for pieces, digits in readings(run):
+        begins = next((n for n, start in enumerate(_starts(pieces)) if _is_card(digits[start:])), None)
+        if begins is not None:
+            # "The other one four six seven …": what stands before it is not of it, if nothing was taken back.
+            first = 0 if run.corrected or _starts(pieces)[begins] >= CARD_DIGITS.start else begins
+            yield Place(pieces[first].first, run.pieces[-1].last)
+            return
 
 
 def _starts(pieces: Sequence[Piece]) -> list[int]:
@@ -130,25 +124,31 @@ def _starts(pieces: Sequence[Piece]) -> list[int]:
     return starts
 
 
-def _card_at(digits: str, start: int) -> int | None:
-    """The length of the card number that begins there; the longest that ends the run, else the longest."""
-    for low, high, lengths in ISSUERS:
-        if low <= digits[start : start + len(low)] <= high:
-            fits = [n for n in lengths if start + n <= len(digits) and luhn.is_valid(digits[start : start + n])]
-            if fits:
-                return max(fits)
-    return None
+def _is_card(digits: str) -> bool:
+    """Whether a card number begins here."""
+    return any(n <= len(digits) and luhn.is_valid(digits[:n]) for n in _lengths_at(digits))
+
+
+def _lengths_at(digits: str) -> frozenset[int]:
+    """How long card numbers are that begin so."""
+    return frozenset().union(*(n for low, high, n in ISSUERS if low <= digits[: len(low)] <= high))
 
 
 def _spoken_of_as_card(run: Run, before: str, asked: Asked) -> bool:
-    """A digit may have been misheard: what is called a card number, and is as long as one, counts as one."""
+    """A digit may have been misheard: what is called a card number, and is as long as one, counts as one.
+
+    So does what nobody calls anything, if it was spoken, begins as cards do, and is exactly as long.
+    """
     if run.plus or not any(len(digits) in CARD_DIGITS for _, digits in readings(run)):
         return False
     talk = [found.end() for found in _CARD_TALK.finditer(before)]
     other = [found.end() for found in _OTHER_NUMBER.finditer(before)]
     if other and (not talk or other[-1] >= talk[-1]):
         return False
-    return bool(talk) or asked.card
+    if talk or asked.card:
+        return True
+    spoken = all(piece.spoken for piece in run.pieces)
+    return spoken and len(run.digits) in SPOKEN_CARD_DIGITS and len(run.digits) in _lengths_at(run.digits)
 
 
 def ssn_in(run: Run, before: str, asked: Asked) -> Iterator[Place]:
@@ -167,11 +167,9 @@ def code_in(run: Run, before: str, asked: Asked, *, behind_card: bool) -> Iterat
     """A run that is the code on the back of a card, or, behind a card number, when it expires."""
     near = before[-TALK_NEAR:]
     of_code = _CODE_TALK.search(near) is not None
-    if len(run.digits) in CODE_DIGITS:
-        told = of_code or (asked.code and run.opens and run.closes)
-    else:
-        told = behind_card and len(run.digits) <= BEHIND_CARD_MOST and (of_code or bool(_EXPIRY_TALK.search(near)))
-    if told:
+    if (len(run.digits) in CODE_DIGITS and (of_code or (asked.code and run.opens and run.closes))) or (
+        behind_card and len(run.digits) <= BEHIND_CARD_MOST and (of_code or _EXPIRY_TALK.search(near))
+    ):
         yield _whole(run)
 
 

@@ -153,6 +153,8 @@ class Rules:
                 spans = [(tokens[place.first].start, tokens[place.last].end) for place in places]
                 found += [Finding(*span, kind, label) for span in spans]
                 if spans:
+                    # Another number of that length is another one, or the same said anew.
+                    asked |= Asked(card=kind is Kind.CARD, ssn=kind is Kind.SSN)
                     break
         return found
 
