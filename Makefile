@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check bench soak screenshots lock clean
+.PHONY: help setup demo serve test check bench soak screenshots fuzz lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,10 @@ screenshots: ## pictures of every state of the pages (build/screenshots; those o
 chaos: ## calls to which everything happens (some twenty minutes): no word may be lost; writes docs/chaos.md
 	@.ci/setup dev
 	@.venv/bin/python -m chaos
+
+fuzz: ## the API against what its document allows and does not (four minutes); prints what it finds
+	@.ci/setup dev
+	@.venv/bin/python -m tests.fuzz
 
 lock: ## choose the newest allowed versions and write both locks
 	@.ci/lock

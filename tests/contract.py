@@ -22,6 +22,7 @@ from tests.openapi import closed
 
 PREFIX = "/v1/"
 PROBLEM = "application/problem+json"
+NOBODY_DESCRIBED = "which nobody described"
 
 
 class Contract:
@@ -115,7 +116,7 @@ def _request_breaches(request: web.Request, sent: bytes, pattern: str) -> list[s
     item = closed()["paths"][pattern]
     listed = [*item.get("parameters", []), *item[request.method.lower()].get("parameters", [])]
     named = {_parameter(one)["name"] for one in listed}
-    found = [f"the query has {name}, which nobody described" for name in set(request.query) - named]
+    found = [f"the query has {name}, {NOBODY_DESCRIBED}" for name in set(request.query) - named]
     try:
         _openapi().validate_request(AIOHTTPOpenAPIWebRequest(request, body=sent or None))
     except OpenAPIError as error:

@@ -39,10 +39,13 @@ GOLDEN = Path(__file__).parent / "golden" / "twilio"
 class Service:
     """A running service, and requests to it that are signed as Twilio signs them. ``http`` carries an API key."""
 
-    def __init__(self, app: web.Application | None, http: aiohttp.ClientSession, port: int) -> None:
-        """``app`` None: it runs in a process of its own."""
+    def __init__(
+        self, app: web.Application | None, http: aiohttp.ClientSession, port: int, contract: Contract | None = None
+    ) -> None:
+        """``app`` None: it runs in a process of its own. ``contract``: what watches its answers."""
         self._app = app
         self.http = http
+        self.contract = contract or Contract()
         self.base = f"http://127.0.0.1:{port}"
         self.socket_url = f"ws://127.0.0.1:{port}/twilio/media"
         self._validator = RequestValidator(TOKEN)
@@ -150,7 +153,7 @@ async def running_service(
         with suppress(NameRefused):  # a service that goes on where another stopped
             await add_key(app[ACCOUNTS])
         async with aiohttp.ClientSession(headers=BEARER) as http:
-            yield Service(app, http, port)
+            yield Service(app, http, port, contract)
     finally:
         await runner.cleanup()
     assert not contract.breaches, "\n".join(contract.breaches)
