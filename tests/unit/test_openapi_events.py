@@ -22,6 +22,7 @@ from sidecar.server.api import (
     panel_tokens,
     participants,
     pauses,
+    redactions,
     stream_tickets,
     webhook_deliveries,
     webhook_endpoints,
@@ -77,6 +78,11 @@ def test_every_message_to_an_endpoint_is_a_webhook_of_the_document() -> None:
         assert schema["properties"]["type"] == {"const": type_}
         if type_ != BATCH_TYPE:
             assert flat(schema["properties"]["data"])["x-event"] == type_
+            continue
+        items = [flat(one)["properties"] for one in schema["properties"]["data"]["items"]["anyOf"]]
+        batched = {event.type for event in events.DURABLE if event.type.startswith(BATCHED_PREFIX)}
+        assert {one["type"]["const"] for one in items} == batched
+        assert all(flat(one["data"])["x-event"] == one["type"]["const"] for one in items)
 
 
 # What the handler of each operation decodes.
@@ -97,6 +103,7 @@ WISHES: dict[str, type[msgspec.Struct]] = {
     "make_stream_ticket": stream_tickets.TicketWish,
     "pause_transcription": pauses.PauseWish,
     "prompt_assistant": assistants.Prompt,
+    "redact_utterance": redactions.RedactionWish,
     "resend_webhooks": webhook_deliveries.Again,
     "rotate_webhook_secret": webhook_endpoints.Rotation,
     "test_alert_rule": alert_rules.Trial,
