@@ -47,7 +47,7 @@ async def book_call(folder: Path, *phrases: str, **variables: str) -> AsyncItera
     """An emulated Twilio with an application that leads to the service. ``variables``: further settings of it."""
     soundfile.write(folder / "quiet.wav", [0.0] * 800, 8_000)
     twilio_port = free_ports(1)
-    # It is there all along: on a busy machine no process begins within the three seconds that a leg waits.
+    # It is there all along: on a busy machine no process begins within the five seconds that a leg waits.
     door = socket.create_server(("127.0.0.1", 0))
     port = door.getsockname()[1]
     url = f"sqlite:///{folder}/sidecar.sqlite3"

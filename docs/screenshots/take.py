@@ -130,6 +130,14 @@ def opened(page: Page, url: str, helper: Helper) -> None:
     settle(page)
 
 
+def troubled(page: Page, url: str, helper: Helper) -> None:
+    """Its answer failed; now it thinks over the next one."""
+    assistant(page, url, helper, "listening", note="failed", detail="chat_timeout")
+    helper.does("thinking")
+    until(page, "#assistant-problem:not([hidden])")
+    settle(page)
+
+
 def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -> Iterator[State]:
     """All states, in the order of the brief for them."""
     live, _, customer = calls.bikes(story, "harbor-bikes")
@@ -164,6 +172,7 @@ def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -
         lambda page: assistant(page, helped.panel_url, helper, "listening", muted=True, note="muted"),
         panel=True,
     )
+    yield State("panel-problem", lambda page: troubled(page, helped.panel_url, helper), panel=True)
     yield State("panel-invite", lambda page: follow(page, live.panel_url), panel=True)
     yield State("panel-failed", lambda page: follow(page, failed.panel_url), panel=True)
     yield State("styleguide", lambda page: still(page, f"{story.url}/styleguide"))

@@ -59,6 +59,18 @@ class Doing(StrEnum):
     LEAVING = "leaving"
 
 
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What went wrong while it was there: a note of ``assistant.state``, more to it, and when it was told."""
+
+    note: str
+    detail: str
+    at_ms: int
+
+
+# Notes that tell of one; others tell why it is silent although nothing is wrong.
+PROBLEMS = frozenset({"failed", "gave_up", "no_room", "busy", "fallback", "model_lost", "model_gone"})
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """How an assistant is wanted. ``by``: the name of whoever invites it. ``prompt``: what only it is told, or ""."""
 

@@ -22,3 +22,18 @@ ASSISTANT_REASONS = {
     "internal_error": "an error of this service",
     "overloaded": "this service was overloaded",
 }
+
+
+def engines_told(*, answers: str, exact_words: str, in_words: str) -> str:
+    """Who thinks and speaks, and what they cannot do, in a sentence or two.
+
+    The three are engines: of the answers that are heard, of words to order, of written answers.
+    """
+    if answers == in_words:
+        told = f"Thinks with {answers}, speaks with {exact_words}."
+        return f"{told} No model is configured: it only quotes what was said." if answers == "scripted" else told
+    told = (
+        f"Hears and speaks with {answers}, which cannot say words to order ({exact_words} does) or answer in writing"
+        f" ({in_words} does)."
+    )
+    return f"{told} No model is configured for that: it only quotes." if in_words == "scripted" else told

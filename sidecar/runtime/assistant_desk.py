@@ -23,6 +23,7 @@ from sidecar.domain.assistant import (
     check_wish,
 )
 from sidecar.domain.assistant_events import AssistantFailed, AssistantRequested
+from sidecar.domain.assistant_words import engines_told
 from sidecar.domain.conference import Conference, ConferenceState
 from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
 from sidecar.domain.redaction.rules import Rules
@@ -59,6 +60,14 @@ class Engines(NamedTuple):
     chat_model: ChatModel
     voice: Voice
     realtime: RealtimeModel | None = None
+
+    def told(self) -> str:
+        """Who does what, and what they cannot do, for people."""
+        return engines_told(
+            answers=self.realtime.engine if self.realtime else self.chat_model.engine,
+            exact_words=self.voice.engine,
+            in_words=self.chat_model.engine,
+        )
 
 
 class AssistantPolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,17 @@ import asyncio
 import msgspec
 import structlog
 
-from sidecar.domain.assistant import Announce, Assistant, AssistantRefused, Audience, Doing, Speaks, Stage
+from sidecar.domain.assistant import (
+    PROBLEMS,
+    Announce,
+    Assistant,
+    AssistantRefused,
+    Audience,
+    Doing,
+    Problem,
+    Speaks,
+    Stage,
+)
 from sidecar.domain.assistant_events import AssistantDoing, AssistantFailed, AssistantJoined, AssistantLeft
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.events import ConferenceEnded, ParticipantLeft
@@ -26,7 +36,8 @@ log = structlog.get_logger()
 
 # From the invitation to its line; calls that are dialled wait in the provider's queue, one a second.
 JOIN_TIMEOUT_S = 30.0
-# A line that broke is back within the three seconds of its leg's pause, and what the provider needs to ask us again.
+# A line that broke is back within the five seconds of its leg's pause, perhaps a second round of them, and what the
+# provider needs to ask us again.
 REJOIN_TIMEOUT_S = 15.0
 # A line that was open for so long held; after some that did not, its leg gets no other.
 HELD_AFTER_S = 10.0
@@ -70,6 +81,7 @@ class AssistantSession:
         self._present: Doing | None = Doing.INVITING  # while there is no line; else what it does is the conversation's
         self._told: tuple[Doing, bool, Speaks, Audience] | None = None
         self.since_ms = recorder.now_ms()  # it has been doing what it does
+        self.problem: Problem | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._lines: dict[Line, asyncio.Task[None]] = {}
         self._lines_changed = asyncio.Event()
@@ -154,6 +166,8 @@ class AssistantSession:
         if self._told is None or self._told[0] is not shown[0]:
             self.since_ms = self.recorder.now_ms()
         self._told = shown
+        if note in PROBLEMS:
+            self.problem = Problem(note=note, detail=detail, at_ms=self.recorder.now_ms())
         self.recorder.tell(
             [
                 AssistantDoing(

@@ -19,6 +19,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from sidecar.adapters.chat_models.scripted import ScriptedChatModel
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.passwords import ArgonPasswords
 from sidecar.adapters.sql import (
@@ -33,6 +34,7 @@ from sidecar.adapters.sql import (
     migrate,
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
+from sidecar.adapters.sql.tables_access import panel_tokens
 from sidecar.domain.access import NameRefused
 from sidecar.domain.assistant_events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
@@ -40,7 +42,7 @@ from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, 
 from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy
+from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
@@ -62,6 +64,7 @@ from sidecar.server.strangers import STRANGERS, Strangers
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 from tests.callers import add_key, add_link, add_session, add_user
+from tests.fake_engines import FakeVoice
 from tests.fakes import FakeClock, ScriptedRecogniser
 
 TYPES: dict[str, type[EventData]] = {cls.type: cls for cls in DURABLE} | {
@@ -75,6 +78,7 @@ stream.LOOK_S = 0.1
 # For pictures that look the same each time. Past on every machine: nobody's session is over by then.
 STANDING_STILL = datetime(2025, 3, 3, 12, 44, 7, 500_000, tzinfo=UTC)
 WRITER = web.AppKey("writer", EventWriter)
+DATABASE = web.AppKey("database", Database)
 # What the cookie of a signed-in browser holds.
 SESSION = "session-of-the-browser-tests"
 
@@ -158,6 +162,16 @@ async def make_link(request: web.Request) -> web.Response:
     return web.json_response({"token": token})
 
 
+async def take_away_tokens(request: web.Request) -> web.Response:
+    """No panel token counts any more, and the streams that were opened with one are closed."""
+    async with request.app[DATABASE].write() as connection:
+        await connection.execute(panel_tokens.delete())
+    hub, accounts = request.app[app_keys.STREAM_HUB], request.app[app_keys.ACCOUNTS]
+    for caller in hub.callers - await accounts.still_welcome(hub.callers, now=request.app[app_keys.CLOCK].now()):
+        hub.close_of(caller)
+    return web.json_response({})
+
+
 class ForgetfulLog(SqlEventLog):
     """The real log with an epoch that a test can change."""
 
@@ -177,8 +191,14 @@ class NothingLeft(SqlDirectory):
 # The handlers of the test itself are for everybody who got in.
 TEST_ROUTES = (
     ("POST", "origins"), ("POST", "calls"), ("POST", "events"), ("POST", "epoch"), ("POST", "links"),
-    ("GET", "streams"),
+    ("POST", "tokens_gone"), ("GET", "streams"),
 )  # fmt: skip
+
+
+class NamedVoice(FakeVoice):
+    """Called as the one that needs no account."""
+
+    engine = "local"
 
 
 class OpenDesk(AssistantDesk):
@@ -215,6 +235,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
 
     RULES.update({f"{method} /test/{what}": Rule(Way.CALLER) for method, what in TEST_ROUTES})
     app.router.add_post("/test/origins", allow_origin)
+    app.router.add_post("/test/tokens_gone", take_away_tokens)
     app.router.add_post("/test/calls", open_call)
     app.router.add_post("/test/events", append)
     app.router.add_post("/test/epoch", lose_store)
@@ -227,6 +248,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await migrate(database_url)
         database, bus = Database(database_url), EventBus()
+        app[DATABASE] = database
         app[app_keys.ACCOUNTS], app[app_keys.AUDIT] = SqlAccounts(database), SqlAuditLog(database)
         app[app_keys.PASSWORDS] = ArgonPasswords()
         with suppress(NameRefused):  # started again on the same store
@@ -254,7 +276,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         app[app_keys.SWITCHBOARD] = switchboard
         app[app_keys.ASSISTANTS] = OpenDesk(
             AssistantPolicy(), rows=SqlAssistants(database), directory=app[app_keys.DIRECTORY], event_log=event_log,
-            writer=writer, bus=bus, clock=clock, telephony=None, engines=None,
+            writer=writer, bus=bus, clock=clock, telephony=None, engines=Engines(ScriptedChatModel(), NamedVoice()),
         )  # fmt: skip
         board = WallboardState(directory=app[app_keys.DIRECTORY], event_log=event_log, bus=bus, clock=clock)
         app[app_keys.WALLBOARD_STATE] = board

@@ -93,6 +93,25 @@ def test_a_row_follows_its_call(board: Board, new_page: NewPage) -> None:
     expect(found.locator(".time")).not_to_have_text(before or "")
 
 
+def test_a_call_with_an_assistant_is_marked_for_as_long_as_it_is_there(board: Board, new_page: NewPage) -> None:
+    """By a shape and in words; drawn by the server as by the script, and without trouble for want of a stream."""
+    call, _ = board.call("support")
+    page = opened(new_page, board)
+    mark = row(page, "support").locator(".assistant-mark")
+    expect(mark).to_be_hidden()
+    helper = call.invite()
+    helper.join()
+    expect(mark).to_be_visible()
+    expect(mark).to_have_text(", with an assistant")
+    expect(mark).to_have_attribute("title", "An assistant is on the call")
+    expect(row(page, "support").locator(".who[data-trouble]")).to_have_count(0)
+    page.reload()
+    expect(mark).to_be_visible()
+    call.tell("participant.left", participant=helper.participant, reason="removed", at_ms=call.now_ms)
+    helper.tell("left", reason="dismissed", by="Maya", at_ms=call.now_ms)
+    expect(mark).to_be_hidden()
+
+
 def test_the_first_paint_and_the_live_row_say_the_same(board: Board, new_page: NewPage) -> None:
     call, maya = board.call("support", age_ms=200_000)
     call.now_ms = 1000

@@ -251,8 +251,8 @@ def _refused(refused: AssistantRefused) -> RequestRefused:
 def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, Any]:
     """``stage``: requested, joined, left, failed; ``state``: what it does just now, and has done since ``since_ms``.
 
-    ``engines``: who answers aloud, who says exact words, who answers in words; ``problem``: why the one that is to
-    answer aloud is away, so that the others do for it.
+    ``engines``: who answers aloud, who says exact words, who answers in words; ``problem`` there: why the one that is
+    to answer aloud is away, so that the others do for it. ``problem``: the last thing that went wrong.
     """
     return {
         "id": assistant.id,
@@ -266,6 +266,7 @@ def shown(assistant: Assistant, session: AssistantSession | None) -> dict[str, A
         "muted": assistant.muted,
         "tokens": session.conversation.mind.tokens if session is not None else None,
         "engines": _engines(session.conversation.mind.engines) if session is not None else None,
+        "problem": session.problem if session is not None else None,
         "speaks": assistant.speaks,
         "announce": assistant.announce,
         "audience": assistant.audience,

@@ -61,15 +61,16 @@ async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, C
 async def _assistant(request: web.Request, conference: Conference) -> AssistantNow:
     """What no event tells: whether one can be invited here, and what the one that is there does just now."""
     desk = request.app[ASSISTANTS]
+    engines = desk.engines.told() if desk.open and desk.engines else ""
     for assistant in await desk.of_conference(conference.id):
         session = desk.session(assistant.id)
         if session is not None:
             doing = session.assistant
             return AssistantNow(
-                open=desk.open, id=assistant.id, state=session.doing, since_ms=session.since_ms, muted=doing.muted,
-                speaks=doing.speaks, audience=doing.audience,
+                open=desk.open, engines=engines, id=assistant.id, state=session.doing, since_ms=session.since_ms,
+                problem=session.problem, muted=doing.muted, speaks=doing.speaks, audience=doing.audience,
             )  # fmt: skip
-    return AssistantNow(open=desk.open)
+    return AssistantNow(open=desk.open, engines=engines)
 
 
 async def _other_events(transcripts: Transcripts, conference: Conference) -> list[Event]:

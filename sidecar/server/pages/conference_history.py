@@ -11,7 +11,7 @@ import msgspec
 
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
-from sidecar.domain.assistant import Audience, Doing, Speaks
+from sidecar.domain.assistant import Audience, Doing, Problem, Speaks
 from sidecar.domain.assistant_words import ASSISTANT_REASONS
 from sidecar.domain.conference import Conference, ConferenceState, Participant
 
@@ -28,13 +28,16 @@ class Older:
 class AssistantNow(msgspec.Struct, frozen=True, kw_only=True):
     """What the events do not tell of the assistant. ``open``: one can be invited here. ``id`` "": none is there.
 
+    ``engines``: who would think and speak, and what they cannot do, in words; ``problem``: the last one of this stay.
     The rest is that of ``assistant.state``; ``since_ms`` on the conference clock.
     """
 
     open: bool = False
+    engines: str = ""
     id: str = ""
     state: Doing | None = None
     since_ms: int | None = None
+    problem: Problem | None = None
     muted: bool = False
     speaks: Speaks = Speaks.ADDRESSED
     audience: Audience = Audience.ALL

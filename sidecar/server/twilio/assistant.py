@@ -13,8 +13,8 @@ from sidecar.wire.twilio_callbacks import assistant_request
 
 log = structlog.get_logger()
 
-# A leg that was put off so often is given up; each time takes it three seconds.
-ATTEMPTS_MOST = 40
+# A leg that was put off so often is given up; each time takes it five seconds.
+ATTEMPTS_MOST = 24
 
 
 async def assistant(request: web.Request) -> web.Response:

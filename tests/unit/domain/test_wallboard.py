@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain import events as ev
+from sidecar.domain.assistant_events import AssistantJoined
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.wallboard import LINE_CHARS, PEOPLE_NAMED, ConferenceFold, WallboardRow
 from tests.facts import NOON
@@ -147,6 +148,20 @@ def test_nobody_claims_silence_while_somebody_is_not_heard() -> None:
     assert (
         row(*CALL, lost, ev.ParticipantLeft(participant="par_c", reason="x", at_ms=1), at_ms=40).silent_since_ms == 40
     )
+
+
+def test_an_assistant_has_no_fork_and_is_none_the_less_heard() -> None:
+    """What it says is known without hearing it: nobody waits for a stream of it."""
+    there = ev.ParticipantJoined(
+        participant="par_ava", call_sid="CA_ava", label="assistant-ast_1", name="Ava", role=Role.ASSISTANT, at_ms=20
+    )
+    line = AssistantJoined(
+        assistant="ast_1", participant="par_ava", call_sid="CA_ava", label="assistant-ast_1", name="Ava", at_ms=20
+    )
+    found = row(*CALL, there, line, at_ms=40)
+    assert found.silent_since_ms is not None
+    [ava] = [person for person in found.people if person.role is Role.ASSISTANT]
+    assert (ava.state, ava.fork) == (ParticipantState.JOINED, "own")
 
 
 def test_whoever_speaks_just_now_ends_the_silence() -> None:

@@ -376,6 +376,9 @@ async def test_a_model_or_a_voice_that_fails_is_told_to_the_panel_and_ends_nothi
             await asyncio.sleep(3)
             told = rig.of(AssistantDoing)[-1]
             assert (told.state, told.note, told.detail) == (Doing.LISTENING, "failed", code)
+            session = await rig.desk.present(rig.conference.id, told.assistant)
+            assert session.problem is not None
+            assert (session.problem.note, session.problem.detail) == ("failed", code)
         assert rig.of(AssistantTurn) == []
         await rig.says(rig.agent, "Ava, and now?")
         turn = await rig.until(AssistantTurn)

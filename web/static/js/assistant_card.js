@@ -3,7 +3,7 @@
 
 import { AssistantApi } from "./assistant_api.js";
 import { showTurns } from "./assistant_turns.js";
-import { DOING, NOTES } from "./assistant_words.js";
+import { DOING, noteWords } from "./assistant_words.js";
 import { offset } from "./clock.js";
 import { preference, setPreference } from "./prefs.js";
 import { setText, slot } from "./rows.js";
@@ -37,12 +37,14 @@ export class AssistantCard {
     this.#showText("assistant-prompt", one.prompt && live ? `Prompt: ${one.prompt}` : "");
     const trouble = one.stage === "failed" ? this.#reason() : this.#note();
     this.#showText("assistant-note", trouble);
+    this.#showText("assistant-problem", this.#problem());
+    this.#showText("assistant-engines", ended ? "" : this.store.engines);
     byId("assistant-more").hidden = ended || (!live && !open);
     byId("assistant-invite").hidden = live;
     byId("assistant-quick").hidden = ended || !live;
     byId("assistant-tell").hidden = byId("assistant-manners").hidden = one.stage !== "joined";
     this.#showButtons(one);
-    const summary = byId("assistant-more").querySelector("summary");
+    const summary = byId("assistant-more").querySelector(":scope > summary");
     if (summary) setText(summary.firstElementChild, live ? "Controls" : "Invite");
     byId("assistant-turns").hidden = !one.turns.length;
     setText(byId("assistant-turns-title"), `Answers (${one.turns.length})`);
@@ -101,8 +103,14 @@ export class AssistantCard {
 
   #note() {
     const { note, noteDetail } = this.store.one;
-    if (!this.store.live || !note) return "";
-    return (NOTES[note] ?? note) + (noteDetail ? `: ${noteDetail}` : "");
+    return this.store.live && note ? noteWords(note, noteDetail) : "";
+  }
+
+  /** What went wrong last, once the note of it is gone. */
+  #problem() {
+    const { problem, note } = this.store.one;
+    if (!this.store.live || !problem || note === problem.note) return "";
+    return `Last problem at ${offset(problem.atMs)}. ${noteWords(problem.note, problem.detail)}`;
   }
 
   #showText(id, text) {

@@ -2,17 +2,24 @@
 
 const TURNS_KEPT = 50;
 
+import { PROBLEMS } from "./assistant_words.js";
+
 const NOBODY = Object.freeze({
   id: "", participant: "", name: "Assistant", by: "", prompt: "", stage: "none", state: null, sinceMs: null, muted: false,
   speaks: "addressed", announce: "announce", audience: "all", requestedMs: null, joinedMs: null, endedMs: null,
-  reason: "", detail: "", dismissedBy: "", note: "", noteDetail: "", turns: [],
+  reason: "", detail: "", dismissedBy: "", note: "", noteDetail: "", problem: null, turns: [],
 });
 
 export class AssistantStore {
-  /** now: what no event told when the page was made ({open, id, state, since_ms, muted, speaks, audience}). */
-  constructor({ open = false, ...now } = {}) {
+  /**
+   * now: what no event told when the page was made ({open, engines, id, state, since_ms, problem, muted, speaks, audience}).
+   * clockZeroMs: when the conference's clock began.
+   */
+  constructor({ open = false, engines = "", ...now } = {}, clockZeroMs = 0) {
     this.open = open; // whether one can be invited at all
+    this.engines = engines; // who thinks and speaks, and what they cannot do
     this.now = now;
+    this.clockZeroMs = clockZeroMs;
     this.one = NOBODY; // the newest; those before it are in the transcript
     this.changed = true; // since whoever shows it last looked
   }
@@ -24,13 +31,13 @@ export class AssistantStore {
   /** What the page was given besides the events: call it once they are taken. */
   begin() {
     if (this.live && this.now.id === this.one.id) {
-      const { state, since_ms: sinceMs, muted, speaks, audience } = this.now;
-      this.#change({ state, sinceMs, muted, speaks, audience });
+      const { state, since_ms: sinceMs, muted, speaks, audience, problem } = this.now;
+      this.#change({ state, sinceMs, muted, speaks, audience, problem: problem && { ...problem, atMs: problem.at_ms } });
     }
   }
 
   /** Take an event in; others are passed over. False: it changes nothing. */
-  take({ type, data }) {
+  take({ type, data, timestamp }) {
     if (!type.startsWith("assistant.")) return false;
     if (type === "assistant.requested") {
       const { assistant: id, participant, name, by, prompt, speaks, announce, audience, at_ms: requestedMs } = data;
@@ -42,8 +49,9 @@ export class AssistantStore {
     }
     if (data.assistant !== this.one.id) return false;
     switch (type) {
-      case "assistant.joined": return this.#change({ stage: "joined", joinedMs: data.at_ms });
-      case "assistant.state": return this.#state(data);
+      case "assistant.joined":
+        return this.#change({ stage: "joined", state: "listening", joinedMs: data.at_ms, sinceMs: data.at_ms });
+      case "assistant.state": return this.#state(data, Math.max(0, Date.parse(timestamp) - this.clockZeroMs));
       case "assistant.turn": return this.#change({ turns: [...this.one.turns, data].slice(-TURNS_KEPT) });
       case "assistant.left":
         return this.#change({ stage: "left", state: null, endedMs: data.at_ms, reason: data.reason, dismissedBy: data.by });
@@ -58,11 +66,12 @@ export class AssistantStore {
     if (id === this.one.id && this.live) this.#change({ muted, speaks, audience });
   }
 
-  #state({ state, muted, speaks, audience, at_ms: sinceMs, note, detail }) {
+  #state({ state, muted, speaks, audience, at_ms: sinceMs, note, detail }, toldMs) {
     if (!this.live) return false;
     // A note stays until the assistant does something else.
     const noted = note ? { note, noteDetail: detail } : state === this.one.state ? {} : { note: "", noteDetail: "" };
-    return this.#change({ state, muted, speaks, audience, sinceMs, ...noted });
+    const problem = PROBLEMS.has(note) ? { note, detail, atMs: toldMs } : this.one.problem;
+    return this.#change({ state, muted, speaks, audience, sinceMs, problem, ...noted });
   }
 
   #change(facts) {

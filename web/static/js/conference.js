@@ -41,7 +41,7 @@ const store = new Store({
   roster: history_.roster,
   earlier: history_.older,
 });
-const assistant = new AssistantStore(history_.assistant);
+const assistant = new AssistantStore(history_.assistant, store.clockZeroMs);
 for (const event of history_.events) if (store.take(event)) assistant.take(event);
 assistant.begin();
 

@@ -29,7 +29,7 @@ const store = new Store({
   clockZeroMs: Math.floor(Date.parse(history_.conference.clock_zero)), blockJoinMs: history_.block_join_ms,
   systemWords: history_.system_words, roster: history_.roster, earlier: history_.older,
 });
-const assistant = new AssistantStore(history_.assistant);
+const assistant = new AssistantStore(history_.assistant, store.clockZeroMs);
 for (const event of history_.events) if (store.take(event)) assistant.take(event);
 assistant.begin();
 
