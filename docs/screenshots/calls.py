@@ -156,3 +156,9 @@ def _two(
     one = call.join(agent, "agent")
     call.begin()
     return call, one, call.join(customer, "customer")
+
+
+def noted(call: Call) -> None:
+    """Somebody has looked through it afterwards."""
+    for at_ms, text in ((9_000, "Good opening."), (31_000, "Promised to call back: ask on Thursday.")):
+        call.tell("note.added", note=f"not_{at_ms}", at_ms=at_ms, text=text, by="Ana")

@@ -175,6 +175,10 @@ def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -
     yield State("panel-problem", lambda page: troubled(page, helped.panel_url, helper), panel=True)
     yield State("panel-invite", lambda page: follow(page, live.panel_url), panel=True)
     yield State("panel-failed", lambda page: follow(page, failed.panel_url), panel=True)
+    calls.noted(ended)
+    yield State("notes", lambda page: still(page, ended.url))
+    yield State("history", lambda page: still(page, f"{full.url}/history"))
+    yield State("search", lambda page: still(page, f"{story.url}/history?q=bike"))
     yield State("styleguide", lambda page: still(page, f"{story.url}/styleguide"))
 
 

@@ -29,11 +29,12 @@ class KeyedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """HTTP status, media type and body."""
+    """HTTP status, media type and body; ``location``: the address of what was made, or ""."""
 
     status: int
     content_type: str
     body: bytes
+    location: str = ""
 
 
 class Answers(Protocol):

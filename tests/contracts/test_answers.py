@@ -11,7 +11,7 @@ from sidecar.adapters.sql import Database, SqlAnswers
 from sidecar.ports.answers import Answer, Answers, KeyedRequest, KeyRefused
 from tests.facts import NOON
 
-DONE = Answer(status=202, content_type="application/json", body='{"name": "Zoë"}'.encode())
+DONE = Answer(status=202, content_type="application/json", body='{"name": "Zoë"}'.encode(), location="/v1/one")
 OTHER = Answer(status=502, content_type="application/problem+json", body=b"{}")
 
 

@@ -47,7 +47,12 @@ class SqlAnswers:
 
     async def keep(self, request: KeyedRequest, answer: Answer, *, now: datetime) -> None:
         """With or without a claim before it."""
-        values = {"status": answer.status, "content_type": answer.content_type, "body": answer.body.decode()}
+        values = {
+            "status": answer.status,
+            "content_type": answer.content_type,
+            "body": answer.body.decode(),
+            "location": answer.location or None,
+        }
         async with self._database.write() as connection:
             await serialise(connection, f"answer {request.caller} {request.key}")
             if await _row(connection, request) is None:
@@ -87,4 +92,4 @@ def _answer(row: AnyRow, request: KeyedRequest) -> Answer | None:
         )
     if row.status is None:
         return None
-    return Answer(status=row.status, content_type=row.content_type, body=row.body.encode())
+    return Answer(status=row.status, content_type=row.content_type, body=row.body.encode(), location=row.location or "")

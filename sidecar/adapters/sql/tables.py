@@ -184,6 +184,7 @@ answers = Table(
     Column("status", Integer),
     Column("content_type", PlainText),
     Column("body", PlainText),
+    Column("location", PlainText),
 )
 
 # Calls that we placed: what the caps count. Whom they reached is not kept.

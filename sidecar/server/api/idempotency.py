@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from sidecar.domain.errors import SidecarError
 from sidecar.ports.answers import Answer, KeyedRequest
@@ -77,10 +77,10 @@ async def _keyed(request: web.Request) -> KeyedRequest | None:
 
 def _answer(response: web.Response) -> Answer:
     body = response.body if isinstance(response.body, bytes) else b""
-    return Answer(status=response.status, content_type=response.content_type, body=body)
+    location = response.headers.get(hdrs.LOCATION, "")
+    return Answer(status=response.status, content_type=response.content_type, body=body, location=location)
 
 
 def _again(answer: Answer) -> web.Response:
-    return web.Response(
-        status=answer.status, content_type=answer.content_type, body=answer.body, headers={REPLAYED: "true"}
-    )
+    headers = {REPLAYED: "true"} | ({hdrs.LOCATION: answer.location} if answer.location else {})
+    return web.Response(status=answer.status, content_type=answer.content_type, body=answer.body, headers=headers)
