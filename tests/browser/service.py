@@ -33,7 +33,7 @@ from sidecar.adapters.sql import (
     migrate,
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
-from sidecar.domain.access import NameRefused
+from sidecar.domain.access import NameRefused, UserRole
 from sidecar.domain.assistant_events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
@@ -152,9 +152,14 @@ async def count_streams(request: web.Request) -> web.Response:
 
 
 async def make_link(request: web.Request) -> web.Response:
-    """A link for one sign-in as a new user of the posted name, by its token."""
-    accounts, token = request.app[app_keys.ACCOUNTS], request.app[app_keys.CLOCK].new_token()
-    await add_link(accounts, await add_user(accounts, (await request.json())["name"]), token)
+    """A link for one sign-in as a new user of the posted name and role, by its token."""
+    accounts, token, body = (
+        request.app[app_keys.ACCOUNTS],
+        request.app[app_keys.CLOCK].new_token(),
+        await request.json(),
+    )
+    user = await add_user(accounts, body["name"], role=UserRole(body.get("role", UserRole.SUPERVISOR)))
+    await add_link(accounts, user, token)
     return web.json_response({"token": token})
 
 
