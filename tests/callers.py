@@ -22,7 +22,7 @@ from sidecar.domain.access import (
 )
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock
-from sidecar.server.app_keys import AUDIT
+from sidecar.server.app_keys import AUDIT, CLOCK
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.auth.middleware import find_conference
 from sidecar.server.auth.rules import rule_of
@@ -92,6 +92,7 @@ async def add_session(accounts: Accounts, user: User, token: str) -> None:
 def open_house(app: web.Application, database: Database) -> None:
     """What ``no_door`` needs, in a test that builds a part of the app."""
     app[LIMITS], app[STRANGERS], app[AUDIT] = Limits(per_minute=0), Strangers(sockets_most=1), SqlAuditLog(database)
+    app[CLOCK] = SystemClock()  # unless the test brings its own
 
 
 @web.middleware

@@ -153,11 +153,8 @@ async def count_streams(request: web.Request) -> web.Response:
 
 async def make_link(request: web.Request) -> web.Response:
     """A link for one sign-in as a new user of the posted name and role, by its token."""
-    accounts, token, body = (
-        request.app[app_keys.ACCOUNTS],
-        request.app[app_keys.CLOCK].new_token(),
-        await request.json(),
-    )
+    accounts, token = request.app[app_keys.ACCOUNTS], request.app[app_keys.CLOCK].new_token()
+    body = await request.json()
     user = await add_user(accounts, body["name"], role=UserRole(body.get("role", UserRole.SUPERVISOR)))
     await add_link(accounts, user, token)
     return web.json_response({"token": token})
