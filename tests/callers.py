@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.adapters.sql import Database, SqlAuditLog
 from sidecar.domain.access import (
     EVERYTHING,
     SESSION_LONGEST,
@@ -21,9 +22,12 @@ from sidecar.domain.access import (
 )
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock
+from sidecar.server.app_keys import AUDIT, CLOCK
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.auth.middleware import find_conference
 from sidecar.server.auth.rules import rule_of
+from sidecar.server.limits import LIMITS, Limits
+from sidecar.server.strangers import STRANGERS, Strangers
 
 KEY = "sck_of_the_tests"
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -83,6 +87,12 @@ async def add_session(accounts: Accounts, user: User, token: str) -> None:
         link_hash=token_hash(link), session_id=clock.new_id("uss"), session_hash=token_hash(token),
         expires_at=clock.now() + SESSION_LONGEST, now=clock.now(),
     )  # fmt: skip
+
+
+def open_house(app: web.Application, database: Database) -> None:
+    """What ``no_door`` needs, in a test that builds a part of the app."""
+    app[LIMITS], app[STRANGERS], app[AUDIT] = Limits(per_minute=0), Strangers(sockets_most=1), SqlAuditLog(database)
+    app[CLOCK] = SystemClock()  # unless the test brings its own
 
 
 @web.middleware

@@ -35,7 +35,7 @@ class ServiceClient:
         """JSON of an address under ``/v1``. Raises ServiceRefused."""
         return await self._ask("GET", path, params=query)
 
-    async def post(self, path: str, body: dict[str, Any]) -> Any:
+    async def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         """The same, of a POST."""
         return await self._ask("POST", path, json=body)
 

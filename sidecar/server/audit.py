@@ -6,9 +6,11 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.audit import AuditEntry, Details
+from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.server.app_keys import AUDIT, CLOCK
 from sidecar.server.auth.caller import CALLER
+from sidecar.server.limits import LIMITS
 from sidecar.server.strangers import STRANGERS
 
 log = structlog.get_logger()
@@ -25,6 +27,17 @@ async def audit(
     What is done is done, so a store that does not answer is only logged. No secrets and no speech in ``before`` and
     ``after``.
     """
+    request[AUDITED] = True
+    await _add(request, action, target, before, after)
+
+
+async def audit_read(request: web.Request, conference: Conference) -> None:
+    """Who reads a transcript: noted once within an hour for each session or key, for a page asks many times."""
+    if request.app[LIMITS].is_news(f"{request[CALLER].id} {conference.id}"):
+        await _add(request, "transcript.read", conference.id, None, None)
+
+
+async def _add(request: web.Request, action: str, target: str, before: Details | None, after: Details | None) -> None:
     caller, clock = request[CALLER], request.app[CLOCK]
     entry = AuditEntry(
         id=clock.new_id("aud"),
@@ -39,7 +52,6 @@ async def audit(
         before=before,
         after=after,
     )
-    request[AUDITED] = True
     try:
         await request.app[AUDIT].add(entry)
     except StoreUnavailable as error:

@@ -26,6 +26,8 @@ WRONG_KEYS_PER_MINUTE = 20
 WRONG_PASSWORDS_PER_MINUTE = 10
 WRONG_PASSWORDS_OF_ONE_NAME_PER_MINUTE = 2
 WRONG_PASSWORDS_OF_ONE_NAME_AT_ONCE = 10
+# Who reads a transcript is noted once within an hour.
+READS_NOTED_PER_MINUTE = 1 / 60
 
 
 class TooOften(RequestRefused):
@@ -47,6 +49,11 @@ class Limits:
         self._wrong_by_name = RateLimit(
             burst=WRONG_PASSWORDS_OF_ONE_NAME_AT_ONCE, per_minute=WRONG_PASSWORDS_OF_ONE_NAME_PER_MINUTE
         )
+        self._reads = RateLimit(burst=1, per_minute=READS_NOTED_PER_MINUTE)
+
+    def is_news(self, who_reads_what: str) -> bool:
+        """Whether this was not noted lately."""
+        return self._reads.take(who_reads_what, _now()).allowed
 
     def ask(self, request: web.Request, caller: Caller, rule: Rule) -> None:
         """A request of somebody who got in. Raises TooOften."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from sidecar.domain.conference import Conference
 from sidecar.domain.events import EventData
 from sidecar.runtime.event_bus import WALLBOARD
+from sidecar.server.audit import audit_read
 from sidecar.server.auth.caller import visible_conference
 from sidecar.server.problems import RequestRefused
 from sidecar.wire.sse import BadPosition, Positions
@@ -54,6 +55,7 @@ async def visible_conferences(request: web.Request, topics: Sequence[str]) -> li
                 next_step="Topics are wallboard, and conference:<id>.",
             )
         conference = await visible_conference(request, id_or_sid)
+        await audit_read(request, conference)
         found[conference.id] = conference
     return list(found.values())
 

@@ -35,7 +35,7 @@ from sidecar.adapters.sql import (
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.tables_access import panel_tokens
-from sidecar.domain.access import NameRefused
+from sidecar.domain.access import NameRefused, UserRole
 from sidecar.domain.assistant_events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
@@ -156,9 +156,11 @@ async def count_streams(request: web.Request) -> web.Response:
 
 
 async def make_link(request: web.Request) -> web.Response:
-    """A link for one sign-in as a new user of the posted name, by its token."""
+    """A link for one sign-in as a new user of the posted name and role, by its token."""
     accounts, token = request.app[app_keys.ACCOUNTS], request.app[app_keys.CLOCK].new_token()
-    await add_link(accounts, await add_user(accounts, (await request.json())["name"]), token)
+    body = await request.json()
+    user = await add_user(accounts, body["name"], role=UserRole(body.get("role", UserRole.SUPERVISOR)))
+    await add_link(accounts, user, token)
     return web.json_response({"token": token})
 
 

@@ -98,6 +98,13 @@ def panel(page: Page, busy: Busy) -> None:
     expect(page.locator("#assistant-state")).to_have_text("Left")
 
 
+def noted(page: Page, busy: Busy) -> None:
+    busy.call.tell("note.added", note="not_1", at_ms=busy.call.now_ms, text="Ask for the number.", by="Ana")
+    live(page, busy)
+    page.keyboard.press("n")
+    expect(page.locator("#note-text")).to_be_focused()
+
+
 def unknown(page: Page, busy: Busy) -> None:
     page.goto(busy.call.service.url + "/conferences/cnf_none")
 
@@ -113,7 +120,7 @@ def styleguide(page: Page, busy: Busy) -> None:
 
 STATES = (
     (live, 1280), (live, 360), (menus, 1280), (dialog, 1280), (away, 1280), (ended, 1280), (board, 1280), (board, 360),
-    (helped, 1280), (panel, 320), (unknown, 1280), (login, 1280), (styleguide, 1280),
+    (helped, 1280), (noted, 1280), (noted, 320), (panel, 320), (unknown, 1280), (login, 1280), (styleguide, 1280),
 )  # fmt: skip
 
 

@@ -115,7 +115,7 @@ async def test_the_readme_s_way_leads_to_a_green_doctor_a_call_and_each_event_in
                 here[written] = re.findall(pattern, made)[0]
             here["CF…"] = conference["id"]
             *_, know, receive = lines_to_type(*ENDPOINT, here)
-            sample, call, again = lines_to_type(*ARRIVE, here)
+            sample, call, again, verify = lines_to_type(*ARRIVE, here)
             await type_all(shell, [know, receive, sample, call])
             await until_kept(tmp_path, "conference.ended", "participant.joined")
             await type_all(shell, ["kill -9 $!"])
@@ -127,6 +127,8 @@ async def test_the_readme_s_way_leads_to_a_green_doctor_a_call_and_each_event_in
             events = await some(http, told, "transcript.completed")
             await type_all(shell, [receive, again])
             await until_kept(tmp_path, *(event["id"] for event in events))
+            [verdict] = await type_all(shell, [verify])
+            assert verdict.startswith("complete: ")
         arrived = [event for event in kept(tmp_path) if event["conference"] == conference["id"]]
         assert sorted(arrived, key=lambda event: event["seq"]) == events
 

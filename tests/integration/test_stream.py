@@ -27,7 +27,7 @@ from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream, stream_hub
 from sidecar.server.problems import problems
 from sidecar.wire.sse import Positions
-from tests.callers import no_door
+from tests.callers import no_door, open_house
 from tests.facts import NOON, draft, open_call, said
 
 READ_TIMEOUT_S = 10.0
@@ -71,6 +71,7 @@ async def service(database: Database) -> AsyncIterator[Service]:
     event_log, bus, clock = FlakyLog(database), EventBus(), SystemClock()
     hub, writer = stream_hub.StreamHub(), EventWriter(event_log, bus, clock)
     app = web.Application(middlewares=[problems, no_door])
+    open_house(app, database)
     app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
     app[app_keys.EVENT_BUS], app[app_keys.CLOCK], app[app_keys.STREAM_HUB] = bus, clock, hub
     directory = app[app_keys.DIRECTORY]

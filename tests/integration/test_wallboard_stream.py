@@ -27,7 +27,7 @@ from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
 from sidecar.server.problems import problems
 from sidecar.server.stream_hub import StreamHub
-from tests.callers import no_door
+from tests.callers import no_door, open_house
 from tests.facts import draft, fork_request, said
 
 READ_TIMEOUT_S = 10.0
@@ -60,6 +60,7 @@ async def service(database: Database) -> AsyncIterator[Service]:
     hub, writer = StreamHub(), EventWriter(event_log, bus, clock)
     board = WallboardState(directory=directory, event_log=event_log, bus=bus, clock=clock)
     app = web.Application(middlewares=[problems, no_door])
+    open_house(app, database)
     app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY], app[app_keys.WALLBOARD_STATE] = event_log, directory, board
     app[app_keys.EVENT_BUS], app[app_keys.CLOCK], app[app_keys.STREAM_HUB] = bus, clock, hub
     app.router.add_get("/v1/stream", stream.stream)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from standardwebhooks import Webhook
 
+from sidecar.cli.children import free_ports
 from sidecar.domain.access import Scope
 from sidecar.domain.webhooks import DEFAULT_TYPES, ENDPOINTS_MOST
 from sidecar.server.app_keys import ACCOUNTS, AUDIT
 from tests.callers import add_key
 from tests.fakes import ScriptedRecogniser
 from tests.service import Service, running_service
+from tests.waiting import eventually
 
 PATH = "/v1/webhook_endpoints"
 # Where nobody listens, so that nothing leaves this machine.
@@ -171,14 +177,11 @@ async def test_the_log_is_filtered_and_read_page_by_page(service: Service) -> No
 
 
 async def test_a_range_of_a_call_is_told_again_with_the_same_ids_and_by_its_twilio_id(service: Service) -> None:
-    await service.call(CALL)
-    told = {"ConferenceSid": "CF" + "1" * 32, "FriendlyName": "support", "CallSid": CALL, "SequenceNumber": "1"}
-    for event in ("participant-join", "conference-start"):
-        await service.post("/twilio/conference-events", told | {"StatusCallbackEvent": event})
+    sid = await in_progress(service)
     events = await service.until("conference.started")
     made = await make(service, types=["*"])
     again = f"{PATH}/{made['id']}/resend"
-    wish = {"conference": told["ConferenceSid"], "from_seq": 1, "to_seq": len(events)}
+    wish = {"conference": sid, "from_seq": 1, "to_seq": len(events)}
     assert await ask(service, "POST", again, wish) == (202, {"resent": len(events)})
     assert await ask(service, "POST", again, wish) == (202, {"resent": len(events)})
     assert await ask(service, "POST", again, {"failed_since": "2026-01-01T00:00:00Z"}) == (202, {"resent": 0})
@@ -200,6 +203,78 @@ async def test_a_range_of_a_call_is_told_again_with_the_same_ids_and_by_its_twil
     for missing in ({"delivery": "dlv_none"}, wish | {"conference": "CF" + "2" * 32}):
         status, problem = await ask(service, "POST", again, missing)
         assert (status, problem["code"]) == (404, "not_found")
+
+
+async def test_what_a_receiver_answered_is_in_the_log_and_what_is_sent_again_is_the_same_message(
+    tmp_path: Path,
+) -> None:
+    """Signed by both secrets while one is being rotated; the first kilobyte of each answer is kept."""
+    port, got = free_ports(1), list[tuple[dict[str, str], bytes]]()
+
+    async def receive(request: web.Request) -> web.Response:
+        got.append((dict(request.headers), await request.read()))
+        return web.Response(status=503, text="x" * 2000) if len(got) == 1 else web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/hooks", receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    local = running_service(tmp_path, ScriptedRecogniser(), webhook_allow_nets="127.0.0.0/8", webhook_allow_http="true")
+    try:
+        async with local as service:
+            made = await make(service, url=f"http://127.0.0.1:{port}/hooks", types=["*"])
+            one = f"{PATH}/{made['id']}"
+            rotated = (await ask(service, "POST", f"{one}/rotate_secret"))[1]["secret"]
+            _, delivery = await ask(service, "POST", f"{one}/test", {"type": "conference.ended"})
+            place = f"{one}/deliveries/{delivery['id']}"
+            await until(service, place, lambda shown: len(shown["attempts"]) == 1)
+            shown = await service.get(place)
+            assert (shown["state"], shown["last_attempt"]["status"]) == ("pending", 503)
+            assert shown["attempts"][0]["response"] == "x" * 1024
+            assert (await ask(service, "POST", f"{one}/resend", {"delivery": delivery["id"]}))[0] == 202
+            shown = await until(service, place, lambda shown: shown["state"] == "delivered")
+            assert [(each["number"], each["outcome"]) for each in shown["attempts"]] == [
+                (1, "refused"), (2, "delivered"),
+            ]  # fmt: skip
+            assert (await service.get(one))["deliveries_24h"] == {"delivered": 1, "failed": 0, "pending": 0}
+            for headers, body in got:
+                assert headers["webhook-id"] == delivery["message"]
+                for secret in (made["secret"], rotated):
+                    assert Webhook(secret).verify(body, headers)["type"] == "conference.ended"
+                assert body.decode() == shown["request"]["body"]
+                assert {"content-type", "user-agent"} <= {name.lower() for name in headers}
+            await in_progress(service)
+            events = await service.until("conference.started")
+            wish = {"conference": events[0]["conference"], "from_seq": 1, "to_seq": len(events)}
+
+            def least() -> int:
+                """How often the event came that came least."""
+                came = Counter(headers["webhook-id"] for headers, _ in got)
+                return min(came[event["id"]] for event in events)
+
+            await eventually(lambda: least() == 1)
+            assert await ask(service, "POST", f"{one}/resend", wish) == (202, {"resent": len(events)})
+            await eventually(lambda: least() == 2)
+    finally:
+        await runner.cleanup()
+
+
+async def until(service: Service, path: str, reached: Callable[[Any], bool]) -> Any:
+    """The answer, as soon as it is like that."""
+    async with asyncio.timeout(20):
+        while not reached(answer := await service.get(path)):
+            await asyncio.sleep(0.05)
+    return answer
+
+
+async def in_progress(service: Service) -> str:
+    """A call is in its room, which is in progress. Twilio's id of it."""
+    await service.call(CALL)
+    told = {"ConferenceSid": "CF" + "1" * 32, "FriendlyName": "support", "CallSid": CALL, "SequenceNumber": "1"}
+    for event in ("participant-join", "conference-start"):
+        await service.post("/twilio/conference-events", told | {"StatusCallbackEvent": event})
+    return told["ConferenceSid"]
 
 
 async def test_another_tenant_and_another_endpoint_have_none_of_it(service: Service) -> None:

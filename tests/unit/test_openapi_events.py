@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -10,7 +11,9 @@ import pytest
 
 import sidecar.app
 from sidecar.domain import events
+from sidecar.domain.access import Scope
 from sidecar.domain.alerts import RuleDraft
+from sidecar.domain.conference import Role
 from sidecar.domain.webhooks import BATCH_TYPE, BATCHED_PREFIX, EndpointDisabled
 from sidecar.server.api import (
     alert_rules,
@@ -58,6 +61,10 @@ def test_an_event_has_the_fields_of_its_struct_in_order(event: type[events.Event
     [made], components = msgspec.json.schema_components([event], ref_template="{name}")
     for name, schema in components[made["$ref"]]["properties"].items():
         assert kinds(described["properties"][name]) == kinds(schema, components), name
+        words = enumerated(schema, components)
+        assert not words or enumerated(described["properties"][name], document()["components"]["schemas"]) == words, (
+            name
+        )
 
 
 def kinds(schema: Any, components: Any = None) -> set[str]:
@@ -69,6 +76,18 @@ def kinds(schema: Any, components: Any = None) -> set[str]:
     if "enum" in schema and components is not None:
         return {"string"}
     return set(schema["type"] if isinstance(schema["type"], list) else [schema["type"]]) if "type" in schema else set()
+
+
+def enumerated(schema: Any, components: Any) -> set[str]:
+    """The words of an enumeration; empty for anything else."""
+    if "$ref" in schema:
+        schema = components[schema["$ref"].rpartition("/")[2]]
+    return set(schema.get("enum", ()))
+
+
+@pytest.mark.parametrize(("name", "words"), [("Scope", Scope), ("Role", Role)])
+def test_an_enumeration_has_the_words_of_the_code(name: str, words: type[StrEnum]) -> None:
+    assert document()["components"]["schemas"][name]["enum"] == list(words)
 
 
 def test_every_message_to_an_endpoint_is_a_webhook_of_the_document() -> None:

@@ -30,6 +30,7 @@ from sidecar.runtime.assistant_session import AssistantSession
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.app_keys import ASSISTANTS, SWITCHBOARD, TRANSCRIPTS
+from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import RequestRefused, problem
 
@@ -94,6 +95,7 @@ async def invite(request: web.Request) -> web.Response:
         )
         assistant = await _refusable(request.app[ASSISTANTS].invite(conference, wish))
         place = f"/v1/conferences/{conference.id}/assistants/{assistant.id}"
+        await audit(request, "assistant.invited", assistant.id, after={"conference": conference.id})
         return _answer(request, assistant, HTTPStatus.ACCEPTED, {hdrs.LOCATION: place})
 
     try:
@@ -157,6 +159,7 @@ async def prompt(request: web.Request) -> web.Response:
 
     async def act() -> web.Response:
         session = await _present(request)
+        await audit(request, "assistant.prompted", session.assistant.id, after={"reply": wish.reply})
         conversation = session.conversation
         if wish.reply == "text":
             try:
@@ -181,6 +184,7 @@ async def say(request: web.Request) -> web.Response:
     async def act() -> web.Response:
         session = await _present(request)
         session.conversation.ask(words, by=request[CALLER].name, exact=True)
+        await audit(request, "assistant.told_to_say", session.assistant.id)
         return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
 
     return await once(request, act)
@@ -192,6 +196,7 @@ async def stop(request: web.Request) -> web.Response:
     async def act() -> web.Response:
         session = await _present(request)
         session.conversation.stop()
+        await audit(request, "assistant.stopped", session.assistant.id)
         return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
 
     return await harmless_twice(request, act)
@@ -204,6 +209,7 @@ async def dismiss(request: web.Request) -> web.Response:
     session = desk.session(wanted)
     if session is not None and session.assistant.conference_id == conference.id:
         await session.dismiss(now=request.query.get("now") == "true", by=request[CALLER].name)
+        await audit(request, "assistant.dismissed", wanted)
         return _answer(request, session.assistant, HTTPStatus.ACCEPTED)
     return await get_assistant(request)
 
@@ -212,14 +218,20 @@ async def _set_manners(request: web.Request, manners: Manners) -> web.Response:
     session = await _present(request)
 
     async def act() -> web.Response:
+        before = _manners(session.assistant)
         changed = await _refusable(
             request.app[ASSISTANTS].set_manners(
                 session, speaks=manners.speaks, audience=manners.audience, muted=manners.muted
             )
         )
+        await audit(request, "assistant.changed", changed.id, before=before, after=_manners(changed))
         return _answer(request, changed)
 
     return await harmless_twice(request, act)
+
+
+def _manners(assistant: Assistant) -> dict[str, str | bool]:
+    return {"speaks": assistant.speaks, "audience": assistant.audience, "muted": assistant.muted}
 
 
 async def _present(request: web.Request) -> AssistantSession:

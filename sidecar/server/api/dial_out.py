@@ -12,6 +12,7 @@ from sidecar.domain.errors import TelephonyFailed
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import once
 from sidecar.server.app_keys import DIALLER, SWITCHBOARD
+from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import problem, problem_of
 
@@ -51,6 +52,7 @@ async def _dial(request: web.Request, wish: DialWish) -> web.Response:
         )
     except TelephonyFailed as error:
         return problem_of(request, error)
+    await audit(request, "participant.called", dialled.call_sid, after={"conference": dialled.conference})
     participant = {"call_sid": dialled.call_sid, "label": dialled.label, "state": "expected"}
     body = msgspec.json.encode({"conference": dialled.conference, "participant": participant})
     return web.Response(status=HTTPStatus.ACCEPTED, body=body, content_type="application/json")

@@ -20,6 +20,7 @@ from sidecar.domain.access import (
 )
 from sidecar.server.api.bodies import body_of
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, TWILIO_EDGE
+from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.problems import RequestRefused
 
@@ -58,6 +59,7 @@ async def make_panel_token(request: web.Request) -> web.Response:
         tenant=conference.tenant,
     )
     await request.app[ACCOUNTS].add_panel_token(token, token_hash=token_hash(secret))
+    await audit(request, "panel_token.made", token.id, after={"conference": conference.id, "name": token.name})
     log.info("panel_token_made", token=token.id, conference=conference.id, lasts_s=wish.lasts_s)
     body = {
         "id": token.id,

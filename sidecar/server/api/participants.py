@@ -14,6 +14,7 @@ from sidecar.domain.conference import Role
 from sidecar.domain.errors import NotFound
 from sidecar.server.api.bodies import body_of
 from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD
+from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import RequestRefused
 
@@ -41,6 +42,7 @@ async def fork_conference(request: web.Request) -> web.Response:
     if CONFERENCE not in request and caller.only_own is not None:
         raise _unknown(id_or_sid)
     report = await request.app[SWITCHBOARD].attach(id_or_sid, tenant=caller.tenant)
+    await audit(request, "conference.forked", report.conference.id)
     return _answer(report, HTTPStatus.OK if report.settled else HTTPStatus.ACCEPTED)
 
 
@@ -62,6 +64,10 @@ async def correct_participant(request: web.Request) -> web.Response:
     await session.correct(found.call_sid, name=_name(correction.name), role=role)
     report = await request.app[SWITCHBOARD].report(conference)
     [now] = [_shown(standing) for standing in report.standings if standing.participant.id == found.id]
+    before = {"name": found.name, "role": found.role}
+    await audit(
+        request, "participant.corrected", found.id, before=before, after={"name": now["name"], "role": now["role"]}
+    )
     return web.Response(body=msgspec.json.encode(now), content_type="application/json")
 
 

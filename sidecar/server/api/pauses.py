@@ -15,6 +15,7 @@ from sidecar.domain.conference_facts import Pause, Resume
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import harmless_twice
 from sidecar.server.app_keys import SWITCHBOARD
+from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.problems import RequestRefused
 
@@ -54,5 +55,6 @@ async def _tell(request: web.Request, fact: Pause | Resume) -> web.Response:
     pauses = await session.set_paused(fact)
     paused = pauses.since is not None
     log.info("transcription_paused" if paused else "transcription_resumed", conference=session.conference.id)
+    await audit(request, "transcript.paused" if paused else "transcript.resumed", session.conference.id)
     body = {"conference": session.conference.id, "paused": paused, "since_ms": pauses.since}
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")

@@ -13,10 +13,10 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from sidecar.domain.access import Caller
+from sidecar.domain.access import Caller, Scope
 from sidecar.domain.errors import NotFound, StoreUnavailable
 from sidecar.server.app_keys import DIRECTORY
-from sidecar.server.audit import AUDITED, audit
+from sidecar.server.audit import AUDITED, audit, audit_read
 from sidecar.server.auth.caller import CALLER, CONFERENCE, visible_conference
 from sidecar.server.auth.identity import PANEL_ROUTE, STREAM_ROUTE, caller_of, from_our_pages, route_of
 from sidecar.server.auth.rules import Of, Rule, Way, rule_of
@@ -65,7 +65,8 @@ async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refused
     response = await handler(request)
     if request.method not in SAFE_METHODS and response.status < HTTPStatus.BAD_REQUEST and AUDITED not in request:
-        await audit(request, f"{request.method} {pattern}", request.match_info.get("id", ""))
+        target = request[CONFERENCE].id if CONFERENCE in request else next(iter(request.match_info.values()), "")
+        await audit(request, f"{request.method} {pattern}", target)
     return response
 
 
@@ -103,6 +104,8 @@ async def find_conference(request: web.Request, rule: Rule) -> web.Response | No
         if rule.of is Of.ANY_CONFERENCE and await directory.conference(id_or_sid) is None:
             return None
         request[CONFERENCE] = await visible_conference(request, id_or_sid)
+        if rule.need is Scope.TRANSCRIPTS_READ:
+            await audit_read(request, request[CONFERENCE])
     except (NotFound, StoreUnavailable) as error:
         if request.path.startswith(API_PREFIX):
             raise

@@ -25,6 +25,7 @@ MEANINGS: dict[Scope, str] = {
     Scope.CONFERENCES_WRITE: "fork calls; pause and resume their transcription",
     Scope.PARTICIPANTS_WRITE: "correct who somebody is; call somebody in",
     Scope.TRANSCRIPTS_READ: "read and export what is said, live and later",
+    Scope.TRANSCRIPTS_REDACT: "take words out of a transcript, and delete calls",
     Scope.NOTES_WRITE: "write notes",
     Scope.ASSISTANTS_WRITE: "invite the assistant, and tell it what to do",
     Scope.PANELS_CREATE: "hand out the agent's panel",

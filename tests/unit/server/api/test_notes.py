@@ -24,7 +24,7 @@ from sidecar.server import app_keys
 from sidecar.server.api.notes import add_note, list_notes
 from sidecar.server.problems import problems
 from sidecar.server.strangers import STRANGERS, Strangers
-from tests.callers import no_door
+from tests.callers import no_door, open_house
 from tests.facts import NOON, draft, open_call
 from tests.fakes import FakeClock
 
@@ -57,6 +57,7 @@ class Api:
 @pytest.fixture
 async def api(database: Database) -> AsyncIterator[Api]:
     app = web.Application(middlewares=[problems, no_door])
+    open_house(app, database)
     clock, bus = FakeClock(NOON + timedelta(milliseconds=MINUTE_MS)), EventBus()
     directory, log = SqlDirectory(database), SqlEventLog(database)
     writer, rules = EventWriter(log, bus, clock), Rules(Policy())

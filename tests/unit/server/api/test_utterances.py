@@ -17,7 +17,7 @@ from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlTranscr
 from sidecar.server import app_keys
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.problems import problems
-from tests.callers import no_door
+from tests.callers import no_door, open_house
 from tests.facts import open_call, said
 
 LINES = 7
@@ -41,6 +41,7 @@ class Api:
 async def api(database: Database) -> AsyncIterator[Api]:
     """Seven lines of Ana."""
     app = web.Application(middlewares=[problems, no_door])
+    open_house(app, database)
     directory = SqlDirectory(database)
     app[app_keys.DIRECTORY], app[app_keys.TRANSCRIPTS] = directory, SqlTranscripts(database)
     app.router.add_get("/v1/conferences/{id}/utterances", list_utterances)
