@@ -1,7 +1,8 @@
-"""When the assistant takes a turn: whether it is meant, whether its answer is still wanted, when there is room. Pure.
+"""When the assistant takes a turn: whether its answer is still wanted, and when there is room for it. Pure.
 
-Thinking begins as soon as it is meant, for that takes longest; sounding begins when everybody has been quiet for a
-moment. In between people may go on, answer themselves, or call it off. While a turn sounds, ``barge_in`` decides.
+Thinking begins as soon as it is meant (``meant``), for that takes longest; sounding begins when everybody has been
+quiet for a moment. In between people may go on, answer themselves, or call it off. While a turn sounds, ``barge_in``
+decides.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.addressing import Address, address, to_somebody_else
-from sidecar.domain.assistant import Audience, Speaks
-from sidecar.domain.conference import Role
+from sidecar.domain.assistant import Speaks
 from sidecar.domain.events import UtteranceFinal
 from sidecar.domain.floor_orders import (
     Answer,
@@ -33,11 +32,9 @@ from sidecar.domain.floor_orders import (
     TellPanel,
     Why,
 )
-from sidecar.domain.phrases import BACKCHANNELS, CALL_OFF, find, without, words_of
+from sidecar.domain.meant import Answered, Remark, remark, why_meant
 from sidecar.domain.quiet import Quiet
 
-# The one it answered is still talking to it so long after its answer, unless somebody else speaks.
-FOLLOW_UP_MS = 8_000
 # Who asks by the panel waits for a pause no longer than this.
 ASKED_WAITS_MS = 5_000
 # Thinking that takes longer than the first is covered by a word, longer than the second is given up.
@@ -45,8 +42,6 @@ FILLER_MS = 4_000
 GIVE_UP_MS = 12_000
 # An answer that finds no room for so long has nothing to do any more with what is being said.
 NO_ROOM_MS = 20_000
-# What was said longer ago was transcribed too late to be answered.
-STALE_MS = 8_000
 # A human who says so many words after the question has answered it; signs of listening do not count.
 ANSWERING_WORDS = 2
 # Who speaks into somebody else's words for so long is not answering: that is people talking at once.
@@ -88,37 +83,6 @@ class _Turn(msgspec.Struct, kw_only=True):
     began_ms: int = 0
 
 
-class _Answered(msgspec.Struct, frozen=True):
-    """Whom it answered last, from when to when. ``asks``: with a question, so that "yes" is an answer."""
-
-    participant: str
-    began_ms: int
-    over_ms: int
-    asks: bool = False
-
-    def goes_on_with(self, said: UtteranceFinal) -> bool:
-        """Whether this one spoke during the answer or soon after it."""
-        mine = said.participant == self.participant
-        return mine and said.end_ms > self.began_ms and said.start_ms <= self.over_ms + FOLLOW_UP_MS
-
-
-class _Remark(msgspec.Struct, frozen=True, kw_only=True):
-    """An utterance, and what it is to the assistant. ``telling``: how many of its words are no signs of listening."""
-
-    said: UtteranceFinal
-    words: int
-    telling: int
-    calls_off: bool
-    addressed: bool
-    to_somebody_else: bool
-
-    def ends(self, last: _Answered) -> bool:
-        """Whether after this the one it answered last is no longer talking to it."""
-        if self.said.end_ms <= last.began_ms:
-            return False
-        return self.calls_off or (self.telling > 0 and self.said.participant != last.participant)
-
-
 class TurnTaking:
     """Every method returns orders. The caller calls ``tick`` at ``next_ms``, and after telling ``quiet`` anything."""
 
@@ -127,7 +91,7 @@ class TurnTaking:
         self._quiet = quiet
         self._new_id = new_id
         self._turn: _Turn | None = None
-        self._answered: _Answered | None = None
+        self._answered: Answered | None = None
         self._next: UtteranceFinal | None = None  # what it will answer as soon as it is quiet, if it always speaks
         self._asks: deque[Ask] = deque(maxlen=ASKS_KEPT)
 
@@ -168,9 +132,9 @@ class TurnTaking:
 
     def heard(self, said: UtteranceFinal, person: Person, others: Collection[str], now_ms: int) -> list[Order]:
         """A human's utterance. ``others``: names of the humans on the call."""
-        remark = self._read(said, person, others)
-        why = self._meant(remark, now_ms)
-        if self._answered is not None and remark.ends(self._answered):
+        read = remark(said, person, others, self._manners)
+        why = why_meant(read, self._answered, self._manners.speaks, now_ms)
+        if self._answered is not None and read.ends(self._answered):
             self._answered = None
         if why is not None and self._manners.muted:
             return [TellPanel(Note.MUTED, person.participant)] if why is Why.ADDRESSED else []
@@ -179,10 +143,10 @@ class TurnTaking:
             return [] if why is None else self._meet(said, why, now_ms)
         if turn.phase is _Phase.SOUNDING or turn.why is Why.ASKED:
             return []
-        dropped = self._unwanted(turn, remark)
+        dropped = self._unwanted(turn, read)
         if dropped is not None and why is not Why.ADDRESSED:
             return self.end(dropped, Ended.STOPPED)
-        goes_on = person.participant == turn.asked_by and remark.telling > 0 and not remark.to_somebody_else
+        goes_on = person.participant == turn.asked_by and read.telling > 0 and not read.to_somebody_else
         return self._more(turn, said, why or turn.why, now_ms) if why is not None or goes_on else []
 
     def ready(self, turn: str, now_ms: int) -> list[Order]:
@@ -249,32 +213,6 @@ class TurnTaking:
         give_up_ms = turn.since_ms + GIVE_UP_MS
         return give_up_ms if turn.filled or turn.exact else min(give_up_ms, max(free_ms, turn.since_ms + FILLER_MS))
 
-    def _read(self, said: UtteranceFinal, person: Person, others: Collection[str]) -> _Remark:
-        words = words_of(said.text)
-        to_me = self._manners.audience is Audience.ALL or person.role is Role.AGENT
-        return _Remark(
-            said=said,
-            words=len(words),
-            telling=len(without(BACKCHANNELS, words)),
-            calls_off=find(CALL_OFF, words) is not None and not without((*BACKCHANNELS, *CALL_OFF), words),
-            addressed=to_me and address(said.text, self._manners.name, others=others) is Address.ADDRESSED,
-            to_somebody_else=to_somebody_else(said.text, others),
-        )
-
-    def _meant(self, remark: _Remark, now_ms: int) -> Why | None:
-        """Why it would answer this, if it may."""
-        speaks, last, said = self._manners.speaks, self._answered, remark.said
-        if speaks is Speaks.ASKED or remark.calls_off or now_ms - said.end_ms > STALE_MS:
-            return None
-        if remark.addressed:
-            return Why.ADDRESSED
-        goes_on = last is not None and last.goes_on_with(said)
-        if remark.telling == 0 and not (remark.words and goes_on and last is not None and last.asks):
-            return None
-        if speaks is Speaks.ALWAYS:
-            return Why.ALWAYS
-        return Why.FOLLOW_UP if goes_on and not remark.to_somebody_else else None
-
     def _meet(self, said: UtteranceFinal, why: Why, now_ms: int) -> list[Order]:
         """Nothing goes on yet."""
         if why is Why.ALWAYS:
@@ -282,17 +220,17 @@ class TurnTaking:
             return self.tick(now_ms)
         return self._answer(why, said.participant, said.text, (said.start_ms, said.end_ms), now_ms)
 
-    def _unwanted(self, turn: _Turn, remark: _Remark) -> Dropped | None:
+    def _unwanted(self, turn: _Turn, read: Remark) -> Dropped | None:
         """Whether what is said while it thinks or waits for room makes its answer superfluous."""
-        said = remark.said
-        if remark.calls_off:
+        said = read.said
+        if read.calls_off:
             return Dropped.CALLED_OFF
-        if said.participant == turn.asked_by or turn.why is Why.ALWAYS or not remark.telling:
+        if said.participant == turn.asked_by or turn.why is Why.ALWAYS or not read.telling:
             return None
         if turn.why is Why.FOLLOW_UP and said.start_ms < turn.from_ms:
             return Dropped.NOT_MEANT
         at_once = self._quiet.spoken_into_ms(said.participant, said.start_ms, said.end_ms) >= AT_ONCE_MS
-        answers = remark.telling >= ANSWERING_WORDS and said.start_ms >= turn.to_ms - OVERLAP_MS and not at_once
+        answers = read.telling >= ANSWERING_WORDS and said.start_ms >= turn.to_ms - OVERLAP_MS and not at_once
         return Dropped.ANSWERED_BY_HUMAN if answers else None
 
     def _more(self, turn: _Turn, said: UtteranceFinal, why: Why, now_ms: int) -> list[Order]:
@@ -362,4 +300,4 @@ class TurnTaking:
     def _close(self, now_ms: int, *, asks: bool = False) -> None:
         turn, self._turn = self._turn, None
         if turn is not None and turn.phase is _Phase.SOUNDING:
-            self._answered = _Answered(turn.asked_by, turn.began_ms, now_ms, asks)
+            self._answered = Answered(turn.asked_by, turn.began_ms, now_ms, asks)

@@ -43,6 +43,7 @@ class RealtimeFault:
     drop_at: int | None = None  # in an answer: the TCP connection is gone
     close_at: int | None = None  # in an answer: closes, as at the end of an hour
     fail_at: int | None = None  # in an answer: response.done with status failed
+    limited: tuple[str, ...] = ()  # the next answers are over a limit, which is told as an "error" or when "done"
     incomplete: str = ""  # the reason why each answer is not whole
     cancel_is_slow_s: float = 0.0
     stuck: bool = False  # reads nothing more once it is set up
@@ -101,6 +102,14 @@ class RealtimeServer:
         self._key = key
         self._tell = tell
 
+    async def end(self, code: str, close_code: int) -> None:
+        """All sessions are over: an error, and a close frame behind it."""
+        for socket in self.sockets:
+            if not socket.closed:
+                error = {"type": "server_error", "code": code, "message": "Secret words.", "event_id": None}
+                await socket.send_json({"type": "error", "error": error})
+                await socket.close(code=close_code)
+
     def drop(self) -> None:
         """All connections are gone, without a word."""
         for socket in self.sockets:
@@ -148,11 +157,12 @@ class _Session:
         self._answering: asyncio.Task[None] | None = None
         self._response = ""
         self._audio_ms: dict[str, int] = {}  # by item
+        self._limited: list[str] = []
         self._ids = 0
 
     async def run(self, fault: RealtimeFault) -> None:
         """Until the client leaves."""
-        self._fault = fault
+        self._fault, self._limited = fault, list(fault.limited)
         if fault.mute:
             await asyncio.Event().wait()
         await self._say({"type": "session.created", "session": {"type": "realtime", "model": "m"}})
@@ -255,9 +265,18 @@ class _Session:
             return
         asked = event.get("response", {})
         self._talk.responses.append(asked)
+        limit = self._limited.pop(0) if self._limited else ""
+        if limit == "error":
+            await self._object("rate_limit_exceeded", event)
+            return
         self._response = self._new("resp")
         created = {"id": self._response, "status": "in_progress", "metadata": asked.get("metadata")}
         await self._say({"type": "response.created", "response": created})
+        left = {"name": "tokens", "limit": 40_000, "remaining": 0 if limit else 30_000, "reset_seconds": 1.5}
+        await self._say({"type": "rate_limits.updated", "rate_limits": [left]})
+        if limit == "done":
+            await self._done("failed", error="rate_limit_exceeded")
+            return
         said = self._server.brain(self._talk, asked)
         self._answering = self._tasks.create_task(self._answer(said), name="emulated-answer")
 

@@ -12,8 +12,8 @@ import pytest
 from sidecar.domain.assistant import Audience, Speaks
 from sidecar.domain.conference import Role
 from sidecar.domain.floor_orders import Answer, Ask, Leave, Leaving, Manners, Person
+from sidecar.domain.meant import FOLLOW_UP_MS
 from sidecar.domain.quiet import QUIET_MS
-from sidecar.domain.turn_taking import FOLLOW_UP_MS
 from tests.floor_play import AGENT, COACH, CUSTOMER, FINAL_MS, FloorPlay
 
 CLEO = Person(participant="cleo", name="Cleo", role=Role.CUSTOMER)

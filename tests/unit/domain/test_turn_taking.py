@@ -6,8 +6,9 @@ import pytest
 
 from sidecar.domain.assistant import Speaks
 from sidecar.domain.floor_orders import Answer, Ask, Manners, TellPanel
+from sidecar.domain.meant import STALE_MS
 from sidecar.domain.quiet import QUIET_MS
-from sidecar.domain.turn_taking import ASKS_KEPT, GIVE_UP_MS, NO_ROOM_MS, STALE_MS, State
+from sidecar.domain.turn_taking import ASKS_KEPT, GIVE_UP_MS, NO_ROOM_MS, State
 from tests.floor_play import FINAL_MS, FloorPlay
 
 QUESTION = "Ava, what is the policy?"
