@@ -222,6 +222,7 @@ def test_what_went_wrong_last_stays_to_be_seen_with_its_reason_when_the_assistan
     page.goto(call.url)
     note, problem = page.locator("#assistant-note"), page.locator("#assistant-problem")
     expect(page.locator("#assistant-state")).to_have_text("Listening")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     call.now_ms = 42_000
     helper.does("listening", note="failed", detail="chat_timeout")
     words = "It could not answer: the chat model did not answer in time (chat_timeout)"
