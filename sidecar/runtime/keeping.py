@@ -11,7 +11,7 @@ import structlog
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.keeping import Keeping, NotDeletable
-from sidecar.domain.redaction.rules import Rules
+from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.keeping import Erasure, Keepings
 
@@ -62,9 +62,13 @@ class KeepingDesk:
             known = self._rules[tenant] = (keeping, Rules(keeping.policy, language=self._language))
         return known[1]
 
+    def rules_for(self, policy: Policy) -> Rules:
+        """Rules that nobody has decided on. Raises PatternRefused."""
+        return Rules(policy, language=self._language)
+
     async def decide(self, tenant: str, keeping: Keeping) -> None:
         """From now on. Raises PatternRefused, StoreUnavailable; then it is as it was."""
-        Rules(keeping.policy, language=self._language)
+        self.rules_for(keeping.policy)
         await self._keepings.decide(tenant, keeping)
         self._decided = {**self._decided, tenant: keeping}
 

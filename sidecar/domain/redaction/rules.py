@@ -46,8 +46,6 @@ LABELS = {
 CARD_DETAILS = "card details"
 # What a partial shows instead of a run of digits: it may turn out to be anything.
 ANY_NUMBER = "number"
-# What a person took out by hand.
-BY_HAND = "[redacted]"
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,6 +86,8 @@ RULES: dict[str, Rule] = {
     "POST /settings/account/password": Rule(Way.SESSION),
     "POST /settings/account/sessions/end_others": Rule(Way.SESSION),
     "POST /settings/account/sessions/{session}/end": Rule(Way.SESSION),
+    "GET /settings/redaction": Rule(Scope.ADMIN),
+    "POST /settings/redaction": Rule(Scope.ADMIN),
     "GET /settings/keys": Rule(Scope.ADMIN),
     "POST /settings/keys": Rule(Scope.ADMIN),
     "POST /settings/keys/{key}/revoke": Rule(Scope.ADMIN),

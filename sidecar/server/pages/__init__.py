@@ -15,6 +15,7 @@ from sidecar.server.pages import (
     settings,
     settings_account,
     settings_keys,
+    settings_redaction,
     settings_users,
     wallboard,
 )
@@ -47,11 +48,13 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
 
 
 def _add_access(router: web.UrlDispatcher) -> None:
-    """The settings' pages about who may come in."""
+    """The settings' pages about who may come in, and what is kept."""
     router.add_get("/settings/account", settings_account.show)
     router.add_post("/settings/account/password", settings_account.set_password)
     router.add_post("/settings/account/sessions/end_others", settings_account.end_others)
     router.add_post("/settings/account/sessions/{session}/end", settings_account.end_session)
+    router.add_get("/settings/redaction", settings_redaction.show)
+    router.add_post("/settings/redaction", settings_redaction.change)
     router.add_get("/settings/keys", settings_keys.show)
     router.add_post("/settings/keys", settings_keys.create)
     router.add_post("/settings/keys/{key}/revoke", settings_keys.revoke)

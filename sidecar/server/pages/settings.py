@@ -29,6 +29,7 @@ class Section:
 SECTIONS: tuple[Section, ...] = (
     Section(path="/settings/account", title="Account", scope=None),
     Section(path="/settings/webhooks", title="Webhooks", scope=Scope.WEBHOOKS_MANAGE),
+    Section(path="/settings/redaction", title="Redaction", scope=Scope.ADMIN),
     Section(path="/settings/keys", title="Keys", scope=Scope.ADMIN),
     Section(path="/settings/users", title="Users", scope=Scope.ADMIN),
 )
