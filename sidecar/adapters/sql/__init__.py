@@ -14,6 +14,7 @@ from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
 from sidecar.adapters.sql.event_log import SqlEventLog
+from sidecar.adapters.sql.keeping import SqlKeepings
 from sidecar.adapters.sql.migrate import is_migrated, migrate
 from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.search import SqlSearch
@@ -32,6 +33,7 @@ __all__ = [
     "SqlDialOuts",
     "SqlDirectory",
     "SqlEventLog",
+    "SqlKeepings",
     "SqlOutbox",
     "SqlSearch",
     "SqlTranscripts",
