@@ -47,6 +47,7 @@ def full() -> dict[str, Scene]:
         "fan_out": lambda: scenes.fan_out(1_000, load),
         "crowd": lambda: scenes.fan_out(5_000, load, partial_each_s=2, final_each_s=4),
         "resume": lambda: scenes.resume(10_000, rounds=5),
+        "webhooks": lambda: scenes.webhooks(50, 300, load),
         "search": lambda: search.scene(100_000, rounds=20),
         "talkers": lambda: talkers((6, 9, 12, 16), seconds=20),
     }
@@ -67,6 +68,7 @@ def quick() -> dict[str, Scene]:
         "assistant": lambda: scenes.assistant(1, 1),
         "fan_out": lambda: scenes.fan_out(5, Load(settle_s=0.1, measure_s=2)),
         "resume": lambda: scenes.resume(50, rounds=1),
+        "webhooks": lambda: scenes.webhooks(2, 20, Load(settle_s=0.1, measure_s=1)),
         "search": lambda: search.scene(100, rounds=1),
     }
 

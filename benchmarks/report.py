@@ -25,6 +25,7 @@ def page(results: Results) -> str:
         ("fan_out", _fan_out),
         ("crowd", _crowd),
         ("resume", _resume),
+        ("webhooks", _webhooks),
         ("search", _search),
         ("talkers", _talkers),
         ("endurance", _endurance),
@@ -164,6 +165,20 @@ def _search(run: Results) -> str:
         f"The newest 50 of {run['lines']:,} lines that fit, on SQLite. In batches of 100 a line is stored in "
         f"{run['stored_us']} us,\nwith its words for searches.\n\n"
         "| looks for | query | hits | p50 ms | slowest ms |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+def _webhooks(run: Results) -> str:
+    return (
+        "## Webhooks\n\n"
+        f"{run['per_s']} events a second to one fast receiver, each a signed message of its own, beside\n"
+        f"{run['forks']} forks with a final per 3 s each: {run['told']:,} told, {run['missing']} missing, "
+        f"{run['repeated']} repeated.\n"
+        "Age: from the event to its arrival, stored in between (SQLite).\n\n"
+        "| age p50 ms | age p99 ms | most ms | media lag p99 ms | of a core | without | CPU us/delivery |\n"
+        "|---|---|---|---|---|---|---|\n"
+        f"| {_row(run['age_ms'])} | {_ms(run['lag_ms'], 'p99')} | {run['cpu_percent']} % "
+        f"| {run['cpu_percent_before']} % | {run['cpu_us_per_delivery']} |\n"
     )
 
 

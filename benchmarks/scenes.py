@@ -21,6 +21,8 @@ from sidecar.cli.children import free_ports
 OPEN_TIMEOUT_S = 90.0
 ANSWER_TIMEOUT_S = 30.0
 TURN_TIMEOUT_S = 20.0
+# After the last event, until its receiver has it.
+DRAIN_S = 2.0
 
 
 class Load(NamedTuple):
@@ -42,9 +44,14 @@ class Stage(NamedTuple):
 
 @contextlib.contextmanager
 def stage(
-    kind: str, *, partial_each_s: float = 0, final_each_s: float = 0, folder: Path | None = None
+    kind: str,
+    *,
+    partial_each_s: float = 0,
+    final_each_s: float = 0,
+    folder: Path | None = None,
+    more: tuple[object, ...] = (),
 ) -> Iterator[Stage]:
-    """``kind``: ``bridge``, or the service with that recogniser: ``bare`` or ``deepgram``."""
+    """``kind``: ``bridge``, or the service with that recogniser: ``bare`` or ``deepgram``. ``more``: for it."""
     port = free_ports(2)
     with contextlib.ExitStack() as stack:
         if folder is None:
@@ -57,7 +64,7 @@ def stage(
             served = stack.enter_context(part("bridge", "--port", port, "--upstream", url))
         else:
             served = stack.enter_context(
-                part("service", "--port", port, "--upstream", url, "--folder", folder, "--recogniser", kind)
+                part("service", "--port", port, "--upstream", url, "--folder", folder, "--recogniser", kind, *more)
             )
         key = str(served.told(START_TIMEOUT_S).get("key", ""))
         yield Stage(served, upstream, port, key, folder)
@@ -163,6 +170,39 @@ def resume(events: int, rounds: int) -> dict[str, Any]:
                 with part("readers", *arguments) as reading:
                     took.append(reading.told(OPEN_TIMEOUT_S)["seconds"])
     return {"events": events, "seconds": round(statistics.median(took), 3), "rounds": rounds}
+
+
+def webhooks(forks: int, per_s: float, load: Load) -> dict[str, Any]:
+    """How soon a fast receiver is told of many events, beside people who talk, and what that costs."""
+    port = free_ports(1)
+    more = ("--webhooks", f"http://{HOST}:{port}/", "--events-per-s", per_s)
+    with part("receiver", "--port", port) as receiving, stage("bare", final_each_s=3.0, more=more) as on:
+        receiving.told(START_TIMEOUT_S)
+        with callers(on, forks):
+            time.sleep(load.settle_s)
+            before = _cpu_over(on.served.pid, load.measure_s / 2)
+            on.served.tell("tell")
+            on.upstream.tell("measure")
+            with_them = _cpu_over(on.served.pid, load.measure_s)
+            on.upstream.tell("report")
+            lag_ms = on.upstream.told(ANSWER_TIMEOUT_S)["lag_ms"]
+            on.served.tell("enough")
+            told = on.served.told(ANSWER_TIMEOUT_S)["told"]
+            time.sleep(DRAIN_S)
+            receiving.tell("report")
+            got = receiving.told(ANSWER_TIMEOUT_S)
+    return {
+        "forks": forks,
+        "per_s": round(told / load.measure_s),
+        "told": told,
+        "missing": told + got["repeated"] - got["age_ms"]["n"],
+        "repeated": got["repeated"],
+        "age_ms": got["age_ms"],
+        "lag_ms": lag_ms,
+        "cpu_percent": round(with_them * 100, 1),
+        "cpu_percent_before": round(before * 100, 1),
+        "cpu_us_per_delivery": round((with_them - before) * load.measure_s / max(1, told) * 1e6),
+    }
 
 
 def measured(reading: Part, load: Load) -> dict[str, Any]:

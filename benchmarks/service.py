@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 import uvloop
@@ -10,6 +11,7 @@ from aiohttp import web
 
 from benchmarks.bare_client import BareClient
 from benchmarks.parts import DEEPGRAM_KEY, HOST, TOKEN, heard, say
+from benchmarks.teller import Teller
 from sidecar.app import build
 from sidecar.cli import logs
 from sidecar.cli.accounts import add_key
@@ -32,6 +34,8 @@ async def main(args: argparse.Namespace) -> None:
         stt="deepgram",
         deepgram_api_key=DEEPGRAM_KEY,
         deepgram_base_url=args.upstream,
+        webhook_allow_nets=f"{HOST}/32",
+        webhook_allow_http=True,
     )
     recogniser = BareClient(args.upstream) if args.recogniser == "bare" else None
     app = build(settings, recogniser=recogniser)
@@ -40,9 +44,22 @@ async def main(args: argparse.Namespace) -> None:
     await GuardedSite(runner, HOST, args.port, connections=app[STRANGERS].connections).start()
     say(ready=True, key=(await add_key(app[ACCOUNTS], "benchmarks"))[1])
     try:
+        if args.webhooks:
+            await tell(Teller(app), args.webhooks, args.events_per_s)
         await heard("never")
     finally:
         await runner.cleanup()
+
+
+async def tell(teller: Teller, url: str, per_s: float) -> None:
+    """Events for an endpoint between the lines ``tell`` and ``enough``; then how many there were."""
+    await teller.add_endpoint(url)
+    await heard("tell")
+    async with asyncio.TaskGroup() as tasks:
+        telling = tasks.create_task(teller.tell(per_s), name="teller")
+        await heard("enough")
+        telling.cancel()
+    say(told=teller.told)
 
 
 if __name__ == "__main__":
@@ -50,5 +67,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--upstream", required=True)
+    parser.add_argument("--webhooks", default="", help="an endpoint's URL")
+    parser.add_argument("--events-per-s", type=float, default=0.0, help="of events for it")
     parser.add_argument("--recogniser", choices=["bare", "deepgram"], default="bare")
     uvloop.run(main(parser.parse_args()))

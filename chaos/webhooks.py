@@ -41,9 +41,9 @@ ENDPOINTS = 4
 KILLS = 87
 EVENTS = 6_500
 RATE = 100.0
-LOCK_S = 30.0
+LOCK_S = 40.0
 # How long a process lives, once it is ready.
-LIVES_S = (0.2, 1.4)
+LIVES_S = (0.3, 1.8)
 READY_TIMEOUT_S = 60.0
 # From the last kill on: longer than a lock and the first wait for another attempt.
 DRAIN_TIMEOUT_S = 180.0

@@ -14,20 +14,26 @@ from sidecar.ports.webhook_sender import Message
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that is ours to try until the lock ends. ``number``: of this attempt; ``tries``: with this one."""
+    """A delivery that is ours to try until the lock ends. ``number``: of this attempt; ``tries``: with this one.
+
+    ``failing``: what was tried at its endpoint before did not arrive.
+    """
 
     delivery_id: str
     endpoint_id: str
     message: Message
     number: int
     tries: int
+    failing: bool
+    lock_until: datetime
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a claim."""
+    """What became of a claim. ``failing``: as in the claim."""
 
     delivery_id: str
     endpoint_id: str
+    failing: bool
     attempt: Attempt
     verdict: Verdict
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -27,8 +27,10 @@ log = structlog.get_logger()
 # Attempts under way at an endpoint: at first, and at most. All of them together are bounded by the endpoints.
 SLOTS_FIRST = 2
 SLOTS_MOST = 8
-# A claim is given to somebody else after this: longer than an attempt may take.
-LOCK = timedelta(seconds=30)
+# Where attempts go well, so many times as many are claimed at once: transactions cost more than sending.
+AHEAD = 3
+# A claim is given to somebody else after this. Attempts begin in its first half, for one and its storing take less.
+LOCK = timedelta(seconds=40)
 # How often everything is looked at, for what other processes put or left behind.
 SURVEY_S = 5.0
 # A receiver that is overwhelmed rests for this long, then for twice as long, and so on up to a minute.
@@ -43,27 +45,46 @@ CLEAN_PAUSE_S = 1.0
 
 
 class _Lane:
-    """What an endpoint may have under way, and when there is something to do for it."""
+    """What of an endpoint is under way and claimed, and when there is something to do for it."""
 
     def __init__(self) -> None:
         self.under_way = 0
+        self.waiting: deque[Claim] = deque()
         self.look_at: datetime | None = None
         self._slots = SLOTS_FIRST
         self._successes = 0
         self._rest_until: datetime | None = None
         self._rest = REST_FIRST
 
-    def free(self, now: datetime) -> int:
-        """How many attempts may begin."""
-        if self._rest_until is not None and now < self._rest_until:
+    def room(self, now: datetime) -> int:
+        """How many more may be claimed."""
+        if self._resting(now):
             return 0
-        return max(0, self._slots - self.under_way)
+        most = self._slots * AHEAD if self._slots > SLOTS_FIRST else self._slots
+        return max(0, most - self.under_way - len(self.waiting))
 
     def due_at(self) -> datetime | None:
-        """When something can be done for it; None: not before something happens."""
-        if self.look_at is None or self.under_way >= self._slots:
+        """When more can be claimed or begun for it; None: not before something happens."""
+        if self.under_way >= self._slots:
+            return None
+        if self.waiting:
+            return self._rest_until
+        if self.look_at is None:
             return None
         return self.look_at if self._rest_until is None else max(self.look_at, self._rest_until)
+
+    def next(self, now: datetime, lock: timedelta) -> Claim | None:
+        """The attempt that may begin. A claim that waited for too long is left: it will be due again."""
+        while self.waiting and self.under_way < self._slots and not self._resting(now):
+            claim = self.waiting.popleft()
+            if claim.lock_until - now >= lock / 2:
+                self.under_way += 1
+                return claim
+            self.look_again_at(claim.lock_until)
+        return None
+
+    def _resting(self, now: datetime) -> bool:
+        return self._rest_until is not None and now < self._rest_until
 
     def look_again_at(self, moment: datetime) -> None:
         """At the latest."""
@@ -126,12 +147,12 @@ class WebhookDispatcher:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._listen(), name="webhooks:listen")
                 tasks.create_task(self._survey(), name="webhooks:survey")
-                tasks.create_task(self._note(), name="webhooks:note")
+                tasks.create_task(self._note(tasks), name="webhooks:note")
                 tasks.create_task(self._clean(), name="webhooks:clean")
                 while True:
                     await self._something_to_do()
-                    for claim in await self._claim():
-                        tasks.create_task(self._attempt(claim), name=f"webhooks:{claim.delivery_id}")
+                    await self._claim()
+                    self._begin(tasks)
         finally:
             await self._sender.close()
 
@@ -160,11 +181,11 @@ class WebhookDispatcher:
             except TimeoutError:
                 pass
 
-    async def _claim(self) -> Sequence[Claim]:
-        """What is due of the endpoints where something may begin."""
+    async def _claim(self) -> None:
+        """What is due of the endpoints for which there is room."""
         now = self._clock.now()
         rung, self._rung = self._rung, set()
-        free = {endpoint_id: self._lane(endpoint_id).free(now) for endpoint_id in rung | self._due(now)}
+        free = {endpoint_id: self._lane(endpoint_id).room(now) for endpoint_id in rung | self._due(now)}
         for endpoint_id in free:
             self._lane(endpoint_id).look_at = None  # what is learnt from now on counts
         try:
@@ -173,15 +194,23 @@ class WebhookDispatcher:
             log.warning("webhook_queue_unavailable", reason=error.message, retry_in_s=STORE_RETRY_S)
             self._rung |= set(free)
             await asyncio.sleep(STORE_RETRY_S)
-            return []
+            return
         for endpoint_id, moment in found.next_at.items():
             self._lane(endpoint_id).look_again_at(moment)
         for claim in found.claims:
-            self._lane(claim.endpoint_id).under_way += 1
-            self._idle.clear()
-        for endpoint_id in [each for each, lane in self._lanes.items() if lane.look_at is None and not lane.under_way]:
-            del self._lanes[endpoint_id]
-        return found.claims
+            self._lane(claim.endpoint_id).waiting.append(claim)
+
+    def _begin(self, tasks: asyncio.TaskGroup) -> None:
+        """As many attempts as may be under way."""
+        if self._stopping:
+            return
+        now = self._clock.now()
+        for endpoint_id, lane in list(self._lanes.items()):
+            while (claim := lane.next(now, self._lock)) is not None:
+                self._idle.clear()
+                tasks.create_task(self._attempt(claim), name=f"webhooks:{claim.delivery_id}")
+            if lane.look_at is None and not lane.under_way and not lane.waiting:
+                del self._lanes[endpoint_id]
 
     async def _attempt(self, claim: Claim) -> None:
         at, began = self._clock.now(), self._clock.monotonic()
@@ -204,11 +233,17 @@ class WebhookDispatcher:
         if follows.state is DeliveryState.FAILED:
             log.warning("webhook_not_delivered", delivery=claim.delivery_id, reason=follows.reason)
         self._finished.append(
-            Finished(delivery_id=claim.delivery_id, endpoint_id=claim.endpoint_id, attempt=attempt, verdict=follows)
+            Finished(
+                delivery_id=claim.delivery_id,
+                endpoint_id=claim.endpoint_id,
+                failing=claim.failing,
+                attempt=attempt,
+                verdict=follows,
+            )
         )
         self._ended.set()
 
-    async def _note(self) -> None:
+    async def _note(self, tasks: asyncio.TaskGroup) -> None:
         """Store the ends of attempts, as many at once as came meanwhile. Only then their places are free."""
         while True:
             await self._ended.wait()
@@ -220,6 +255,7 @@ class WebhookDispatcher:
                 lane.under_way -= 1
                 if each.verdict.next_at is not None:
                     lane.look_again_at(each.verdict.next_at)
+            self._begin(tasks)
             self._stir.set()
             if not any(lane.under_way for lane in self._lanes.values()):
                 self._idle.set()

@@ -99,6 +99,7 @@ def finished(claim: Claim, outcome: Outcome, *, at: datetime = NOON + 60 * S) ->
     return Finished(
         delivery_id=claim.delivery_id,
         endpoint_id=claim.endpoint_id,
+        failing=claim.failing,
         attempt=attempt,
         verdict=verdict(outcome, tries=claim.tries, now=at, chance=0),
     )

@@ -27,3 +27,4 @@ async def test_a_quick_round_measures_something_everywhere(untraced: None) -> No
     assert results["assistant"]["first_media_ms"]["n"] == results["assistant"]["clear_ms"]["n"] == 1
     assert results["fan_out"]["delivered"] > 0
     assert results["resume"]["seconds"] > 0
+    assert results["webhooks"]["told"] > results["webhooks"]["missing"] == 0

@@ -30,7 +30,7 @@ from sidecar.adapters.sql.webhook_tables import (
 )
 from sidecar.domain.events import Event
 from sidecar.domain.webhook_schedule import Health, health_after
-from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointDisabled, EndpointState
+from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointDisabled, EndpointState, Outcome
 from sidecar.ports.webhook_queue import Claim, Claims, Finished, Survey
 from sidecar.ports.webhook_sender import Message
 
@@ -49,7 +49,11 @@ class SqlWebhookQueue:
         told: list[str] = []
         async with self._database.write() as connection:
             await _note_attempts(connection, finished)
-            for endpoint in await _endpoints(connection, {each.endpoint_id for each in finished}):
+            # Most arrive where nothing failed before: then there is nothing to note of the endpoint.
+            others = {
+                each.endpoint_id for each in finished if each.failing or each.attempt.outcome is not Outcome.DELIVERED
+            }
+            for endpoint in await _endpoints(connection, others) if others else []:
                 changed = await _note_health(connection, endpoint, finished, now)
                 if changed is not None:
                     disabled.append(changed)
@@ -70,10 +74,11 @@ class SqlWebhookQueue:
                 if endpoint is not None and endpoint.state == EndpointState.ENABLED:
                     rows = await _claim(connection, endpoint_id, free[endpoint_id], now, lock_until)
                     claimed += [(endpoint, row) for row in rows]
-                    look_at = _earlier(look_at, await _next_due(connection, endpoint_id))
+                    full = rows and len(rows) == free[endpoint_id]
+                    look_at = _earlier(look_at, now if full else await _next_due(connection, endpoint_id))
                 if look_at is not None:
                     next_at[endpoint_id] = look_at
-            claims = await _claims(connection, claimed, now)
+            claims = await _claims(connection, claimed, now, lock_until)
         return Claims(claims=claims, next_at=next_at)
 
     async def rung(self) -> Collection[str]:
@@ -213,22 +218,20 @@ def _delivery_change(finished: Finished, row: AnyRow) -> dict[str, Any] | None:
 async def _claim(
     connection: AsyncConnection, endpoint_id: str, most: int, now: datetime, lock_until: datetime
 ) -> Sequence[AnyRow]:
-    """Rows as they were before they were claimed."""
+    """The oldest first, as they are once they are claimed."""
     if most <= 0:
         return []
     of = webhook_deliveries.c
     due = (
-        select(webhook_deliveries)
+        select(of.id)
         .where(of.endpoint_id == endpoint_id, is_pending, of.next_at <= now)
         .order_by(of.next_at)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
-    rows = (await connection.execute(due)).all()
-    if rows:
-        ours = update(webhook_deliveries).where(of.id.in_([row.id for row in rows]))
-        await connection.execute(ours.values(attempts=of.attempts + 1, next_at=lock_until))
-    return rows
+    ours = update(webhook_deliveries).where(of.id.in_(due)).values(attempts=of.attempts + 1, next_at=lock_until)
+    rows = (await connection.execute(ours.returning(*of))).all()
+    return sorted(rows, key=lambda row: row.id)
 
 
 async def _next_due(connection: AsyncConnection, endpoint_id: str) -> datetime | None:
@@ -239,7 +242,9 @@ async def _next_due(connection: AsyncConnection, endpoint_id: str) -> datetime |
     return moment
 
 
-async def _claims(connection: AsyncConnection, claimed: Sequence[tuple[AnyRow, AnyRow]], now: datetime) -> list[Claim]:
+async def _claims(
+    connection: AsyncConnection, claimed: Sequence[tuple[AnyRow, AnyRow]], now: datetime, lock_until: datetime
+) -> list[Claim]:
     """With what they carry. Those whose events are all deleted fail here."""
     if not claimed:
         return []
@@ -253,8 +258,10 @@ async def _claims(connection: AsyncConnection, claimed: Sequence[tuple[AnyRow, A
             delivery_id=row.id,
             endpoint_id=endpoint.id,
             message=Message(id=row.message_id, url=endpoint.url, secrets=_secrets(endpoint, now), body=carried[row.id]),
-            number=row.attempts + 1,
+            number=row.attempts,
             tries=row.tries + 1,
+            failing=endpoint.failing_since is not None,
+            lock_until=lock_until,
         )
         for endpoint, row in claimed
         if row.id in carried
