@@ -50,6 +50,10 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+# The higher, the louder.
+LOUDNESS = {Severity.NOTICE: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+
+
 class _Condition(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
     """Base of what a rule looks for."""
 

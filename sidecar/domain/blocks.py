@@ -13,41 +13,19 @@ from itertools import dropwhile, pairwise
 import msgspec
 
 from sidecar.domain import events as ev
+from sidecar.domain.alert_events import AlertRaised
 from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.redaction.by_hand import settled
 from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow
+from sidecar.domain.system_words import ARRIVALS, BACK, HELD, SYSTEM_WORDS
 
 # The same speaker within this time after the end of the utterance before belongs to the same block.
 BLOCK_JOIN_MS = 30_000
 
 # Where rows of different kinds share a millisecond: who came in, what was said, what was lost, the rest.
 _ARRIVAL, _SPEECH, _LOSS, _REST = range(4)
-
-# Two rows that one type of event makes, by what changed in it.
-HELD, BACK = "participant.updated/hold", "participant.updated/unhold"
-
-# What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{by}``: who did it; ``{why}``: a colon
-# and the reason, or nothing (of the assistant, ``assistant_words`` has it in words); ``{utterances}``, ``{gaps}``:
-# counted out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people
-# card while it lasts, and afterwards its gap says all.
-SYSTEM_WORDS = {
-    ev.ConferenceStarted.type: "Call started {time}",
-    ev.ParticipantJoined.type: "{name} joined",
-    ev.ParticipantLeft.type: "{name} left",
-    HELD: "{name} on hold",
-    BACK: "{name} back from hold",
-    ev.TranscriptPaused.type: "Transcription paused by {by}{why}",
-    ev.TranscriptResumed.type: "Transcription resumed by {by}",
-    AssistantRequested.type: "{by} invited {name}",
-    AssistantLeft.type: "{name} left{why}",
-    AssistantFailed.type: "{name} failed{why}",
-    ev.ConferenceEnded.type: "Call ended {time}",
-    ev.TranscriptCompleted.type: "Transcript complete: {utterances}, {gaps}",
-}
-_ARRIVALS = frozenset({ev.ConferenceStarted.type, ev.ParticipantJoined.type})
-
 
 # In the place of a fork: the assistant's words are known without hearing it.
 OWN = "own"
@@ -167,7 +145,7 @@ class _Reading:
         self.gap_ms = 0
 
     def take(self, event: ev.Event) -> None:
-        data, seq, told = event.data, event.seq or 0, event.type
+        data, seq, told = event.data, event.seq or 0, _told(event.data)
         self.seq = max(self.seq, seq)
         at_ms = getattr(data, "at_ms", None)
         if at_ms is None:
@@ -206,7 +184,7 @@ class _Reading:
             case _:
                 self._take_of_call(data, at_ms, seq)
         if told in SYSTEM_WORDS and getattr(data, "revision", 1) == 1:  # a manifest anew says nothing new
-            rank = _ARRIVAL if told in _ARRIVALS else _REST
+            rank = _ARRIVAL if told in ARRIVALS else _REST
             self.others.append((at_ms, rank, seq, _system_row(event, told, seq, at_ms)))
 
     def _take_of_call(self, data: ev.EventData, at_ms: int, seq: int) -> None:
@@ -316,6 +294,11 @@ def _continues(above: Row, row: Row) -> bool:
     )
 
 
+def _told(data: ev.EventData) -> str:
+    """What to call it in a row; an alert about words makes none, for it is marked at the words."""
+    return "" if isinstance(data, AlertRaised) and data.utterance else data.type
+
+
 _DONE_BY = ev.TranscriptPaused | ev.TranscriptResumed | AssistantRequested | AssistantLeft
 
 
@@ -343,6 +326,8 @@ def _reason(data: ev.EventData) -> str:
             return detail or reason
         case ev.TranscriptPaused(reason=reason) | AssistantLeft(reason=reason):
             return reason
+        case AlertRaised(name=name):
+            return name
         case _:
             return ""
 

@@ -14,6 +14,8 @@ import msgspec
 
 from sidecar.domain import events as ev
 from sidecar.domain.access import is_own
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts import LOUDNESS, Severity
 from sidecar.domain.assistant_events import AssistantJoined
 from sidecar.domain.blocks import OWN, display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
@@ -27,6 +29,8 @@ RECENT_FINALS = 64
 LINE_CHARS = 200
 # People named in a row; those who are there come first, the rest is counted.
 PEOPLE_NAMED = 12
+# Open alerts named in a row, the loudest first; the rest is counted.
+ALERTS_NAMED = 5
 
 _HEARD = frozenset({"started", "resumed", OWN})
 
@@ -55,13 +59,23 @@ class WallboardLine(msgspec.Struct, frozen=True, kw_only=True):
     coaching: bool
 
 
+class WallboardAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert that nobody has taken note of."""
+
+    alert: str
+    name: str
+    severity: Severity
+    at_ms: int
+
+
 class WallboardRow(msgspec.Struct, frozen=True, kw_only=True):
     """One conference. ``*_ms`` without another word are moments on its clock.
 
     ``on_hold``: its customer, or all of several, are. ``paused``: nothing is transcribed, because somebody wants it so.
     ``speech_ms``: length from the first word to the last.
     ``silent_since_ms``: None when nobody can tell, because the call does not go on, is on hold or paused, or not
-    everybody on it is heard. ``others``: participants that ``people`` has no room for.
+    everybody on it is heard. ``others``: participants that ``people`` has no room for. ``alerts_open``: all of them,
+    named or not.
     """
 
     id: str
@@ -82,6 +96,8 @@ class WallboardRow(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     gap_ms: int
     unsaved: int
+    alerts: list[WallboardAlert] = msgspec.field(default_factory=list)
+    alerts_open: int = 0
 
 
 class _Person(msgspec.Struct, kw_only=True):
@@ -120,6 +136,7 @@ class ConferenceFold:
         self._gaps = 0
         self._gap_ms = 0
         self._unsaved = 0
+        self._alerts: dict[str, WallboardAlert] = {}  # open ones
         self.seq = 0
         self.ended_at: datetime | None = None
         self.meet(roster)
@@ -162,6 +179,8 @@ class ConferenceFold:
                 self._gap_ms += max(0, end - start)
             case ev.ConferenceStarted():
                 self._started_ms = self._conference.clock_ms(event.timestamp)
+            case AlertRaised() | AlertAcknowledged():
+                self._note_alert(event.data)
             case ev.TranscriptPaused():
                 self._paused = True
             case ev.TranscriptResumed(at_ms=at_ms):
@@ -209,6 +228,8 @@ class ConferenceFold:
             gaps=self._gaps,
             gap_ms=self._gap_ms,
             unsaved=self._unsaved,
+            alerts=sorted(self._alerts.values(), key=lambda one: (-LOUDNESS[one.severity], one.at_ms))[:ALERTS_NAMED],
+            alerts_open=len(self._alerts),
         )
 
     def _person(self, who: str) -> _Person:
@@ -240,6 +261,14 @@ class ConferenceFold:
                 self._person(who).fork = OWN
             case _:
                 pass
+
+    def _note_alert(self, told: AlertRaised | AlertAcknowledged) -> None:
+        if isinstance(told, AlertAcknowledged):
+            self._alerts.pop(told.alert, None)
+        else:
+            self._alerts[told.alert] = WallboardAlert(
+                alert=told.alert, name=told.name, severity=told.severity, at_ms=told.at_ms
+            )
 
     def _hear_partial(self, said: ev.UtterancePartial) -> None:
         if self._ended_ms is not None or any(final.id == said.id for final in self._finals):

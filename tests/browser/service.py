@@ -25,6 +25,7 @@ from sidecar.adapters.passwords import ArgonPasswords
 from sidecar.adapters.sql import (
     Database,
     SqlAccounts,
+    SqlAlerts,
     SqlAnswers,
     SqlAuditLog,
     SqlDirectory,
@@ -42,12 +43,14 @@ from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, 
 from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
+from sidecar.runtime.alert_desk import AlertDesk
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
+from sidecar.server.api.alerts import acknowledge
 from sidecar.server.api.notes import add_note
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.pauses import pause, resume
@@ -229,6 +232,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     app.router.add_post("/v1/conferences/{id}/pause", pause)
     app.router.add_post("/v1/conferences/{id}/resume", resume)
     app.router.add_post("/v1/conferences/{id}/panel_tokens", make_panel_token)
+    app.router.add_post("/v1/conferences/{id}/alerts/{alert}/acknowledge", acknowledge)
 
     async def allow_origin(request: web.Request) -> web.Response:
         """The pages of this origin may frame the panel."""
@@ -282,10 +286,16 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         )  # fmt: skip
         board = WallboardState(directory=app[app_keys.DIRECTORY], event_log=event_log, bus=bus, clock=clock)
         app[app_keys.WALLBOARD_STATE] = board
+        app[app_keys.ALERTS] = SqlAlerts(database)
+        app[app_keys.ALERT_DESK] = alert_desk = AlertDesk(
+            rows=app[app_keys.ALERTS], directory=app[app_keys.DIRECTORY], event_log=event_log, writer=writer, bus=bus,
+            clock=clock,
+        )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(writer.run(), name="event-writer"),
                 tasks.create_task(board.run(), name="wallboard"),
+                tasks.create_task(alert_desk.run(), name="alerts"),
                 tasks.create_task(switchboard.run(), name="switchboard"),
             ]
             yield

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from sidecar.domain.blocks import BLOCK_JOIN_MS, SYSTEM_WORDS
+from sidecar.domain.blocks import BLOCK_JOIN_MS
+from sidecar.domain.system_words import SYSTEM_WORDS
 from tests.browser.call import ServiceProcess
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "blocks"

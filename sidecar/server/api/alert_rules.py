@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -11,30 +11,17 @@ from aiohttp import hdrs, web
 from msgspec import UNSET, UnsetType
 
 from sidecar.domain.access import Scope
-from sidecar.domain.alerts import (
-    TEMPLATES,
-    AlertRule,
-    Condition,
-    Only,
-    RuleDraft,
-    RuleRefused,
-    Severity,
-    checked,
-)
-from sidecar.domain.audit import Details
-from sidecar.domain.errors import NotFound
+from sidecar.domain.alerts import TEMPLATES, AlertRule, Condition, Only, RuleDraft, Severity
 from sidecar.ports.alerts import Fired
+from sidecar.server import alert_acts
 from sidecar.server.api.bodies import body_of
 from sidecar.server.api.idempotency import once
 from sidecar.server.api.paging import limit_of, page, place_after
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK
-from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.problems import RequestRefused
 
 _BASE = "/v1/alert_rules"
-# What "lately" means for how often a rule has fired.
-LATELY = timedelta(hours=24)
 _NEVER = Fired(0, 0)
 
 
@@ -70,7 +57,7 @@ async def list_rules(request: web.Request) -> web.Response:
         for rule in await request.app[ALERTS].rules(tenant)
         if after is None or (rule.created_at, rule.id) > (after.created_at, after.id)
     ]
-    fired = await request.app[ALERTS].fired(tenant, since=request.app[CLOCK].now() - LATELY)
+    fired = await request.app[ALERTS].fired(tenant, since=request.app[CLOCK].now() - alert_acts.LATELY)
     shown_rules, more = rules[:limit], len(rules) > limit
     place = _Place(shown_rules[-1].created_at, shown_rules[-1].id) if more else None
     return page(request, [shown(rule, fired.get(rule.id, _NEVER)) for rule in shown_rules], next_place=place)
@@ -78,10 +65,10 @@ async def list_rules(request: web.Request) -> web.Response:
 
 async def add_rule(request: web.Request) -> web.Response:
     """``POST /v1/alert_rules``: 201 with the rule, which holds from now on."""
-    draft = accepted(await body_of(request, RuleDraft))
+    draft = alert_acts.accepted(await body_of(request, RuleDraft))
 
     async def act() -> web.Response:
-        rule = await make_rule(request, draft)
+        rule = await alert_acts.make_rule(request, draft)
         return _json(shown(rule), HTTPStatus.CREATED, {hdrs.LOCATION: f"{_BASE}/{rule.id}"})
 
     return await once(request, act)
@@ -89,21 +76,21 @@ async def add_rule(request: web.Request) -> web.Response:
 
 async def get_rule(request: web.Request) -> web.Response:
     """``GET /v1/alert_rules/{rule}``."""
-    rule = await rule_of(request)
-    fired = await request.app[ALERTS].fired(rule.tenant, since=request.app[CLOCK].now() - LATELY)
+    rule = await alert_acts.rule_of(request)
+    fired = await request.app[ALERTS].fired(rule.tenant, since=request.app[CLOCK].now() - alert_acts.LATELY)
     return _json(shown(rule, fired.get(rule.id, _NEVER)))
 
 
 async def change_rule(request: web.Request) -> web.Response:
     """``PATCH /v1/alert_rules/{rule}``: it looks at what happens from now on."""
-    change, rule = await body_of(request, RuleChange), await rule_of(request)
+    change, rule = await body_of(request, RuleChange), await alert_acts.rule_of(request)
     wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
-    return _json(shown(await replace_rule(request, rule, msgspec.structs.replace(rule.draft, **wanted))))
+    return _json(shown(await alert_acts.replace_rule(request, rule, msgspec.structs.replace(rule.draft, **wanted))))
 
 
 async def delete_rule(request: web.Request) -> web.Response:
     """``DELETE /v1/alert_rules/{rule}``: 204. Its alerts stay."""
-    await remove_rule(request, await rule_of(request))
+    await alert_acts.remove_rule(request, await alert_acts.rule_of(request))
     return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -124,9 +111,9 @@ async def test_rule(request: web.Request) -> web.Response:
             HTTPStatus.FORBIDDEN, "scope_missing", f"A trial quotes a transcript, so it needs {Scope.TRANSCRIPTS_READ}."
         )
     if trial.rule is not None:
-        rule = new_rule(request, accepted(trial.rule))
+        rule = alert_acts.new_rule(request, alert_acts.accepted(trial.rule))
     else:
-        rule = await rule_of(request, trial.rule_id or "")
+        rule = await alert_acts.rule_of(request, trial.rule_id or "")
     conference = await visible_conference(request, trial.conference)
     found = await request.app[ALERT_DESK].try_rule(rule, conference)
     told = [msgspec.to_builtins(one.raised("")) for one in found]
@@ -138,80 +125,10 @@ async def test_rule(request: web.Request) -> web.Response:
     )
 
 
-# -- also used by the page of the settings ---------------------------------------------------------------------
-
-
-def accepted(draft: RuleDraft) -> RuleDraft:
-    """The draft, tidied. Raises RequestRefused, which says what is wrong with it."""
-    try:
-        return checked(draft)
-    except RuleRefused as error:
-        raise RequestRefused(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message) from error
-
-
-def new_rule(request: web.Request, draft: RuleDraft) -> AlertRule:
-    """A rule of the caller's tenant that is not stored yet."""
-    clock = request.app[CLOCK]
-    now = clock.now()
-    return AlertRule.of(
-        draft, rule_id=clock.new_id("rul"), tenant=request[CALLER].tenant, created_at=now, updated_at=now
-    )
-
-
-async def rule_of(request: web.Request, rule_id: str | None = None) -> AlertRule:
-    """The rule of the address, or of that id, if it is one of the caller's tenant. Raises NotFound."""
-    wanted = request.match_info["rule"] if rule_id is None else rule_id
-    found = await request.app[ALERTS].rule(request[CALLER].tenant, wanted)
-    if found is None:
-        raise NotFound(f"There is no alert rule {wanted[:64]}.", next_step="List them: GET /v1/alert_rules.")
-    return found
-
-
-async def make_rule(request: web.Request, draft: RuleDraft) -> AlertRule:
-    """Keep a new rule. Raises RequestRefused (alert_rules_full)."""
-    rule = new_rule(request, draft)
-    try:
-        await request.app[ALERTS].add_rule(rule)
-    except RuleRefused as error:
-        raise RequestRefused(HTTPStatus.CONFLICT, error.code, error.message, next_step=error.next_step) from error
-    request.app[ALERT_DESK].rules_changed()
-    await audit(request, "alert_rule.created", rule.id, after=_details(rule))
-    return rule
-
-
-async def replace_rule(request: web.Request, rule: AlertRule, draft: RuleDraft) -> AlertRule:
-    """The rule as it is to be from now on. Raises RequestRefused, NotFound."""
-    changed = AlertRule.of(
-        accepted(draft),
-        rule_id=rule.id,
-        tenant=rule.tenant,
-        created_at=rule.created_at,
-        updated_at=request.app[CLOCK].now(),
-    )
-    try:
-        await request.app[ALERTS].change_rule(changed)
-    except RuleRefused as error:
-        raise RequestRefused(HTTPStatus.CONFLICT, error.code, error.message, next_step=error.next_step) from error
-    request.app[ALERT_DESK].rules_changed()
-    await audit(request, "alert_rule.changed", rule.id, before=_details(rule), after=_details(changed))
-    return changed
-
-
-async def remove_rule(request: web.Request, rule: AlertRule) -> None:
-    """It is gone. Raises NotFound."""
-    await request.app[ALERTS].remove_rule(rule.tenant, rule.id)
-    request.app[ALERT_DESK].rules_changed()
-    await audit(request, "alert_rule.deleted", rule.id, before=_details(rule))
-
-
 def shown(rule: AlertRule, fired: Fired = _NEVER) -> dict[str, Any]:
     """As the API shows it. ``lately``: what it raised in the last 24 hours, and how much of it is acknowledged."""
     body: dict[str, Any] = {"id": rule.id} | msgspec.to_builtins(rule.draft)
     return body | {"created_at": rule.created_at, "updated_at": rule.updated_at, "lately": fired}
-
-
-def _details(rule: AlertRule) -> Details:
-    return {"name": rule.name, "kind": rule.kind, "severity": rule.severity, "enabled": rule.enabled}
 
 
 def _json(body: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:

@@ -159,11 +159,18 @@ RULES: dict[str, Rule] = {
     "GET /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
     "PATCH /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
     "DELETE /v1/alert_rules/{rule}": _RULES_OF_ALERTS,
-    # Their handlers ask for each topic's conference, whether the caller may see it.
     "GET /v1/api_keys": Rule(Scope.ADMIN),
     "POST /v1/api_keys": Rule(Scope.ADMIN),
     "DELETE /v1/api_keys/{key}": Rule(Scope.ADMIN),
     "GET /v1/audit": Rule(Scope.ADMIN),
+    "GET /settings/alerts": _RULES_OF_ALERTS,
+    "POST /settings/alerts": _RULES_OF_ALERTS,
+    "GET /settings/alerts/new": _RULES_OF_ALERTS,
+    "GET /settings/alerts/{rule}": _RULES_OF_ALERTS,
+    "POST /settings/alerts/{rule}": _RULES_OF_ALERTS,
+    "POST /settings/alerts/{rule}/enabled": _RULES_OF_ALERTS,
+    "POST /settings/alerts/{rule}/remove": _RULES_OF_ALERTS,
+    # Their handlers ask for each topic's conference, whether the caller may see it.
     "GET /v1/stream": Rule(Scope.TRANSCRIPTS_READ, panel=True),
     "POST /v1/stream_tickets": Rule(Scope.TRANSCRIPTS_READ),
 }

@@ -22,6 +22,7 @@ from sidecar.server.pages import (
 from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
+from sidecar.server.pages.settings_alerts import add_alert_settings
 from sidecar.server.pages.settings_webhooks import add_webhook_settings
 from sidecar.server.pages.static_files import StaticFiles
 
@@ -40,6 +41,7 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/conferences/{id}", conference.show)
     app.router.add_get("/agent/{id}", panel.show)
     app.router.add_get("/settings", settings.show)
+    add_alert_settings(app)
     add_webhook_settings(app)
     _add_access(app.router)
     if styleguide:

@@ -54,6 +54,7 @@ async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, C
         phone=phone_of(request, conference),
         assistant=await _assistant(request, conference),
         may_note=request[CALLER].may(Scope.NOTES_WRITE),
+        may_acknowledge=request[CALLER].may(Scope.ALERTS_ACKNOWLEDGE),
     )
     return conference, page
 

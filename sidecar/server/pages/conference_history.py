@@ -14,6 +14,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.assistant import Audience, Doing, Problem, Speaks
 from sidecar.domain.assistant_words import ASSISTANT_REASONS
 from sidecar.domain.conference import Conference, ConferenceState, Participant
+from sidecar.domain.system_words import SYSTEM_WORDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def history(
         "epoch": epoch,
         "seq": conference.seq,
         "block_join_ms": blocks.BLOCK_JOIN_MS,
-        "system_words": blocks.SYSTEM_WORDS,
+        "system_words": SYSTEM_WORDS,
         "assistant_reasons": ASSISTANT_REASONS,
         "gap_reasons": ev.GAP_REASONS,
         "events": [

@@ -15,6 +15,7 @@ from sidecar.domain.conference import Conference, Participant, ParticipantState,
 from sidecar.domain.exports import FORMATS
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow
+from sidecar.domain.system_words import SYSTEM_WORDS
 from sidecar.server.pages.conference_history import AssistantNow, Older, history, older_lines
 from sidecar.server.pages.phone import Phone
 from sidecar.server.pages.rendering import called, counted, counted_gaps, offset, parts, room_name, span, wall
@@ -29,6 +30,7 @@ MODULES = tuple(
         "conference", "listen", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store",
         "rows", "list", "notes", "older", "follow", "find", "people", "pause", "clock", "assistant_store",
         "assistant_card", "assistant_api", "assistant_turns", "assistant_words",
+        "alerts", "alerts_card", "alerts_store", "access",
         "connection", "announce", "keys", "menu", "prefs", "toast",
     )
 )  # fmt: skip
@@ -40,6 +42,7 @@ SHORTCUTS = (
     ("j  k", "Next or previous utterance"),
     ("n", "Note something to the chosen utterance, else to this moment"),
     ("y", "Copy a link to the chosen utterance, else the newest"),
+    ("a", "Acknowledge the loudest open alert"),
     ("Esc", "Close, or let go of the chosen utterance"),
     ("?", "Show these shortcuts"),
 )
@@ -169,6 +172,7 @@ class ConferencePage:
     modules: tuple[str, ...]
     blank: Blank
     older: bool
+    may_acknowledge: bool
     history: dict[str, Any]
 
 
@@ -183,10 +187,11 @@ def conference_page(
     phone: Phone | None = None,
     assistant: AssistantNow | None = None,
     may_note: bool = False,
+    may_acknowledge: bool = False,
 ) -> ConferencePage:
     """The page of a conference as its events tell it. ``epoch``: the life of the store that they are from.
 
-    ``older``: the utterances among the events are only the newest.
+    ``older``: the utterances among the events are only the newest. ``may_acknowledge``: who looks may do so.
     """
     earlier = older.earlier if older else None
     transcript = blocks.read_transcript(events, clock_zero=conference.clock_zero, roster=roster, earlier=earlier)
@@ -227,6 +232,7 @@ def conference_page(
         modules=MODULES,
         blank=_blank(conference.clock_zero),
         older=older is not None,
+        may_acknowledge=may_acknowledge,
         history=history(conference, roster, events, epoch=epoch, now=now, room=room_words(conference))
         | {"older": older_lines(older), "assistant": assistant or AssistantNow()},
     )
@@ -358,7 +364,7 @@ def _shown(row: Row, people: dict[str, Person], conference: Conference) -> Shown
                 "utterances": counted(row.utterances, "utterance", "utterances"),
                 "gaps": counted_gaps(row.gaps, row.gap_ms),
             }
-            return ShownSystem(row=row, parts=parts(blocks.SYSTEM_WORDS[row.type], values))
+            return ShownSystem(row=row, parts=parts(SYSTEM_WORDS[row.type], values))
 
 
 def _why(row: SystemRow) -> str:

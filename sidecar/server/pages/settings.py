@@ -28,6 +28,7 @@ class Section:
 # In the order of the navigation.
 SECTIONS: tuple[Section, ...] = (
     Section(path="/settings/account", title="Account", scope=None),
+    Section(path="/settings/alerts", title="Alerts", scope=Scope.ALERTS_MANAGE),
     Section(path="/settings/webhooks", title="Webhooks", scope=Scope.WEBHOOKS_MANAGE),
     Section(path="/settings/redaction", title="Redaction", scope=Scope.ADMIN),
     Section(path="/settings/keys", title="Keys", scope=Scope.ADMIN),

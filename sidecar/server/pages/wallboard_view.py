@@ -25,7 +25,7 @@ MODULES = tuple(
     f"js/{name}.js"
     for name in (
         "wallboard", "wallboard_table", "wallboard_row", "stream", "stream_hub", "stream_channel", "stream_line",
-        "stream_readers", "rows", "store", "clock", "connection", "keys", "prefs", "toast",
+        "stream_readers", "rows", "store", "clock", "connection", "keys", "prefs", "toast", "alerts", "access",
     )
 )  # fmt: skip
 
@@ -45,7 +45,10 @@ class ShownPerson:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownRow:
-    """A row of the live table. ``more``: people without a place in it, as "+2". ``assistant``: one is on the call."""
+    """A row of the live table. ``more``: people without a place in it, as "+2". ``assistant``: one is on the call.
+
+    ``alert``: the loudest one that is open, or ""; ``alert_more``: how many others are.
+    """
 
     id: str
     state: ConferenceState
@@ -67,6 +70,9 @@ class ShownRow:
     silence_long: bool
     gaps: str
     ended: bool
+    alert: str
+    alert_more: str
+    alert_severity: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +159,9 @@ def counts(rows: Sequence[WallboardRow]) -> str:
         ("waiting", "waiting"),
         ("ended", "just ended"),
     )
-    return " · ".join(f"{numbers[state]} {word}" for state, word in words if numbers[state])
+    alerts = sum(row.alerts_open for row in rows)
+    told = [f"{numbers[state]} {word}" for state, word in words if numbers[state]]
+    return " · ".join([*told, counted(alerts, "alert", "alerts")] if alerts else told)
 
 
 def ended_call(conference: Conference, people: Sequence[Participant]) -> EndedCall:
@@ -195,6 +203,9 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
         silence=span(silence_ms // 1000 * 1000) if silence_ms >= SILENCE_SHOWN_MS else "",
         silence_long=silence_ms >= SILENCE_LONG_MS,
         gaps=f"{row.gaps} · {span(row.gap_ms)}" if row.gaps else "",
+        alert=row.alerts[0].name if row.alerts else "",
+        alert_more=f"+{row.alerts_open - 1}" if row.alerts_open > 1 else "",
+        alert_severity=row.alerts[0].severity if row.alerts else "",
         ended=ended,
         assistant=any(p.role is Role.ASSISTANT and p.state is ParticipantState.JOINED for p in row.people)
         and not ended,
@@ -230,6 +241,7 @@ def _title(row: WallboardRow, talk_words: str) -> str:
                 f"spoke over each other {counted(row.overtalk, 'time', 'times')}" if row.overtalk else "",
                 f"{counted_gaps(row.gaps, row.gap_ms)} not transcribed" if row.gaps else "",
                 "transcription is paused" if row.paused else "",
+                "alerts: " + ", ".join(one.name for one in row.alerts) if row.alerts else "",
                 *troubles,
             ],
         )

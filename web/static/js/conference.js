@@ -3,6 +3,9 @@
 // Events go into the store, and once per frame what changed goes to the page. What is said on a call is hostile input:
 // it reaches the page as text nodes only.
 
+import { AlertBell } from "./alerts.js";
+import { AlertCard, paintFound } from "./alerts_card.js";
+import { AlertStore } from "./alerts_store.js";
 import { Announcer } from "./announce.js";
 import { AssistantCard } from "./assistant_card.js";
 import { AssistantStore } from "./assistant_store.js";
@@ -42,7 +45,12 @@ const store = new Store({
   earlier: history_.older,
 });
 const assistant = new AssistantStore(history_.assistant, store.clockZeroMs);
-for (const event of history_.events) if (store.take(event)) assistant.take(event);
+const alerts = new AlertStore();
+for (const event of history_.events) {
+  if (!store.take(event)) continue;
+  assistant.take(event);
+  alerts.take(event);
+}
 assistant.begin();
 
 const maker = new RowMaker(store, history_.gap_reasons, history_.assistant_reasons);
@@ -56,13 +64,18 @@ const card = new AssistantCard({
   nameOf: (participant) => called(store.person(participant)),
   announce: () => {}, // its coming and going are rows, which are announced as such
 });
+const alertCard = new AlertCard({
+  store: alerts, conference: history_.conference.id, reasons: history_.assistant_reasons,
+  nameOf: (participant) => called(store.person(participant)),
+});
+const bell = new AlertBell();
 const follow = new Follow(byId("log"), {
   onChange: showFollowing,
   onEdge: (direction) => list.extend(direction) ? paintRows() : direction < 0 && older.load(),
 });
 const find = new Find({
   input: byId("find"), count: byId("find-count"), box: byId("find-hits"), steps: [byId("find-next"), byId("find-previous")], rows: () => list.shown,
-  elementOf: (key) => list.elements.has(key) && slot(list.elements.get(key), "text"), onShow: showRow,
+  elementOf: textOf, onShow: showRow,
   onQuery: loadAll, searching: () => older.all,
 });
 const older = new Older({
@@ -95,6 +108,8 @@ function queuePaint() {
 function onEvent(event) {
   if (!store.take(event)) return;
   assistant.take(event);
+  alerts.take(event);
+  if (event.type === "alert.raised") ring(event.data);
   if (event.data.lag_ms !== undefined && !event.data.late) connection.heard(event.data.lag_ms);
   if (event.data.behind_ms) connection.heard(event.data.behind_ms);
   if (event.type === "utterance.final" && !follow.following) unseen += 1;
@@ -102,6 +117,12 @@ function onEvent(event) {
   else if (event.seq != null) arrived.push(`r-${event.seq}`);
   if (store.completed) finish();
   queuePaint();
+}
+
+function ring(alert) {
+  bell.heard(preference("announce", "events") !== "off");
+  const { href } = new URL(alert.utterance ? `#u-${alert.utterance}` : "#alerts-title", location.href);
+  bell.ring(`${alert.name}. ${alertCard.says(alert)}`, alert.severity, href);
 }
 
 function onPing({ time, unsaved }) {
@@ -140,6 +161,7 @@ function paint() {
   }
   notes.show(store.notes);
   if (assistant.changed || changed.call) showAssistant();
+  if (alerts.changed || changed.people) alertCard.show();
   byId("empty").hidden = store.rows.some((row) => row.kind !== "system");
   if (unseen) showFollowing();
   if (store.endedMs !== null) endListening();
@@ -154,6 +176,11 @@ function showAssistant() {
 function paintRows(dirty = new Set()) {
   follow.keepPlace(() => list.render(dirty, follow.following));
   find.refresh();
+  paintFound(store.found, textOf);
+}
+
+function textOf(key) {
+  return list.elements.has(key) && slot(list.elements.get(key), "text");
 }
 
 function onLines(utterances, more) {
@@ -163,6 +190,7 @@ function onLines(utterances, more) {
     byId("older").hidden = !more;
     list.render(new Set(), follow.following);
   });
+  paintFound(store.found, textOf);
   find.refresh();
 }
 
@@ -176,7 +204,7 @@ function announce() {
   for (const key of arrived) {
     const row = store.byKey.get(key);
     if (row?.kind === "utterance") announcer.utterance(`${called(store.person(row.participant))}: ${row.text}`);
-    else if (list.elements.has(key)) announcer.event(list.elements.get(key).textContent.trim());
+    else if (row?.type !== "alert.raised" && list.elements.has(key)) announcer.event(list.elements.get(key).textContent.trim());
   }
   arrived = [];
 }
@@ -284,6 +312,7 @@ async function openHash() {
 function bind() {
   bindTheme();
   bindChoice("announce", "events");
+  bell.bind();
   const letters = byId("letters");
   letters.checked = preference("letters", "on") === "on";
   letters.addEventListener("change", () => setPreference("letters", letters.checked ? "on" : "off"));
@@ -318,6 +347,7 @@ function bind() {
     k: () => step(-1),
     n: () => notes.open(),
     y: () => copyLink(list.selected ?? store.rows.findLast((row) => row.kind === "utterance" && !row.partial)?.key),
+    a: () => alertCard.acknowledgeLoudest(),
     "/": () => byId("find").select(),
     "?": showKeys,
     End: jumpToLive,

@@ -71,6 +71,14 @@ export class RowMaker {
     setText(slot(element, "text"), row.text);
     if (row.cut && !slot(element, "cut")) element.querySelector(".text").append(cloneTemplate("row-cut"));
     if (row.cut) setText(slot(element, "cut"), row.cut);
+    this.#fillFound(element, row.partial ? [] : this.store.found.get(row.key) ?? []);
+  }
+
+  #fillFound(element, found) {
+    const flags = slot(element, "flags");
+    const names = [...new Set(found.map((one) => one.name))].join(", ");
+    if (names && !flags) element.querySelector(".text").append(cloneTemplate("row-flags"));
+    if (names) setText(slot(element, "flags"), names);
   }
 
   #fillGap(element, row, person) {

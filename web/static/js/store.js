@@ -30,6 +30,7 @@ export class Store {
     this.startedMs = null;
     this.endedMs = null;
     this.completed = false;
+    this.found = new Map(); // by utterance: what alert rules found in it, [{name, quote}]
     this.paused = null; // {at_ms, by, reason} while transcription is paused
     this.gaps = 0;
     this.gapMs = 0;
@@ -59,6 +60,7 @@ export class Store {
     let { type } = event;
     const at_ms = data.at_ms ?? Math.max(0, Math.floor(Date.parse(event.timestamp)) - this.clockZeroMs);
     switch (type) {
+      case "alert.raised": if (data.utterance) type = this.#find(data); break;
       case "utterance.partial": this.#partial(data); break;
       case "utterance.final": this.#final(data); break;
       case "utterance.redacted": this.#redact(data); break;
@@ -105,7 +107,8 @@ export class Store {
       this.#put({
         kind: "system", key: `r-${event.seq}`, type, at_ms, seq: event.seq, rank: ARRIVALS.has(type) ? ARRIVAL : REST,
         timestamp: event.timestamp, participant: data.participant ?? null,
-        by: DONE_BY.has(type) ? data.by ?? "" : "", reason: REASONED.has(type) ? data.detail || data.reason || "" : "",
+        by: DONE_BY.has(type) ? data.by ?? "" : "",
+        reason: type === "alert.raised" ? data.name : REASONED.has(type) ? data.detail || data.reason || "" : "",
         utterances: data.utterances ?? 0, gaps: data.gaps ?? 0, gap_ms: data.gap_ms ?? 0,
       });
     }
@@ -203,6 +206,13 @@ export class Store {
     for (const row of this.rows) if (row.participant === participant) this.changed.rows.add(row.key);
     if (joined || state !== "joined" || hold === (heldMs !== null)) return type;
     return `${type}/${hold ? "hold" : "unhold"}`;
+  }
+
+  /** An alert about words is marked there, and makes no row. */
+  #find({ utterance, name, quote }) {
+    this.found.set(utterance, [...(this.found.get(utterance) ?? []), { name, quote }]);
+    this.changed.rows.add(utterance);
+    return "";
   }
 
   #pause(paused) {

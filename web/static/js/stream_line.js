@@ -8,6 +8,7 @@ const TYPES = [
   "utterance.redacted",
   "transcript.gap", "transcript.paused", "transcript.resumed", "transcript.completed",
   "assistant.requested", "assistant.joined", "assistant.turn", "assistant.left", "assistant.failed", "assistant.state", "note.added",
+  "alert.raised", "alert.acknowledged",
 ];
 const SERVICE = ["stream.ready", "stream.gap", "stream.closing", "wallboard", "ping"];
 // The server pings each 15 s; a socket that says nothing for longer than two pings is dead, though it looks open.

@@ -2,6 +2,7 @@
 //
 // What is said on a call is hostile input: it reaches the page as text nodes only.
 
+import { acknowledge, AlertBell } from "./alerts.js";
 import { offset, serverNow, setServerTime, wall } from "./clock.js";
 import { Connection } from "./connection.js";
 import { listenForKeys } from "./keys.js";
@@ -30,10 +31,22 @@ const stream = new Stream({
   onState: (state) => connection.setStream(state),
 });
 
+const bell = new AlertBell();
 let known = false;
 let queued = false;
 
+/** Alerts that were not there in the frame before. */
+function ring({ rows }) {
+  for (const row of rows) {
+    const before = new Set(table.rows.get(row.id)?.alerts.map((one) => one.alert));
+    for (const one of row.alerts) {
+      if (!before.has(one.alert)) bell.ring(`${one.name}: ${roomName(row)}`, one.severity, `/conferences/${encodeURIComponent(row.id)}`);
+    }
+  }
+}
+
 function onWallboard(frame) {
+  if (known) ring(frame);
   table.take(frame, { news: known });
   known = true;
   if (queued) return;
@@ -57,12 +70,14 @@ function paint() {
 function showFrame() {
   const rows = [...table.rows.values()];
   const numbers = COUNTED.map(([state, word]) => [rows.filter((row) => shownState(row) === state).length, word]);
+  const alerts = rows.reduce((sum, row) => sum + row.alerts_open, 0);
+  numbers.push([alerts, alerts === 1 ? "alert" : "alerts"]);
   setText(byId("counts"), numbers.filter(([n]) => n).map(([n, word]) => `${n} ${word}`).join(" · "));
   const live = rows.filter((row) => row.state === "live").length;
   document.title = live ? `(${live}) Sidecar` : "Sidecar";
   const shown = table.parts.size > 0;
   byId("reading").hidden = known;
-  byId("board").hidden = byId("filter-box").hidden = !shown && !rows.length;
+  byId("board").hidden = byId("filter-box").hidden = byId("order-box").hidden = !shown && !rows.length;
   byId("empty").hidden = !known || shown || rows.length > 0;
   byId("none-match").hidden = shown;
   connection.unsaved = rows.reduce((sum, row) => sum + row.unsaved, 0);
@@ -93,6 +108,18 @@ function showStarted(element, moment) {
   element.title = new Date(moment).toLocaleString();
 }
 
+async function acknowledgeChosen() {
+  const row = table.chosen;
+  const [alert] = row?.alerts ?? [];
+  if (!alert) return toast(row ? "This call has no open alert" : "Choose a call first: j or k");
+  try {
+    await acknowledge(row.id, alert.alert);
+    toast(`Acknowledged: ${alert.name}`);
+  } catch (error) {
+    toast(`Not acknowledged. ${error.message}`);
+  }
+}
+
 function letGo() {
   if (byId("calls").contains(document.activeElement)) document.activeElement.blur();
 }
@@ -107,11 +134,14 @@ function bind() {
     table.filter(target.value);
     showFrame();
   });
+  byId("order").addEventListener("change", ({ target }) => table.sort(target.value));
+  bell.bind();
   const onRows = ({ target }) => target === document.body || byId("calls").contains(target);
   listenForKeys({
     "/": () => byId("search").select(),
     j: () => table.step(1),
     k: () => table.step(-1),
+    a: acknowledgeChosen,
     ArrowDown: (event) => onRows(event) && table.rows.size ? table.step(1) : false,
     ArrowUp: (event) => onRows(event) && table.rows.size ? table.step(-1) : false,
     Escape: () => (letGo(), false),

@@ -41,6 +41,7 @@ function titleOf(row, talkWords) {
     row.overtalk ? `spoke over each other ${counted(row.overtalk, "time", "times")}` : "",
     row.gaps ? `${countedGaps(row.gaps, row.gap_ms)} not transcribed` : "",
     row.paused ? "transcription is paused" : "",
+    row.alerts.length ? `alerts: ${row.alerts.map((one) => one.name).join(", ")}` : "",
     ...row.people.filter((one) => trouble(one, row)).map((one) => `${one.name} ${trouble(one, row)}`),
   ].filter(Boolean).join("\n");
 }
@@ -73,6 +74,10 @@ export function fillCall(parts, row) {
   parts.line.toggleAttribute("data-nothing", !row.last);
   setText(parts.said, row.last?.text ?? "");
   setText(parts.gaps, row.gaps ? `${row.gaps} · ${span(row.gap_ms)}` : "");
+  parts.alerts.hidden = !row.alerts.length;
+  set(parts.alerts, "data-severity", row.alerts[0]?.severity ?? "");
+  setText(parts.alert, row.alerts[0]?.name ?? "");
+  setText(parts["alert-more"], row.alerts_open > 1 ? `+${row.alerts_open - 1}` : "");
 }
 
 function fillPeople(parts, row) {

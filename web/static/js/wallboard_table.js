@@ -1,6 +1,7 @@
 // The rows of the wallboard in order of start. New ones come at the foot at once; whatever would move a row that
 // somebody points at or has chosen waits until pointer and focus are elsewhere.
 
+import { loudness } from "./alerts.js";
 import { callRow, fillCall, shownState, tickCall } from "./wallboard_row.js";
 import { cloneTemplate } from "./rows.js";
 
@@ -14,6 +15,7 @@ export class CallTable {
     this.gone = new Map(); // rows that the server took away, while their elements stay
     this.changed = new Set();
     this.state = "";
+    this.order = "";
     for (const element of body.children) this.parts.set(element.dataset.id, callRow(element));
     // The pointer leaves or the focus moves: what waited can be done. Focus has moved a moment after focusout.
     body.addEventListener("pointerleave", () => this.arrange());
@@ -27,6 +29,12 @@ export class CallTable {
   /** Show this state only; "" shows all. The reader asked for it, so nothing is held back. */
   filter(state) {
     this.state = state;
+    this.arrange({ force: true });
+  }
+
+  /** By start (""), or those with the loudest open alerts first ("alerts"). The reader asked for it. */
+  sort(order) {
+    this.order = order;
     this.arrange({ force: true });
   }
 
@@ -74,8 +82,8 @@ export class CallTable {
   arrange({ force = false } = {}) {
     const held = this.held && !force;
     const wanted = [...this.rows.values()]
-      .filter((row) => !this.state || shownState(row) === this.state)
-      .sort((a, b) => a.zeroMs - b.zeroMs || (a.id < b.id ? -1 : 1));
+      .filter((row) => !this.state || (this.state === "alerts" ? row.alerts_open > 0 : shownState(row) === this.state))
+      .sort((a, b) => this.#urgency(b) - this.#urgency(a) || a.zeroMs - b.zeroMs || (a.id < b.id ? -1 : 1));
     const stay = new Set(wanted.map((row) => row.id));
     if (!held) for (const [id, parts] of this.parts) if (!stay.has(id)) this.#drop(id, parts);
     let before = null; // the element that the next row comes behind
@@ -89,6 +97,10 @@ export class CallTable {
         before = this.#add(row, held ? null : place);
       }
     }
+  }
+
+  #urgency(row) {
+    return this.order === "alerts" ? loudness(row.alerts[0]) : 0;
   }
 
   #add(row, place) {
@@ -111,6 +123,11 @@ export class CallTable {
     const row = this.gone.get(id);
     this.gone.delete(id);
     if (row) this.onLeave(row);
+  }
+
+  /** The row that has the focus, if any. */
+  get chosen() {
+    return this.rows.get(this.body.querySelector(":focus")?.closest("tr")?.dataset.id);
   }
 
   /** Move the focus to the next (1) or previous (-1) row; from nowhere to the first or last. */
