@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import structlog
 from aiohttp import web
 
@@ -35,6 +37,14 @@ async def audit_read(request: web.Request, conference: Conference) -> None:
     """Who reads a transcript: noted once within an hour for each session or key, for a page asks many times."""
     if request.app[LIMITS].is_news(f"{request[CALLER].id} {conference.id}"):
         await _add(request, "transcript.read", conference.id, None, None)
+
+
+async def audit_search(request: web.Request, conferences: Collection[str]) -> None:
+    """Who was shown lines of these conferences by a search; what was looked for is nobody's business."""
+    if conferences:
+        found = set(conferences)
+        after = {"lines": len(conferences), "conferences": len(found)}
+        await _add(request, "transcripts.searched", min(found) if len(found) == 1 else "", None, after)
 
 
 async def _add(request: web.Request, action: str, target: str, before: Details | None, after: Details | None) -> None:

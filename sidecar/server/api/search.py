@@ -13,6 +13,7 @@ from sidecar.domain.search import Piece, SearchQuery, search_query, snippet
 from sidecar.ports.search import Calls, Found
 from sidecar.server.api.paging import limit_of, page, place_after
 from sidecar.server.app_keys import SEARCH
+from sidecar.server.audit import audit_search
 from sidecar.server.auth.caller import CALLER
 
 # Each may be given several times.
@@ -38,6 +39,7 @@ async def search(request: web.Request) -> web.Response:
     )
     shown = found[:limit]
     next_place = FoundCursor(shown[-1].place) if len(found) > limit else None
+    await audit_search(request, [line.conference for line in shown])
     return page(request, [_line(line, query) for line in shown], next_place=next_place)
 
 

@@ -16,6 +16,7 @@ from sidecar.ports.search import CallPlace, Calls, SearchTimedOut
 from sidecar.server.api.paging import cursor, place_after
 from sidecar.server.api.search import FoundCursor, visible_calls
 from sidecar.server.app_keys import CLOCK, DIRECTORY, SEARCH
+from sidecar.server.audit import audit_search
 from sidecar.server.pages.history_view import Asked, HistoryPage, history_page, shown_call, shown_line
 from sidecar.server.pages.rendering import problem, respond
 from sidecar.server.problems import RequestRefused
@@ -67,6 +68,7 @@ async def _found(request: web.Request, asked: Asked, calls: Calls) -> HistoryPag
     anytime = msgspec.structs.replace(calls, since=None, until=None)
     place = after.place if after else None
     found = await request.app[SEARCH].lines(query, anytime, before=place, limit=PAGE_ROWS + 1)
+    await audit_search(request, [line.conference for line in found[:PAGE_ROWS]])
     older = cursor(FoundCursor(found[PAGE_ROWS - 1].place)) if len(found) > PAGE_ROWS else ""
     return history_page(asked, lines=[shown_line(line, query) for line in found[:PAGE_ROWS]], older=older)
 

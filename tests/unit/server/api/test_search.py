@@ -15,14 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlSearch
+from sidecar.adapters.sql import Database, SqlAuditLog, SqlDirectory, SqlEventLog, SqlSearch
 from sidecar.domain.access import EVERYTHING, Caller, UserRole
 from sidecar.domain.conference import Role
 from sidecar.server import app_keys
 from sidecar.server.api.search import search
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.problems import problems
+from sidecar.server.strangers import STRANGERS, Strangers
 from tests.facts import fork_request, said
+from tests.fakes import FakeClock
 
 ANA = Caller(id="uss_1", name="Ana", by="session", tenant="", scopes=EVERYTHING)
 
@@ -57,7 +59,8 @@ async def api(database: Database) -> AsyncIterator[Api]:
         return await handler(request)
 
     app = api.app = web.Application(middlewares=[problems, asked_by])
-    app[app_keys.SEARCH] = SqlSearch(database)
+    app[app_keys.SEARCH], app[app_keys.AUDIT] = SqlSearch(database), SqlAuditLog(database)
+    app[app_keys.CLOCK], app[STRANGERS] = FakeClock(), Strangers(trusted=(), sockets_most=1)
     app.router.add_get("/v1/search", search)
     directory, log = SqlDirectory(database), SqlEventLog(database)
     ana = await directory.open_fork(fork_request("CA1", name="Ana"))
@@ -110,6 +113,15 @@ async def test_filters_may_stand_in_the_address_and_several_are_one_of_them(api:
     assert len((await both.json())["data"]) == 6
     assert await api.texts("line", conference=api.ids["theirs"]) == []
     assert await api.texts("line", to="2026-02-28") == []
+
+
+async def test_the_audit_log_says_who_was_shown_what_and_not_what_was_looked_for(api: Api) -> None:
+    assert await api.texts("nothing of the kind") == []
+    await api.texts("refund")
+    [entry] = await api.app[app_keys.AUDIT].entries("", limit=10)
+    assert (entry.action, entry.actor_name, entry.target) == ("transcripts.searched", "Ana", api.ids["ana"])
+    assert entry.after == {"lines": 1, "conferences": 1}
+    assert "refund" not in str(entry).lower()
 
 
 async def test_each_tenant_finds_its_own(api: Api) -> None:
