@@ -65,7 +65,7 @@ async def test_an_endpoint_is_added_and_its_secret_stands_on_one_page_only(ana: 
     assert secret
     listed = await ana.get(PATH)
     assert secret[0] not in listed
-    for expected in (URL, "the CRM", "Events: conference.ended", "Enabled", "nothing sent in 24 h"):
+    for expected in (URL, "the CRM", "Events: conference.ended", "Enabled", "nothing finished in 24 h"):
         assert expected in listed
     one = re.search(rf"{PATH}/whe_\w+", listed)
     assert one

@@ -239,7 +239,7 @@ def rate(tally: Tally) -> str:
     """99.2 % ok (24 h); of what is decided, since what waits may still go well."""
     decided = tally.delivered + tally.failed
     if not decided:
-        return "nothing sent in 24 h"
+        return "nothing finished in 24 h"
     # Down, so that one failure in ten thousand is not 100 %.
     return f"{int(1000 * tally.delivered / decided) / 10:g} % ok (24 h)"
 
@@ -276,7 +276,7 @@ def shown_delivery(delivery: Delivery) -> ShownDelivery:
         message=delivery.message_id,
         state={DeliveryState.DELIVERED: "live", DeliveryState.PENDING: "warn"}.get(delivery.state, "bad"),
         outcome="not tried yet" if last is None else outcome(last),
-        took="" if last is None else span(last.took_ms),
+        took="" if last is None else _took(last),
         tries=f"{delivery.tries}/{ATTEMPTS_MOST}",
         next=moment(delivery.next_at) if waits and delivery.next_at is not None else "",
     )
@@ -290,7 +290,7 @@ def shown_attempt(attempt: Attempt) -> ShownAttempt:
         at_words=moment(attempt.at),
         state="live" if attempt.outcome is Outcome.DELIVERED else "bad",
         outcome=outcome(attempt),
-        took=span(attempt.took_ms),
+        took=_took(attempt),
         response=attempt.response,
     )
 
@@ -316,6 +316,10 @@ def outcome(attempt: Attempt) -> str:
     words = _OUTCOMES.get(attempt.outcome, attempt.outcome)
     said = f"{attempt.status} {words}" if attempt.status is not None else words
     return f"{said}: {attempt.error}" if attempt.error else said
+
+
+def _took(attempt: Attempt) -> str:
+    return f"{attempt.took_ms} ms" if attempt.took_ms < 1_000 else span(attempt.took_ms)
 
 
 def moment(at: datetime) -> str:

@@ -22,6 +22,8 @@ from tests.facts import webhook_endpoint
 AT = datetime(2026, 11, 3, 10, 42, 7, tzinfo=UTC)
 REFUSED = Attempt(number=1, at=AT, took_ms=2_100, outcome=Outcome.REFUSED, status=503)
 
+TAKEN = Attempt(number=1, at=AT, took_ms=12, outcome=Outcome.DELIVERED, status=204)
+
 
 def delivery(**changes: object) -> Delivery:
     values: dict[str, object] = {
@@ -34,7 +36,7 @@ def delivery(**changes: object) -> Delivery:
 @pytest.mark.parametrize(
     ("delivered", "failed", "words"),
     [
-        (0, 0, "nothing sent in 24 h"),
+        (0, 0, "nothing finished in 24 h"),
         (5, 0, "100 % ok (24 h)"),
         (0, 5, "0 % ok (24 h)"),
         (992, 8, "99.2 % ok (24 h)"),
@@ -49,7 +51,7 @@ def test_a_rate_is_never_better_than_it_was(delivered: int, failed: int, words: 
     ("attempt", "words"),
     [
         (REFUSED, "503 refused"),
-        (Attempt(number=1, at=AT, took_ms=1, outcome=Outcome.DELIVERED, status=204), "204 taken"),
+        (TAKEN, "204 taken"),
         (
             Attempt(number=1, at=AT, took_ms=1, outcome=Outcome.BLOCKED, error="10.0.0.8 is not a public address"),
             "blocked: 10.0.0.8 is not a public address",
@@ -63,6 +65,7 @@ def test_an_attempt_says_what_came_back_or_why_nothing_did(attempt: Attempt, wor
 def test_a_row_says_which_try_it_was_and_when_the_next_one_is() -> None:
     row = shown_delivery(delivery(tries=3, attempts=3, next_at=AT.replace(hour=11), last=REFUSED))
     assert (row.tries, row.next, row.took, row.state) == ("3/10", "3 Nov 11:42:07", "2.1 s", "warn")
+    assert shown_delivery(delivery(last=TAKEN)).took == "12 ms"
     assert shown_delivery(delivery()).outcome == "not tried yet"
     assert shown_delivery(delivery(type="utterance.batch", events=20)).type == "utterance.batch (20 events)"
     failed = shown_delivery(delivery(state=DeliveryState.FAILED, next_at=AT, last=REFUSED))
