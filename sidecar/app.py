@@ -229,6 +229,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 forwarder=forwarder,
                 switchboard=switchboard,
                 assistants=desk,
+                alerts=alert_desk,
                 strangers=app[STRANGERS],
                 writer=writer,
                 bus=bus,

@@ -19,6 +19,7 @@ import sidecar
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Figure
 from sidecar.ports.storage import Storage
+from sidecar.runtime.alert_desk import AlertDesk
 from sidecar.runtime.assistant_desk import AssistantDesk
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -35,6 +36,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 
     switchboard: Switchboard
     assistants: AssistantDesk
+    alerts: AlertDesk
     strangers: Strangers
     writer: EventWriter
     bus: EventBus
@@ -82,6 +84,7 @@ class _Sidecar(Collector):
         yield from self._transcript()
         yield from self._recogniser()
         yield from self._assistants()
+        yield from self._alerts()
         yield from self._store()
         yield from self._viewers()
         yield from self._webhooks()
@@ -157,6 +160,19 @@ class _Sidecar(Collector):
             "sidecar_recogniser_words_told_twice", "Words that two sessions heard; told once.", tally.words_heard_twice
         )
         yield from _figures("recogniser", engines.engines)
+
+    def _alerts(self) -> Iterator[Metric]:
+        desk = self._sources.alerts
+        yield _counter("sidecar_alerts_raised", "Alerts that rules raised.", desk.raised)
+        yield _counter("sidecar_alerts_lost", "Alerts that the store did not take.", desk.lost)
+        yield _counter(
+            "sidecar_alert_patterns_given_up",
+            "Patterns given up for an utterance, for their cost.",
+            desk.patterns_given_up,
+        )
+        yield _gauge(
+            "sidecar_alerts_unwatched", "Conferences no rule looks at, for there are too many.", desk.unwatched
+        )
 
     def _assistants(self) -> Iterator[Metric]:
         desk, tally = self._sources.assistants, self._sources.writer.tally.assistants

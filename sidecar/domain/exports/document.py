@@ -10,17 +10,19 @@ from typing import Any
 
 import msgspec
 
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
 from sidecar.domain.exports.reading import Export, Line, Missing, Noted, Paused, Spoken, iso
 
 
 def json_pieces(export: Export) -> Iterator[str]:
-    """The document: ``conference``, ``partial``; ``utterances``, ``gaps``, ``pauses``, ``notes``; ``assistant``,
-    ``manifest``."""
+    """The document: ``conference``, ``partial``; ``utterances``, ``gaps``, ``pauses``, ``notes``, ``alerts``;
+    ``assistant``, ``manifest``."""
     yield f'{{\n"conference": {_json(_conference(export))},\n"partial": {_json(export.partial)},\n'
     yield from _list("utterances", (one for one in export.lines if isinstance(one, Spoken)))
     yield from _list("gaps", (one for one in export.lines if isinstance(one, Missing)))
     yield from _list("pauses", (one for one in export.lines if isinstance(one, Paused)))
     yield from _list("notes", (one for one in export.lines if isinstance(one, Noted)))
+    yield from _items("alerts", (_alert(*one) for one in export.alerts))
     turns = [{"seq": seq} | msgspec.to_builtins(turn) for seq, turn in export.turns]
     yield f'"assistant": {{"turns": {_json(turns)}}},\n"manifest": {_json(export.manifest)}\n}}\n'
 
@@ -54,12 +56,22 @@ def _conference(export: Export) -> dict[str, Any]:
 
 
 def _list(name: str, lines: Iterable[Line]) -> Iterator[str]:
+    return _items(name, map(_line, lines))
+
+
+def _items(name: str, items: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield f'"{name}": ['
     between = "\n"
-    for line in lines:
-        yield between + _json(_line(line))
+    for item in items:
+        yield between + _json(item)
         between = ",\n"
     yield "],\n" if between == "\n" else "\n],\n"
+
+
+def _alert(seq: int, raised: AlertRaised, noted: AlertAcknowledged | None) -> dict[str, Any]:
+    """The event's data, and who took note of it."""
+    by = {"acknowledged_by": noted.by if noted else None, "note": noted.note if noted else ""}
+    return {"seq": seq} | msgspec.to_builtins(raised) | by
 
 
 def _line(line: Line) -> dict[str, Any]:

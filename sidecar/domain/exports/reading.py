@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sidecar.domain import events as ev
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.blocks import Person, display_name, read_transcript
 from sidecar.domain.conference import Conference, Participant, Role
@@ -123,7 +124,7 @@ Line = Spoken | Missing | Paused | Noted
 class Export(msgspec.Struct, frozen=True, kw_only=True):
     """A transcript, ready to be written in any format. ``manifest`` and ``ended`` are None until they are told.
 
-    ``turns``: the assistant's, with their seq.
+    ``turns``: the assistant's, with their seq. ``alerts``: with their seq, and who took note of each, if anybody has.
     """
 
     conference: Conference
@@ -133,6 +134,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     manifest: ev.TranscriptCompleted | None
     turns: list[tuple[int, AssistantTurn]] = msgspec.field(default_factory=list)
+    alerts: list[tuple[int, AlertRaised, AlertAcknowledged | None]] = msgspec.field(default_factory=list)
 
     @property
     def partial(self) -> bool:
@@ -192,7 +194,21 @@ def read_export(conference: Conference, roster: Sequence[Participant], events: S
         ended_at=ended[0] if ended else None,
         manifest=manifest,
         turns=turns,
+        alerts=_alerts(events),
     )
+
+
+def _alerts(events: Sequence[ev.Event]) -> list[tuple[int, AlertRaised, AlertAcknowledged | None]]:
+    """In order. Of who acknowledged one, the first."""
+    noted: dict[str, AlertAcknowledged] = {}
+    for event in events:
+        if isinstance(event.data, AlertAcknowledged):
+            noted.setdefault(event.data.alert, event.data)
+    return [
+        (event.seq or 0, event.data, noted.get(event.data.alert))
+        for event in events
+        if isinstance(event.data, AlertRaised)
+    ]
 
 
 def _pauses(events: Sequence[ev.Event]) -> dict[str, Paused]:

@@ -14,6 +14,7 @@ from sidecar.adapters.recognisers.local import LocalRecogniser
 from sidecar.adapters.recognisers.local_pool import LocalPool
 from sidecar.adapters.sql import (
     Database,
+    SqlAlerts,
     SqlAssistants,
     SqlDirectory,
     SqlEventLog,
@@ -21,6 +22,7 @@ from sidecar.adapters.sql import (
     SqlWebhookQueue,
 )
 from sidecar.ports.recogniser import Recogniser
+from sidecar.runtime.alert_desk import AlertDesk
 from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
@@ -73,6 +75,9 @@ def sources(folder: Path, recogniser: Recogniser | None = None) -> Sources:
             clock=clock,
             telephony=None,
             engines=Engines(FakeChatModel(), FakeVoice(), OpenaiRealtimeModel(OpenaiAccount("", "key", VENDOR))),
+        ),
+        alerts=AlertDesk(
+            rows=SqlAlerts(database), directory=directory, event_log=log, writer=writer, bus=bus, clock=clock
         ),
         strangers=Strangers(sockets_most=1),
         writer=writer,

@@ -32,7 +32,17 @@ def test_any_call_is_a_document_with_its_text_unchanged(said: list[Said]) -> Non
 
 def test_a_document_has_all_parts_also_when_nothing_was_said() -> None:
     read = json.loads("".join(json_pieces(export_of_lines([]))))
-    assert list(read) == ["conference", "partial", "utterances", "gaps", "pauses", "notes", "assistant", "manifest"]
+    assert list(read) == [
+        "conference",
+        "partial",
+        "utterances",
+        "gaps",
+        "pauses",
+        "notes",
+        "alerts",
+        "assistant",
+        "manifest",
+    ]
     assert (read["partial"], read["utterances"], read["gaps"], read["manifest"]) == (True, [], [], None)
 
 
