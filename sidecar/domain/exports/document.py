@@ -70,8 +70,8 @@ def _items(name: str, items: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _alert(seq: int, raised: AlertRaised, noted: AlertAcknowledged | None) -> dict[str, Any]:
     """The event's data, and who took note of it."""
-    by = {"acknowledged_by": noted.by if noted else None, "note": noted.note if noted else ""}
-    return {"seq": seq} | msgspec.to_builtins(raised) | by
+    body: dict[str, Any] = {"seq": seq} | msgspec.to_builtins(raised)
+    return body | {"acknowledged_by": noted.by if noted else None, "note": noted.note if noted else ""}
 
 
 def _line(line: Line) -> dict[str, Any]:
