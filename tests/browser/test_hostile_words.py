@@ -37,6 +37,7 @@ RUN_WITHOUT_DEFENCE = 40
 # What a browser would not let somebody enter, and nothing hinders a program to send.
 ENTER = "(field, text) => { field.type = 'text'; field.removeAttribute('maxlength'); field.value = text; }"
 assert len(PAYLOADS) >= 50
+pytestmark = pytest.mark.timeout(240)
 
 
 class Watch:

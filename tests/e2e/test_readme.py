@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from sidecar.cli.children import free_ports
 from tests.receivers import kept
@@ -22,6 +23,7 @@ ENDPOINT = ("docs/webhooks.md", "## 2. A key and an endpoint")
 ARRIVE = ("docs/webhooks.md", "## 3. See something arrive")
 REAL_ADDRESS = "sidecar.example.com"  # in the block that is for a real account
 LINE_LIMIT_S = 60
+pytestmark = pytest.mark.timeout(240)
 DONE = "__done__"
 
 
