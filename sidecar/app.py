@@ -248,7 +248,9 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 tasks.create_task(keeping.run(), name="keeping"),
                 tasks.create_task(alert_desk.run(), name="alerts"),
                 tasks.create_task(dispatcher.run(), name="webhooks"),
-                tasks.create_task(recheck_rights(app[keys.STREAM_HUB], accounts, clock), name="recheck-rights"),
+                tasks.create_task(
+                    recheck_rights(app[keys.STREAM_HUB], accounts, directory, clock), name="recheck-rights"
+                ),
             ]
             if forwarder is not None:
                 running.append(tasks.create_task(forwarder.run(), name="event-forwarder"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import structlog
@@ -112,11 +112,16 @@ class _LiveStream:
         self._sent = dict(start.seqs)
         self._unsaved: dict[str, int] = {}
         caller = request[CALLER]
-        self.caller = caller.id
+        self.caller, self.only_own = caller.id, caller.only_own
         self._board: WallboardReader | None = None
         if WALLBOARD in subscription.topics:
             self._board = WallboardReader(request.app[WALLBOARD_STATE], caller.tenant, agent=caller.only_own)
         self._closing: str | None = None
+
+    @property
+    def conferences(self) -> Collection[str]:
+        """The ids of those that it follows."""
+        return self._sent.keys()
 
     def close(self, reason: str = "") -> None:
         """``run`` says ``stream.closing`` with this reason and returns."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Protocol
@@ -23,6 +23,16 @@ class OpenStream(Protocol):
     @property
     def caller(self) -> str:
         """The id of the session or key that opened it."""
+        ...
+
+    @property
+    def only_own(self) -> str | None:
+        """The agent who may follow own conferences only; None: whoever opened it may see all of the tenant's."""
+        ...
+
+    @property
+    def conferences(self) -> Collection[str]:
+        """The ids of those that it follows."""
         ...
 
     def close(self, reason: str = "") -> None:
@@ -59,6 +69,10 @@ class StreamHub:
     def callers(self) -> set[str]:
         """The sessions and keys that have streams open."""
         return {stream.caller for stream in self._open}
+
+    def of_agents(self) -> list[OpenStream]:
+        """Those of whoever sees own conferences only."""
+        return [stream for stream in self._open if stream.only_own is not None]
 
     def close_of(self, caller: str) -> None:
         """End the streams of a session that was signed out, or of a key that was revoked."""

@@ -33,7 +33,7 @@ from sidecar.domain.access import (
     token_hash,
 )
 from sidecar.domain.conference import Role
-from sidecar.domain.events import ConferenceStarted, ParticipantJoined
+from sidecar.domain.events import ConferenceStarted, ParticipantJoined, ParticipantUpdated
 from sidecar.ports.directory import BoundFork
 from sidecar.server import limits
 from sidecar.server.app_keys import (
@@ -41,9 +41,11 @@ from sidecar.server.app_keys import (
     DIRECTORY,
     EVENT_BUS,
     EVENT_LOG,
+    STREAM_HUB,
     WALLBOARD_STATE,
     WEBHOOK_ENDPOINTS,
 )
+from sidecar.server.auth import recheck
 from sidecar.server.auth.rules import RULES, Of, Rule, Way
 from tests.callers import add_key, add_session, add_user
 from tests.facts import draft, fork_request, said, webhook_endpoint
@@ -350,6 +352,27 @@ async def test_streams_tell_of_one_s_own_calls_only(world: World) -> None:
     for name, rooms in (("admin", 2), ("agent", 1)):
         _, board = await first(by_name[name], "wallboard")
         assert (board.count('"room":"quiet'), SECRET in board) == (rooms, False)
+
+
+async def test_an_agent_whose_call_it_is_no_longer_loses_its_open_stream(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody corrects the participant's name; the next check of rights finds out."""
+    app, call, clock = world.service.app, world.ours.own, SystemClock()
+    agent = next(who for who in world.credentials if who.only_own)
+    url = f"{world.service.base}/v1/stream?topic=conference:{call.conference.id}"
+    monkeypatch.setattr(recheck, "RECHECK_S", 0.02)
+    async with world.http.get(url, headers=agent.headers) as stream, asyncio.TaskGroup() as tasks:
+        checking = tasks.create_task(
+            recheck.recheck_rights(app[STREAM_HUB], app[ACCOUNTS], app[DIRECTORY], clock), name="recheck"
+        )
+        who = call.participant
+        corrected = ParticipantUpdated(participant=who.id, label=who.label, name="Ben", role=Role.AGENT)
+        await app[EVENT_LOG].append([draft(call.conference.id, corrected, at=clock.now())])
+        text = (await stream.content.read()).decode()
+        checking.cancel()
+    assert "event: stream.closing" in text
+    assert await world.status("GET", f"/conferences/{call.conference.id}", agent.headers) == 404
 
 
 async def test_a_call_of_another_tenant_is_kept_out_of_a_room_and_gets_one_of_its_own(world: World) -> None:

@@ -18,7 +18,7 @@ from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock
 from sidecar.server import limits
-from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB
+from sidecar.server.app_keys import ACCOUNTS, CLOCK, DIRECTORY, STREAM_HUB
 from sidecar.server.auth import recheck
 from tests.callers import BEARER, add_key, add_link, add_user
 from tests.fakes import FakeClock, ScriptedRecogniser
@@ -294,7 +294,8 @@ async def test_a_revoked_key_and_a_removed_user_lose_their_open_streams_with_the
         monkeypatch.setattr(recheck, "RECHECK_S", 0.02)
         async with asyncio.TaskGroup() as tasks:
             checking = tasks.create_task(
-                recheck.recheck_rights(service.app[STREAM_HUB], accounts, service.app[CLOCK]), name="recheck"
+                recheck.recheck_rights(service.app[STREAM_HUB], accounts, service.app[DIRECTORY], service.app[CLOCK]),
+                name="recheck",
             )
             await accounts.revoke_key("other", tenant="", now=service.app[CLOCK].now())
             await accounts.remove_user(user.id)
@@ -330,7 +331,7 @@ async def test_a_store_that_is_away_sends_nobody_away(
     monkeypatch.setattr(recheck, "RECHECK_S", 0.01)
     async with service.http.get(service.base + "/v1/stream?topic=wallboard") as stream, asyncio.TaskGroup() as tasks:
         hub, clock = service.app[STREAM_HUB], service.app[CLOCK]
-        checking = tasks.create_task(recheck.recheck_rights(hub, away, clock), name="recheck")  # type: ignore[arg-type]
+        checking = tasks.create_task(recheck.recheck_rights(hub, away, service.app[DIRECTORY], clock), name="recheck")  # type: ignore[arg-type]
         async with asyncio.timeout(10):
             await away.enough.wait()
         assert hub.open == 1

@@ -81,8 +81,11 @@ def _not_allowed(request: web.Request, caller: Caller, rule: Rule) -> web.Respon
         return _refused(request, "session_needed", "This is for people who are signed in, not for keys.")
     if not isinstance(rule.need, Way) and not caller.may(rule.need):
         log.warning("scope_missing", route=route_of(request), caller=caller.id, scope=rule.need)
-        whose = "Your role" if caller.by == "session" else "This key"
-        return _refused(request, "scope_missing", f"{whose} does not have {rule.need}, which this needs.")
+        if caller.by == "session":
+            detail = f"Your role does not have {rule.need}, which this needs. Ask an admin."
+        else:
+            detail = f"This key does not have {rule.need}. Make one: sidecar keys create NAME --scope {rule.need}"
+        return _refused(request, "scope_missing", detail)
     return None
 
 

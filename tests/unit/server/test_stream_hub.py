@@ -17,6 +17,8 @@ class FakeStream:
     def __init__(self, *, polite: bool, caller: str = "uss_1") -> None:
         self.polite = polite
         self.caller = caller
+        self.only_own: str | None = None
+        self.conferences: tuple[str, ...] = ()
         self.ended = asyncio.Event()
         self.calls: list[str] = []
 
