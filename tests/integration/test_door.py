@@ -25,7 +25,7 @@ from tests.fakes import FakeClock, ScriptedRecogniser
 from tests.service import Service, running_service
 
 # All that answers without session or key. Twilio's routes check a signature of their own (test_media_socket).
-OPEN = {"/healthz", "/readyz", "/login", "/docs", "/openapi.json", "/static/{version}/{path}"}
+OPEN = {"/healthz", "/readyz", "/login", "/docs", "/openapi.json", "/openapi.yaml", "/static/{version}/{path}"}
 LINK = "a-link-of-128-bits"
 FROM_ELSEWHERE = {"Origin": "https://evil.example"}
 
