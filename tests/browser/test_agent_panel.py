@@ -220,6 +220,7 @@ def test_what_went_wrong_last_stays_to_be_seen_with_its_reason_when_the_assistan
     helper = call.invite()
     helper.join()
     page.goto(call.url)
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     note, problem = page.locator("#assistant-note"), page.locator("#assistant-problem")
     expect(page.locator("#assistant-state")).to_have_text("Listening")
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
