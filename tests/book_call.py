@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 import aiohttp
@@ -36,10 +36,11 @@ class BookCall(AssistedCall):
         self._folder = folder
         self._door = door
         self._variables = variables
+        self.logs: Path | None = None  # the file for what the service logs, instead of our own standard error
 
     def service(self) -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
         """Another one, on the store of the one before."""
-        return _process(self._door, self._folder, self.book, self._variables)
+        return _process(self._door, self._folder, self.book, self._variables, self.logs)
 
 
 @asynccontextmanager
@@ -78,11 +79,14 @@ async def book_call(folder: Path, *phrases: str, **variables: str) -> AsyncItera
 
 @asynccontextmanager
 async def _process(
-    door: socket.socket, folder: Path, book: PhraseBook, variables: dict[str, str]
+    door: socket.socket, folder: Path, book: PhraseBook, variables: dict[str, str], logs: Path | None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     command = [sys.executable, "-m", "tests.book_service", str(door.fileno()), str(folder), *book.phrases]
     environment = {**os.environ, **variables}  # noqa: TID251
-    running = await asyncio.create_subprocess_exec(*command, env=environment, pass_fds=[door.fileno()])
+    with logs.open("ab") if logs else nullcontext() as written:
+        running = await asyncio.create_subprocess_exec(
+            *command, env=environment, pass_fds=[door.fileno()], stdout=written, stderr=written
+        )
     try:
         async with asyncio.timeout(READY_TIMEOUT_S), aiohttp.ClientSession() as http:
             while True:

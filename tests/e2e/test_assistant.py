@@ -17,6 +17,7 @@ async def test_a_service_that_is_killed_while_it_speaks_comes_back_to_the_call(t
         async with call.service() as first:
             await call.begin()
             await call.says("customer", ORDER)
+            await call.told("utterance.final")  # it ends in digits, so it waits for more of them
             one = await call.invite(announce="none", audience="agent")
             await call.says("agent", RECAP)
             await call.until_speaking()

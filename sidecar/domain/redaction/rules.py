@@ -16,7 +16,7 @@ from sidecar.domain.redaction import contacts, numbers
 from sidecar.domain.redaction.number_words import may_say
 from sidecar.domain.redaction.numbers import NOTHING_ASKED, Asked
 from sidecar.domain.redaction.own_patterns import OwnPattern, OwnPatterns
-from sidecar.domain.redaction.runs import Run, joins, runs_of
+from sidecar.domain.redaction.runs import LEAD_INS, Run, joins, runs_of
 
 # Partials show no run of so many digits or more; a final that ends in one waits for what follows.
 RUN_DIGITS = 4
@@ -137,7 +137,7 @@ class Rules:
         tokens, runs = runs_of(text, self._language)
         if runs and runs[0].opens:
             return True
-        return None if joins(tokens, 0, len(tokens)) is not None else False
+        return None if joins(tokens, 0, len(tokens), LEAD_INS) is not None else False
 
     def _number_findings(self, text: str, asked: Asked) -> list[Finding]:
         if not may_say(FEWEST_DIGITS, text, self._language):

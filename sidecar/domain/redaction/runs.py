@@ -9,12 +9,15 @@ from typing import NamedTuple
 from sidecar.domain.redaction.number_words import Piece, Token, pieces_of, tokens_of
 
 SIGNS = frozenset("-–—‐‑.,·…;()")
+# Between two digits of one number.
 FILLERS = frozenset({
-    "uh", "um", "er", "erm", "ah", "hm", "hmm", "mm", "mhm", "and", "then", "so", "okay", "ok", "yeah", "yes", "right",
-    "like", "well", "dash", "hyphen", "space", "comma", "next", "is", "it's",
-    "äh", "ähm", "und", "dann", "ja", "also", "strich", "euh", "et", "puis", "oui", "ensuite", "tiret", "eh", "este",
-    "y", "luego", "sí", "guión", "e", "depois", "sim", "ehm", "poi", "trattino", "en", "dan", "eens", "streepje",
+    "uh", "um", "er", "erm", "ah", "hm", "hmm", "mm", "mhm", "and", "then", "so", "okay", "ok", "yeah", "dash",
+    "hyphen", "space", "comma", "next",
+    "äh", "ähm", "und", "dann", "strich", "euh", "et", "puis", "ensuite", "tiret", "eh", "este", "y", "luego", "guión",
+    "e", "depois", "ehm", "poi", "trattino", "en", "dan", "streepje",
 })  # fmt: skip
+# Also before a number that goes on from the line before, or behind one that may.
+LEAD_INS = FILLERS | {"yes", "right", "like", "well", "is", "it's", "ja", "also", "oui", "sí", "sim", "eens"}
 CORRECTIONS = frozenset({
     "no", "nope", "sorry", "wait", "correction", "actually", "rather", "scratch", "that", "mean", "i", "oops", "pardon",
     "excuse", "me", "my", "mistake", "make", "let", "start", "over", "again", "not",
@@ -110,7 +113,7 @@ def _believable(pieces: Sequence[Piece]) -> list[Piece]:
     return kept
 
 
-def joins(tokens: Sequence[Token], first: int, end: int) -> bool | None:
+def joins(tokens: Sequence[Token], first: int, end: int, fillers: frozenset[str] = FILLERS) -> bool | None:
     """Whether the tokens are nothing that parts two pieces: None for no, True if they take something back."""
     words, corrects = 0, False
     for token in tokens[first:end]:
@@ -120,7 +123,7 @@ def joins(tokens: Sequence[Token], first: int, end: int) -> bool | None:
         words += 1
         if word in CORRECTIONS:
             corrects = True
-        elif word not in FILLERS:
+        elif word not in fillers:
             return None
     return corrects if words <= WORDS_BETWEEN else None
 
@@ -133,8 +136,8 @@ def _run(tokens: Sequence[Token], pieces: Sequence[Piece], marks: set[int]) -> R
         corrected=frozenset(marks),
         groups=_groups(tokens, pieces),
         plus=before in {"+", "plus"},
-        opens=joins(tokens, 0, first) is not None,
-        closes=joins(tokens, last + 1, len(tokens)) is not None,
+        opens=joins(tokens, 0, first, LEAD_INS) is not None,
+        closes=joins(tokens, last + 1, len(tokens), LEAD_INS) is not None,
     )
 
 
