@@ -11,12 +11,21 @@ from pathlib import Path
 import msgspec
 import pytest
 from sqlalchemy import String, cast, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlOutbox, SqlTranscripts, SqlWebhookEndpoints
 from sidecar.adapters.sql import erasure as sql_erasure
 from sidecar.adapters.sql.erasure import SqlErasure
 from sidecar.adapters.sql.keeping import SqlKeepings
 from sidecar.adapters.sql.tables import answers, dial_outs, metadata
+from sidecar.adapters.sql.webhook_tables import (
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_delivery_events,
+    webhook_endpoints,
+)
+from sidecar.domain.alert_events import AlertRaised
+from sidecar.domain.alerts import AlertKind, Severity
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import ConferenceEnded, EventData, TranscriptCompleted, UtteranceFinal, Word
@@ -73,7 +82,13 @@ async def test_what_was_taken_out_by_hand_is_nowhere(any_database: Database, cal
         assistant="ast_1", participant=call.participant.id, utterance=line.id, start_ms=0, end_ms=1,
         text=f"My word is {SECRET}", heard=f"word is {SECRET}", why="addressed", outcome="completed",
     )  # fmt: skip
-    await store(any_database, call, line, turn, other)
+    alert = AlertRaised(
+        alert="alr_1", rule="rul_1", name="word", kind=AlertKind.PHRASE, severity=Severity.NOTICE, at_ms=1,
+        participant=call.participant.id, utterance=line.id, quote=SECRET, quote_start=11, quote_end=18,
+    )  # fmt: skip
+    await store(any_database, call, line, turn, other, alert)
+    async with any_database.write() as connection:
+        await _a_delivery_that_was_answered_with(connection, call, f"got {SECRET}")
     assert SECRET in await everything(any_database)
     await store(any_database, call, redaction(line))
     assert SECRET.lower() not in (await everything(any_database)).lower()
@@ -86,10 +101,35 @@ async def test_what_was_taken_out_by_hand_is_nowhere(any_database: Database, cal
         ("My", 0), ("word", 1), ("is", 2), ("[redacted]", 3)
     ]  # fmt: skip
     events = await SqlEventLog(any_database).read(call.conference.id)
-    assert [event.seq for event in events] == [1, 2, 3, 4]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5]
     assert events[2].data == other
     await store(any_database, call, redaction(line, revision=3, text="[redacted]"))
     assert "My word" not in await everything(any_database)
+
+
+async def _a_delivery_that_was_answered_with(connection: AsyncConnection, call: BoundFork, text: str) -> None:
+    await connection.execute(
+        webhook_endpoints.insert().values(
+            id="whe_1", tenant="", url="https://example.com", description="", types="[]", state="enabled",
+            created_at=NOON, secret="whsec_x",
+        )
+    )  # fmt: skip
+    await connection.execute(
+        webhook_deliveries.insert().values(
+            id="whd_1", endpoint_id="whe_1", tenant="", message_id="msg_1", type="utterance.final",
+            conference_id=call.conference.id, events=1, state="delivered", created_at=NOON,
+        )
+    )  # fmt: skip
+    await connection.execute(
+        webhook_delivery_events.insert().values(
+            delivery_id="whd_1", position=0, conference_id=call.conference.id, seq=1
+        )
+    )
+    await connection.execute(
+        webhook_attempts.insert().values(
+            delivery_id="whd_1", number=1, at=NOON, took_ms=1, outcome="delivered", error="", response=text
+        )
+    )
 
 
 async def test_a_redaction_of_what_somebody_else_has_changed_is_refused_whole(

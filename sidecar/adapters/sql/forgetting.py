@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.adapters.sql.rows import event_of
 from sidecar.adapters.sql.search_index import index_lines
 from sidecar.adapters.sql.tables import conferences, events, utterances
+from sidecar.adapters.sql.webhook_tables import webhook_attempts, webhook_delivery_events
 from sidecar.domain.alert_events import AlertRaised
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.errors import NotFound
@@ -43,14 +44,21 @@ async def forget_words(connection: AsyncConnection, event: Event, redacted: Utte
         .join(conferences)
         .where(events.c.conference_id == event.conference, events.c.seq < event.seq, events.c.type.in_(_TELLERS))
     )
+    changed: list[int] = []
     for row in (await connection.execute(earlier)).all():
         told = event_of(row)
         data = _without_words(told.data, redacted)
         if data is None:
             continue
+        changed.append(told.seq or 0)
         place = (events.c.conference_id == told.conference) & (events.c.seq == told.seq)
         await connection.execute(update(events).where(place).values(data=msgspec.json.encode(data).decode()))
         await index_lines(connection, [msgspec.structs.replace(told, data=data)])
+    # A receiver may have answered with what it was sent.
+    carried = (webhook_delivery_events.c.conference_id == event.conference) & webhook_delivery_events.c.seq.in_(changed)
+    sent = select(webhook_delivery_events.c.delivery_id).where(carried)
+    answered = update(webhook_attempts).where(webhook_attempts.c.delivery_id.in_(sent))
+    await connection.execute(answered.values(response=""))
 
 
 def _without_words(data: EventData, redacted: UtteranceRedacted) -> EventData | None:
