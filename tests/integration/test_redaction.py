@@ -79,7 +79,7 @@ async def test_words_taken_out_by_hand_are_gone_and_the_transcript_is_complete_a
         assert (left["text"], left["revision"]) == ("[redacted]", 3)
         assert verdict_of(await service.events()).revision == 3
         entries = await service.app[AUDIT].entries("", limit=10)
-        assert [entry.action for entry in entries[:2]] == ["utterance.redacted"] * 2
+        assert [entry.action for entry in entries].count("utterance.redacted") == 2
 
 
 async def test_a_deleted_conference_is_not_found_any_more_by_anybody(tmp_path: Path) -> None:
