@@ -78,8 +78,8 @@ async def test_words_taken_out_by_hand_are_gone_and_the_transcript_is_complete_a
         status, left = await ask(service, "POST", redact)
         assert (left["text"], left["revision"]) == ("[redacted]", 3)
         assert verdict_of(await service.events()).revision == 3
-        entries = await service.app[AUDIT].entries("", limit=10)
-        assert [entry.action for entry in entries].count("utterance.redacted") == 2
+        entries = await service.app[AUDIT].entries("", limit=50)
+        assert [entry.target for entry in entries if entry.action == "utterance.redacted"] == [line["id"]] * 2
 
 
 async def test_a_deleted_conference_is_not_found_any_more_by_anybody(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ async def test_a_deleted_conference_is_not_found_any_more_by_anybody(tmp_path: P
         listed = (await service.get("/v1/conferences"))["data"]
         assert [one["id"] for one in listed] == [going_on["id"]]
         assert (await service.get("/v1/search?q=goodbye"))["data"] == []
-        [entry, *_] = await service.app[AUDIT].entries("", limit=10)
-        assert (entry.action, entry.target) == ("conference.deleted", conference)
+        entries = await service.app[AUDIT].entries("", limit=50)
+        assert [entry.target for entry in entries if entry.action == "conference.deleted"] == [conference]
 
 
 async def test_who_looks_at_a_call_while_words_are_taken_out_sees_them_go(tmp_path: Path) -> None:

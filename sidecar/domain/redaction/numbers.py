@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import phonenumbers
@@ -15,6 +16,9 @@ from sidecar.domain.redaction.runs import Run, readings
 CARD_DIGITS = range(13, 20)
 # So long are nearly all of them.
 SPOKEN_CARD_DIGITS = frozenset({15, 16})
+# So many steps upwards by one, and hardly another, are no card number.
+COUNTED_LEAST = 5
+COUNTED_SHARE = 0.7
 # First digits of card issuers (lowest, highest), and how long their numbers are.
 # https://en.wikipedia.org/wiki/Payment_card_number#Issuer_identification_number_(IIN)
 ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
@@ -104,6 +108,8 @@ def card_in(run: Run, before: str, asked: Asked) -> Iterator[Place]:
 
     ``before``: the text that leads to it.
     """
+    if _counts_up(run.pieces):
+        return
     if _spoken_of_as_card(run, before, asked):
         yield _whole(run)
         return
@@ -114,6 +120,12 @@ def card_in(run: Run, before: str, asked: Asked) -> Iterator[Place]:
             first = 0 if run.corrected or _starts(pieces)[begins] >= CARD_DIGITS.start else begins
             yield Place(pieces[first].first, run.pieces[-1].last)
             return
+
+
+def _counts_up(pieces: Sequence[Piece]) -> bool:
+    """Somebody counts, perhaps again and again: "one two three four"."""
+    steps = [int(after.digits) - int(before.digits) for before, after in pairwise(pieces)]
+    return len(steps) >= COUNTED_LEAST and steps.count(1) >= COUNTED_SHARE * len(steps)
 
 
 def _starts(pieces: Sequence[Piece]) -> list[int]:

@@ -15,7 +15,7 @@ GOLDEN = Path(__file__).parents[3] / "golden" / "redaction"
 PAGE = Path(__file__).parents[4] / "docs" / "redaction.md"
 # As measured. Better is welcome: then these rise.
 FOUND, SAID = 235, 238
-HARMED, HARMLESS = 3, 336
+HARMED, HARMLESS = 3, 339
 
 RULES = Rules(Policy())
 
