@@ -1,6 +1,6 @@
 """Kills whoever sends webhooks, again and again, and counts what arrived: everything, hardly anything twice.
 
-    python -m chaos.webhooks               87 SIGKILLs under 16,000 deliveries, some four minutes
+    python -m chaos.webhooks               87 SIGKILLs under 16,000 deliveries, some eight minutes
     python -m chaos.webhooks --kills 3 --events 200 --lock 1
 
 Receivers verify each message with the library of Standard Webhooks, and refuse one of a hundred the first time.
@@ -40,10 +40,10 @@ HOST = "127.0.0.1"
 ENDPOINTS = 4
 KILLS = 87
 EVENTS = 6_500
-RATE = 100.0
+RATE = 30.0
 LOCK_S = 40.0
 # How long a process lives, once it is ready.
-LIVES_S = (0.3, 1.8)
+LIVES_S = (1.0, 5.0)
 READY_TIMEOUT_S = 60.0
 # From the last kill on: longer than a lock and the first wait for another attempt.
 DRAIN_TIMEOUT_S = 180.0
@@ -140,7 +140,16 @@ class Outcome(msgspec.Struct):
         return [fault for fault, true in found.items() if true]
 
 
-async def run(folder: Path, *, kills: int, events: int, seed: int, lock_s: float = LOCK_S) -> Outcome:
+async def run(
+    folder: Path,
+    *,
+    kills: int,
+    events: int,
+    seed: int,
+    lock_s: float = LOCK_S,
+    lives_s: tuple[float, float] = LIVES_S,
+    rate: float = RATE,
+) -> Outcome:
     """Kill so often while so many events are stored and told; then let the last one finish."""
     chance = random.Random(seed)
     signers = [new_secret() for _ in range(ENDPOINTS)]
@@ -151,10 +160,10 @@ async def run(folder: Path, *, kills: int, events: int, seed: int, lock_s: float
         conference = await prepare(url, [f"http://{HOST}:{port}/{n}" for n in range(ENDPOINTS)], signers)
         for life in range(kills + 1):
             until = events * (life + 1) // (kills + 1)
-            arguments = (url, conference, "--until", str(until), "--rate", str(RATE), "--lock", str(lock_s))
+            arguments = (url, conference, "--until", str(until), "--rate", str(rate), "--lock", str(lock_s))
             async with worker(arguments, folder / "worker.log") as process:
                 if life < kills:
-                    await asyncio.sleep(chance.uniform(*LIVES_S))
+                    await asyncio.sleep(chance.uniform(*lives_s))
                     process.kill()
                 else:
                     draining = time.monotonic()

@@ -26,11 +26,13 @@ log = structlog.get_logger()
 
 # Attempts under way at an endpoint: at first, and at most. All of them together are bounded by the endpoints.
 SLOTS_FIRST = 2
-SLOTS_MOST = 8
+SLOTS_MOST = 16
 # Where attempts go well, so many times as many are claimed at once: transactions cost more than sending.
-AHEAD = 3
+AHEAD = 2
 # A claim is given to somebody else after this. Attempts begin in its first half, for one and its storing take less.
 LOCK = timedelta(seconds=40)
+# How long what is new waits for company: a claim is a transaction, and the store has one for all who write.
+GATHER_S = 0.025
 # How often everything is looked at, for what other processes put or left behind.
 SURVEY_S = 5.0
 # A receiver that is overwhelmed rests for this long, then for twice as long, and so on up to a minute.
@@ -151,6 +153,8 @@ class WebhookDispatcher:
                 tasks.create_task(self._clean(), name="webhooks:clean")
                 while True:
                     await self._something_to_do()
+                    if self._rung:
+                        await asyncio.sleep(GATHER_S)
                     await self._claim()
                     self._begin(tasks)
         finally:

@@ -233,7 +233,7 @@ async def test_attempts_are_kept_and_end_in_delivered_or_failed(office: Office, 
         (2, Outcome.DELIVERED, "hello"),
     ]
     assert (detail.delivery.state, detail.delivery.tries, detail.delivery.next_at) == (DeliveryState.DELIVERED, 2, None)
-    assert detail.delivery.delivered_at == at + 5 * S + timedelta(milliseconds=20)
+    assert detail.delivery.delivered_at == at + 6 * S
     assert detail.delivery.last == replace(detail.attempts[1], response="")
 
 

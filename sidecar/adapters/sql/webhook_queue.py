@@ -7,7 +7,7 @@ itself if its holder dies. Nodes that share a PostgreSQL skip rows that another 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
@@ -48,7 +48,7 @@ class SqlWebhookQueue:
         disabled: list[Endpoint] = []
         told: list[str] = []
         async with self._database.write() as connection:
-            await _note_attempts(connection, finished)
+            await _note_attempts(connection, finished, now)
             # Most arrive where nothing failed before: then there is nothing to note of the endpoint.
             others = {
                 each.endpoint_id for each in finished if each.failing or each.attempt.outcome is not Outcome.DELIVERED
@@ -170,20 +170,48 @@ async def _note_health(
     return endpoint_of(row)
 
 
-async def _note_attempts(connection: AsyncConnection, finished: Sequence[Finished]) -> None:
+async def _note_attempts(connection: AsyncConnection, finished: Sequence[Finished], now: datetime) -> None:
     """What was removed meanwhile is passed over; what somebody else tries by now is left to them, unless it arrived."""
+    arrived = {each.delivery_id for each in finished if each.attempt.outcome is Outcome.DELIVERED}
+    there = await _note_arrived(connection, arrived, now) if arrived else set()
+    if len(arrived) < len(finished):
+        there |= await _note_failed(connection, [each for each in finished if each.delivery_id not in arrived])
+    rows = [_attempt_row(each) for each in finished if each.delivery_id in there]
+    if rows:
+        await connection.execute(webhook_attempts.insert(), rows)
+
+
+async def _note_arrived(connection: AsyncConnection, ids: Collection[str], now: datetime) -> set[str]:
+    """Whatever else somebody thinks of them: they did. Those that are still there."""
     of = webhook_deliveries.c
-    there = select(of.id, of.state, of.tries, of.attempts).where(of.id.in_([each.delivery_id for each in finished]))
+    noted = update(webhook_deliveries).where(of.id.in_(sorted(ids)))
+    noted = noted.values(state=DeliveryState.DELIVERED, next_at=None, reason="", tries=of.tries + 1, delivered_at=now)
+    return {row.id for row in await connection.execute(noted.returning(of.id))}
+
+
+async def _note_failed(connection: AsyncConnection, failed: Sequence[Finished]) -> set[str]:
+    """Those that are still there."""
+    of = webhook_deliveries.c
+    there = select(of.id, of.state, of.tries, of.attempts).where(of.id.in_([each.delivery_id for each in failed]))
     rows = {row.id: row for row in await connection.execute(there.order_by(of.id).with_for_update())}
-    known = [each for each in finished if each.delivery_id in rows]
-    if not known:
-        return
-    await connection.execute(webhook_attempts.insert(), [_attempt_row(each) for each in known])
-    changes = [change for each in known if (change := _delivery_change(each, rows[each.delivery_id])) is not None]
+    changes = [
+        {
+            "of_id": row.id,
+            "new_state": each.verdict.state,
+            "new_next_at": each.verdict.next_at,
+            "new_reason": each.verdict.reason,
+            "new_tries": row.tries + 1,
+        }
+        for each in failed
+        if (row := rows.get(each.delivery_id)) is not None
+        and row.state == DeliveryState.PENDING
+        and row.attempts == each.attempt.number
+    ]
     if changes:
-        names = ("state", "next_at", "reason", "tries", "delivered_at")
+        names = ("state", "next_at", "reason", "tries")
         changed = update(webhook_deliveries).where(of.id == bindparam("of_id"))
         await connection.execute(changed.values({name: bindparam(f"new_{name}") for name in names}), changes)
+    return set(rows)
 
 
 def _attempt_row(finished: Finished) -> dict[str, Any]:
@@ -197,21 +225,6 @@ def _attempt_row(finished: Finished) -> dict[str, Any]:
         "status": attempt.status,
         "error": attempt.error,
         "response": attempt.response,
-    }
-
-
-def _delivery_change(finished: Finished, row: AnyRow) -> dict[str, Any] | None:
-    verdict, attempt = finished.verdict, finished.attempt
-    arrived = verdict.state == DeliveryState.DELIVERED
-    if not arrived and (row.state != DeliveryState.PENDING or row.attempts != attempt.number):
-        return None
-    return {
-        "of_id": row.id,
-        "new_state": verdict.state,
-        "new_next_at": verdict.next_at,
-        "new_reason": verdict.reason,
-        "new_tries": row.tries + 1,
-        "new_delivered_at": attempt.at + timedelta(milliseconds=attempt.took_ms) if arrived else None,
     }
 
 
