@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from sidecar.domain import events as ev
 from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts import AlertKind, Severity
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
-from sidecar.domain.wallboard import LINE_CHARS, PEOPLE_NAMED, ConferenceFold, WallboardRow
+from sidecar.domain.wallboard import ALERTS_NAMED, LINE_CHARS, PEOPLE_NAMED, ConferenceFold, WallboardRow
 from tests.facts import NOON
 
 CONFERENCE = Conference(
@@ -281,3 +283,23 @@ def test_events_that_come_again_change_nothing(told: list[ev.EventData], data: s
     for n in data.draw(st.lists(st.integers(0, len(told) - 1))):
         twice.take(event(told[n], n + 1))
     assert twice.row() == once.row()
+
+
+def alert(alert_id: str, severity: Severity, at_ms: int) -> AlertRaised:
+    return AlertRaised(
+        alert=alert_id, rule="rul", name=f"{severity} {alert_id}", kind=AlertKind.PHRASE, severity=severity, at_ms=at_ms
+    )
+
+
+def test_open_alerts_stand_in_the_row_the_loudest_first_until_somebody_takes_note() -> None:
+    raised = [alert("a", Severity.NOTICE, 1), alert("b", Severity.CRITICAL, 2), alert("c", Severity.WARNING, 3)]
+    row = fold(*CALL, *raised).row()
+    assert ([one.alert for one in row.alerts], row.alerts_open) == (["b", "c", "a"], 3)
+    noted = AlertAcknowledged(alert="b", by="Ana", at_ms=5)
+    row = fold(*CALL, *raised, noted, noted).row()
+    assert ([one.alert for one in row.alerts], row.alerts_open) == (["c", "a"], 2)
+
+
+def test_more_open_alerts_than_a_row_names_are_counted() -> None:
+    row = fold(*CALL, *[alert(str(n), Severity.WARNING, n) for n in range(ALERTS_NAMED + 3)]).row()
+    assert (len(row.alerts), row.alerts_open) == (ALERTS_NAMED, ALERTS_NAMED + 3)
