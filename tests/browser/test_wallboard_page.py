@@ -221,7 +221,7 @@ def test_the_filter_shows_one_state_and_says_when_nobody_is_in_it(board: Board, 
     page.mouse.move(5, 5)
     quiet.begin()
     expect(page.locator(ROWS)).to_have_count(0)
-    expect(page.get_by_text("No such call just now.")).to_be_visible()
+    expect(page.get_by_text("No call is in this state just now.")).to_be_visible()
     page.get_by_label("Show").select_option("All calls")
     expect(page.locator(ROWS)).to_have_count(2)
 

@@ -75,9 +75,14 @@ def contents_of(folder: Path, names: str) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.glob(names)}
 
 
-def found_in(places: dict[str, bytes]) -> list[tuple[str, str]]:
+def found_in(places: dict[str, bytes]) -> list[tuple[str, str, bytes]]:
     """Which secret is where."""
-    return [(name, secret) for name, content in places.items() for secret in SECRETS if secret.encode() in content]
+    return [
+        (name, secret, content[max(0, at - 40) : at + 40])
+        for name, content in places.items()
+        for secret in SECRETS
+        if (at := content.find(secret.encode())) >= 0
+    ]
 
 
 @pytest.mark.timeout(180)
