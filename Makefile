@@ -36,9 +36,10 @@ screenshots: ## pictures of every state of the pages (build/screenshots; those o
 	@.venv/bin/python -m docs.screenshots.take
 	@.venv/bin/python -m docs.screenshots.loop
 
-chaos: ## calls to which everything happens (some twenty minutes): no word may be lost; writes docs/chaos.md
+chaos: ## calls to which everything happens (some thirty minutes): no word, no webhook may be lost; writes docs/chaos.md
 	@.ci/setup dev
 	@.venv/bin/python -m chaos
+	@.venv/bin/python -m chaos.webhooks
 
 fuzz: ## the API against what its document allows and does not (four minutes); prints what it finds
 	@.ci/setup dev

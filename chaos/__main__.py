@@ -126,6 +126,8 @@ def main() -> None:
     before = machine()
     outcomes = asyncio.run(play_all(plans, args.minutes))
     results = {"machine": before, "seed": seed, "jitter_ms": args.jitter, "calls": msgspec.to_builtins(outcomes)}
+    if RESULTS.is_file() and "webhooks" in (kept := json.loads(RESULTS.read_text())):
+        results["webhooks"] = kept["webhooks"]  # of `python -m chaos.webhooks`, which comes behind
     print(page(results))
     whole = not (args.suites or args.quick or args.calls or args.seed is not None)
     if whole:

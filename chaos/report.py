@@ -43,7 +43,7 @@ def broken(results: Results) -> list[str]:
         doubled = sum(len(call["verdict"]["doubled"]) for call in calls)
         if doubled > drops * DOUBLED_PERCENT / 100:
             found.append(f"{suite}: {doubled} words doubled in {drops} drops")
-    return found
+    return found + [f"webhooks: {fault}" for fault in results.get("webhooks", {}).get("faults", [])]
 
 
 def faults_of(call: dict[str, Any]) -> list[str]:
@@ -82,7 +82,28 @@ def page(results: Results) -> str:
     head = HEAD.format(jitter=results["jitter_ms"], machine=machine)
     found = broken(results)
     verdict = "Every promise was kept." if not found else "Not kept:\n\n" + "\n".join(f"- {line}" for line in found)
-    return "\n".join([head, summary(results), "", verdict, *(_section(*one) for one in _by_suite(results))])
+    sections = [_section(*one) for one in _by_suite(results)]
+    if "webhooks" in results:
+        sections.append(_webhooks(results["webhooks"]))
+    return "\n".join([head, summary(results), "", verdict, *sections])
+
+
+def _webhooks(told: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            "\n## Webhooks\n",
+            f"`python -m chaos.webhooks --seed {told['seed']}`: SIGKILL of whoever stores events and tells four",
+            "endpoints of them, at once started again. The receivers verify each message with the library of Standard",
+            "Webhooks, and refuse one of a hundred at first.\n",
+            f"- {told['date']}, load before: {told['load_before']}; {told['kills']} kills, {told['events']:,} events, "
+            f"{told['deliveries']:,} deliveries in {told['seconds']:.0f} s.",
+            f"- {told['undelivered']} undelivered; {told['repeated']} taken twice "
+            f"({told['repeated'] / max(1, told['deliveries']):.2%}); {told['refused']} refused and tried again.",
+            f"- {told['forged']} did not verify, {told['changed']} changed between attempts, {told['moved']} had "
+            "another id.",
+            "",
+        ]
+    )
 
 
 def _section(suite: str, calls: Calls) -> str:

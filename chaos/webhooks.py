@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import secrets
 import signal
@@ -28,6 +29,7 @@ import msgspec
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from chaos.report import page
 from chaos.webhook_worker import event_id, is_line
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlOutbox, SqlWebhookEndpoints, migrate
@@ -36,6 +38,9 @@ from sidecar.domain.webhooks import Endpoint, EndpointState
 from sidecar.ports.directory import ForkRequest
 from sidecar.wire.standard_webhooks import new_secret
 
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "chaos" / "results.json"
+PAGE = ROOT / "docs" / "chaos.md"
 HOST = "127.0.0.1"
 ENDPOINTS = 4
 KILLS = 87
@@ -254,7 +259,7 @@ async def until_all_arrived(receivers: Receivers, events: int) -> None:
 
 
 def main() -> None:
-    """Run, print, fail when a promise was broken."""
+    """Run, print, keep the results of a whole run, fail when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m chaos.webhooks", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--events", type=int, default=EVENTS)
@@ -262,10 +267,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     args = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if args.seed is None else args.seed
+    load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     with tempfile.TemporaryDirectory(prefix="sidecar-chaos-webhooks-") as folder:
         outcome = asyncio.run(run(Path(folder), kills=args.kills, events=args.events, seed=seed, lock_s=args.lock))
     told: dict[str, Any] = msgspec.to_builtins(outcome)
     print(json.dumps(told))
+    if (args.kills, args.events, args.lock) == (KILLS, EVENTS, LOCK_S):
+        where = {"date": datetime.now(UTC).date().isoformat(), "load_before": load, "faults": outcome.faults()}
+        results = json.loads(RESULTS.read_text()) | {"webhooks": told | where}
+        RESULTS.write_text(json.dumps(results, separators=(",", ":")) + "\n")
+        PAGE.write_text(page(results))
     if found := outcome.faults():
         raise SystemExit("not well: " + "; ".join(found))
 

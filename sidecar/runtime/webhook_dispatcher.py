@@ -194,8 +194,8 @@ class WebhookDispatcher:
             self._lane(endpoint_id).look_at = None  # what is learnt from now on counts
         try:
             found = await self._queue.claim(free, now=now, lock_until=now + self._lock)
-        except StoreUnavailable as error:
-            log.warning("webhook_queue_unavailable", reason=error.message, retry_in_s=STORE_RETRY_S)
+        except SidecarError as error:  # calls go on, whatever becomes of webhooks
+            self._say_away(error)
             self._rung |= set(free)
             await asyncio.sleep(STORE_RETRY_S)
             return
@@ -269,7 +269,7 @@ class WebhookDispatcher:
             try:
                 disabled = await self._queue.note(finished, now=self._clock.now())
             except StoreUnavailable as error:
-                log.warning("webhook_queue_unavailable", reason=error.message, retry_in_s=STORE_RETRY_S)
+                self._say_away(error)
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             except SidecarError as error:
@@ -289,8 +289,8 @@ class WebhookDispatcher:
         while True:
             try:
                 survey = await self._queue.survey()
-            except StoreUnavailable as error:
-                log.warning("webhook_queue_unavailable", reason=error.message, retry_in_s=self._survey_s)
+            except SidecarError as error:
+                self._say_away(error)
             else:
                 self.backlog = survey.backlog
                 for endpoint_id, moment in survey.next_at.items():
@@ -305,11 +305,14 @@ class WebhookDispatcher:
             now = self._clock.now()
             try:
                 more = await self._queue.clean(log_before=now - log_kept, bodies_before=now - bodies_kept)
-            except StoreUnavailable as error:
-                log.warning("webhook_log_not_cleaned", reason=error.message)
+            except SidecarError as error:
+                self._say_away(error)
                 more = False
             if not more:
                 await asyncio.sleep(CLEAN_EACH_S)
+
+    def _say_away(self, error: SidecarError) -> None:
+        log.warning("webhook_queue_unavailable", code=error.code, reason=error.message, backlog=self.backlog)
 
     def _due(self, now: datetime) -> set[str]:
         return {

@@ -20,8 +20,9 @@ from sidecar.adapters.sql import (
     SqlWebhookDeliveries,
     SqlWebhookEndpoints,
     SqlWebhookQueue,
+    StoreRefused,
 )
-from sidecar.domain.errors import StoreUnavailable
+from sidecar.domain.errors import SidecarError, StoreUnavailable
 from sidecar.domain.events import ConferenceEnded
 from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
 from sidecar.domain.webhooks import DeliveryState, EndpointState, Outcome
@@ -291,7 +292,13 @@ async def test_shutdown_waits_no_longer_than_it_may(database: Database) -> None:
         assert desk.clock.now() - before == timedelta(seconds=1)
 
 
-async def test_a_store_that_does_not_answer_is_asked_again_and_nothing_is_lost(database: Database) -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("busy"), StoreRefused("a defect")], ids=lambda error: error.code)
+async def test_a_store_that_does_not_answer_is_asked_again_and_nothing_is_lost(
+    database: Database, error: SidecarError
+) -> None:
+    async def away(*_arguments: object, **_named: object) -> Any:
+        raise error
+
     async with dispatching(database, crm=answering(OK)) as desk:
         claim, desk.queue.claim = desk.queue.claim, away
         told = await desk.tell(3)
@@ -306,12 +313,10 @@ async def test_a_store_that_does_not_answer_is_asked_again_and_nothing_is_lost(d
         await asyncio.sleep(3)
         desk.queue.note = note
         await asyncio.sleep(60)
-        assert sorted(desk.sender.arrived_at("crm")) == sorted(told), "nothing is told twice"
+        assert set(desk.sender.arrived_at("crm")) == set(told)
+        if isinstance(error, StoreUnavailable):
+            assert len(desk.sender.arrived_at("crm")) == len(told), "nothing is told twice"
         assert (await desk.tally("crm")).delivered == len(told)
-
-
-async def away(*_arguments: object, **_named: object) -> Any:
-    raise StoreUnavailable("busy")
 
 
 async def test_the_backlog_is_known(database: Database) -> None:

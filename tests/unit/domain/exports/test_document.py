@@ -8,6 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts import AlertKind, Severity
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.exports import read_export
 from sidecar.domain.exports.document import json_pieces
@@ -68,3 +70,17 @@ def test_what_the_assistant_said_is_there_with_what_was_heard_of_it() -> None:
     [told] = read["assistant"]["turns"]
     assert (told["seq"], told["text"], told["heard"]) == (7, "Five days, or six.", "Five days,")
     assert told["outcome"] == "interrupted"
+
+
+def test_alerts_are_told_with_who_took_note_of_them_first() -> None:
+    values: dict[str, Any] = {"rule": "rul_1", "name": "Cancel", "kind": AlertKind.PHRASE, "severity": Severity.WARNING}
+    facts = [
+        AlertRaised(alert="alr_1", at_ms=10, **values),
+        AlertRaised(alert="alr_2", at_ms=20, **values),
+        AlertAcknowledged(alert="alr_1", by="Ana", at_ms=30, note="on it"),
+        AlertAcknowledged(alert="alr_1", by="Bo", at_ms=40),
+    ]
+    export = read_export(conference(), [], [event(n + 1, fact) for n, fact in enumerate(facts)])
+    alerts = json.loads("".join(json_pieces(export)))["alerts"]
+    told = [(one["seq"], one["alert"], one["acknowledged_by"], one["note"]) for one in alerts]
+    assert told == [(1, "alr_1", "Ana", "on it"), (2, "alr_2", None, "")]
