@@ -94,6 +94,8 @@ def helped(page: Page, busy: Busy) -> None:
 
 
 def panel(page: Page, busy: Busy) -> None:
+    helper = busy.call.invite()
+    helper.tell("left", reason="dismissed", by="Maya", at_ms=busy.call.now_ms)
     page.goto(busy.call.panel_url)
     expect(page.locator("#assistant-state")).to_have_text("Left")
 
