@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
@@ -11,6 +12,7 @@ from tests.browser.conftest import NewPage
 GRAVE = {"serious", "critical"}
 
 
+@pytest.mark.timeout(240)
 def test_the_reference_is_readable_and_accessible(shared_service: ServiceProcess, new_page: NewPage) -> None:
     """The page is long and axe slow: all rules on all of it once; the other theme's colours on a group of it."""
     page = new_page(width=320, bypass_csp=True, reduced_motion="reduce", signed_in=False)

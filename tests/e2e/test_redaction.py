@@ -22,7 +22,18 @@ SOCIAL = "My social is one two three forty five six seven eight nine."
 RECAP = "Ava, give us a recap."
 ORDER = "My order number is seven three five two nine."
 # What nobody may find: parts of the numbers, in every way in which they were said.
-SECRETS = ["4111", "one one one one", "5500", "0000", "six seven eight nine", "forty five", "123-45", "123456789"]
+# Not four digits alone: times and ids have some.
+SECRETS = [
+    "4111",
+    "one one one one",
+    "is 5500",
+    "5500 00",
+    "0000 00",
+    "six seven eight nine",
+    "forty five",
+    "123-45",
+    "123456789",
+]
 
 
 @asynccontextmanager
