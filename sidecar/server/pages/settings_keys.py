@@ -127,4 +127,5 @@ def _row(key: ApiKey, now: datetime) -> KeyRow:
     valid = key.revoked_at is None and not expired
     state = "live" if valid else "quiet"
     words = "Valid" if valid else "Expired" if expired and key.revoked_at is None else "Revoked"
-    return KeyRow(key=key, scopes=", ".join(sorted(key.scopes)), state=state, words=words, valid=valid)
+    scopes = "everything" if Scope.ADMIN in key.scopes else ", ".join(sorted(key.scopes))
+    return KeyRow(key=key, scopes=scopes, state=state, words=words, valid=valid)
