@@ -47,8 +47,9 @@ KILLS = 87
 EVENTS = 6_500
 RATE = 30.0
 LOCK_S = 40.0
-# How long a process lives, once it is ready.
-LIVES_S = (1.0, 5.0)
+# A kill comes at most so long after the event for which it is meant has arrived somewhere.
+LATE_S = 0.5
+ARRIVAL_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 60.0
 # From the last kill on: longer than a lock and the first wait for another attempt.
 DRAIN_TIMEOUT_S = 180.0
@@ -72,6 +73,7 @@ class Receivers:
         self._chance = chance
         self.receipts: list[dict[str, Receipt]] = [{} for _ in signers]
         self.arrived = asyncio.Event()
+        self.newest = 0
         self.forged = 0
         self.changed = 0
         # By endpoint and event: with which webhook-ids it came.
@@ -94,8 +96,16 @@ class Receivers:
         receipt.taken += 1
         self.arrived.set()
         for event in message["data"] if isinstance(message["data"], list) else [message]:
+            self.newest = max(self.newest, event["seq"])
             self.carriers[number][event["id"]].add(request.headers["webhook-id"])
         return web.Response(status=204)
+
+    async def until_told(self, number: int) -> None:
+        """The event of this ``seq``, or a later one, was taken by somebody."""
+        async with asyncio.timeout(ARRIVAL_TIMEOUT_S):
+            while self.newest < number:
+                self.arrived.clear()
+                await self.arrived.wait()
 
     def missing(self, events: int) -> int:
         """Events that an endpoint has not got, over all endpoints."""
@@ -152,10 +162,9 @@ async def run(
     events: int,
     seed: int,
     lock_s: float = LOCK_S,
-    lives_s: tuple[float, float] = LIVES_S,
     rate: float = RATE,
 ) -> Outcome:
-    """Kill so often while so many events are stored and told; then let the last one finish."""
+    """Kill so often, at random, while so many events are stored and told; then let the last one finish."""
     chance = random.Random(seed)
     signers = [new_secret() for _ in range(ENDPOINTS)]
     receivers = Receivers(signers, chance)
@@ -163,12 +172,12 @@ async def run(
     began = time.monotonic()
     async with receivers.open() as port:
         conference = await prepare(url, [f"http://{HOST}:{port}/{n}" for n in range(ENDPOINTS)], signers)
-        for life in range(kills + 1):
-            until = events * (life + 1) // (kills + 1)
-            arguments = (url, conference, "--until", str(until), "--rate", str(rate), "--lock", str(lock_s))
+        arguments = (url, conference, "--until", str(events), "--rate", str(rate), "--lock", str(lock_s))
+        for moment in [*sorted(chance.sample(range(1, events), kills)), None]:
             async with worker(arguments, folder / "worker.log") as process:
-                if life < kills:
-                    await asyncio.sleep(chance.uniform(*lives_s))
+                if moment is not None:
+                    await receivers.until_told(moment)
+                    await asyncio.sleep(chance.uniform(0, LATE_S))
                     process.kill()
                 else:
                     draining = time.monotonic()

@@ -39,7 +39,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """What is ours. ``next_at``: when to look at an endpoint again; one that is not in it: when it is rung."""
+    """What is ours. ``next_at``: when to look at an endpoint again; nothing new is known of one that is not in it."""
 
     claims: Sequence[Claim]
     next_at: Mapping[str, datetime]

@@ -28,11 +28,11 @@ log = structlog.get_logger()
 SLOTS_FIRST = 2
 SLOTS_MOST = 16
 # Where attempts go well, so many times as many are claimed at once: transactions cost more than sending.
-AHEAD = 2
+AHEAD = 4
 # A claim is given to somebody else after this. Attempts begin in its first half, for one and its storing take less.
 LOCK = timedelta(seconds=40)
 # How long what is new waits for company: a claim is a transaction, and the store has one for all who write.
-GATHER_S = 0.025
+GATHER_S = 0.1
 # How often everything is looked at, for what other processes put or left behind.
 SURVEY_S = 5.0
 # A receiver that is overwhelmed rests for this long, then for twice as long, and so on up to a minute.
@@ -87,6 +87,11 @@ class _Lane:
 
     def _resting(self, now: datetime) -> bool:
         return self._rest_until is not None and now < self._rest_until
+
+    def looked_at(self, now: datetime) -> None:
+        """What was to be seen by now is seen."""
+        if self.look_at is not None and self.look_at <= now:
+            self.look_at = None
 
     def look_again_at(self, moment: datetime) -> None:
         """At the latest."""
@@ -191,7 +196,7 @@ class WebhookDispatcher:
         rung, self._rung = self._rung, set()
         free = {endpoint_id: self._lane(endpoint_id).room(now) for endpoint_id in rung | self._due(now)}
         for endpoint_id in free:
-            self._lane(endpoint_id).look_at = None  # what is learnt from now on counts
+            self._lane(endpoint_id).looked_at(now)
         try:
             found = await self._queue.claim(free, now=now, lock_until=now + self._lock)
         except SidecarError as error:  # calls go on, whatever becomes of webhooks

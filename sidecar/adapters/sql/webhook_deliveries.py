@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.outbox import SqlOutbox
@@ -122,7 +123,7 @@ class SqlWebhookDeliveries:
     async def resend_range(
         self, endpoint_id: str, conference_id: str, *, from_seq: int, to_seq: int, tenant: str, now: datetime
     ) -> int:
-        """They go into the outbox once more; what they become is decided there."""
+        """What has a delivery of its own is tried again; the rest goes into the outbox once more."""
         in_range = (
             select(events.c.seq, events.c.id, events.c.type)
             .where(events.c.conference_id == conference_id, events.c.seq >= from_seq, events.c.seq <= to_seq)
@@ -146,8 +147,13 @@ class SqlWebhookDeliveries:
                 )
             types = endpoint_of(endpoint).types
             wanted = [row for row in found if wants(types, row.type)]
+            told = await _try_again(connection, endpoint_id, [row.id for row in wanted], now)
             there = {row.seq for row in await connection.execute(waiting)}
-            rows = [_outbox_row(endpoint_id, conference_id, row, now) for row in wanted if row.seq not in there]
+            rows = [
+                _outbox_row(endpoint_id, conference_id, row, now)
+                for row in wanted
+                if row.id not in told and row.seq not in there
+            ]
             if rows:
                 await connection.execute(webhook_outbox.insert(), rows)
         self._outbox.ring_for(endpoint_id)
@@ -184,6 +190,15 @@ def not_in_log(endpoint_id: str, event: Event, *, delivery_id: str, now: datetim
         "created_at": now,
         "next_at": now,
     }
+
+
+async def _try_again(
+    connection: AsyncConnection, endpoint_id: str, event_ids: Sequence[str], now: datetime
+) -> set[str]:
+    """Those of these events that are the only one of a delivery: it is pending again."""
+    of = webhook_deliveries.c
+    alone = update(webhook_deliveries).where(of.endpoint_id == endpoint_id, of.message_id.in_(event_ids))
+    return {row.message_id for row in await connection.execute(alone.values(again(now)).returning(of.message_id))}
 
 
 def _outbox_row(endpoint_id: str, conference_id: str, event: AnyRow, now: datetime) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.rows import AnyRow
-from sidecar.adapters.sql.webhook_deliveries import again
 from sidecar.adapters.sql.webhook_tables import webhook_deliveries, webhook_delivery_events, webhook_outbox
 from sidecar.domain.webhooks import (
     BATCH_EVENTS,
@@ -25,6 +24,13 @@ from sidecar.domain.webhooks import (
 PACK_MOST = 200
 
 
+class Packed(NamedTuple):
+    """The deliveries that were made. ``look_at``: when there is more to do; a batch may wait to be filled."""
+
+    made: frozenset[str] = frozenset()
+    look_at: datetime | None = None
+
+
 async def pack(
     connection: AsyncConnection,
     endpoint_id: str,
@@ -32,15 +38,15 @@ async def pack(
     *,
     new_id: Callable[[str], str],
     now: datetime,
-) -> datetime | None:
-    """Make deliveries of what waits for an endpoint. When to look again: a batch may wait to be filled.
+) -> Packed:
+    """Make deliveries of what waits for an endpoint.
 
     ``endpoint``: its row; None: it was removed, and what waits for it is thrown away.
     """
     of = webhook_outbox.c
     if endpoint is None:
         await connection.execute(delete(webhook_outbox).where(of.endpoint_id == endpoint_id))
-        return None
+        return Packed()
     waiting = (
         select(webhook_outbox)
         .where(of.endpoint_id == endpoint_id)
@@ -49,20 +55,18 @@ async def pack(
         .with_for_update(skip_locked=True)
     )
     rows = (await connection.execute(waiting)).all()
-    singles = [row for row in rows if not is_batched(row.type)]
     batches, rest = _batches([row for row in rows if is_batched(row.type)], now)
-    ready = [*singles, *(row for batch in batches for row in batch)]
-    if ready:
-        makers = _Deliveries(endpoint, new_id, now)
-        fresh = await _without_known(connection, endpoint_id, singles, now)
-        makers.add_singles(fresh)
-        makers.add_batches(batches)
-        await makers.store(connection)
-        keys = tuple_(of.conference_id, of.seq).in_([(row.conference_id, row.seq) for row in ready])
-        await connection.execute(delete(webhook_outbox).where(of.endpoint_id == endpoint_id, keys))
+    makers = _Deliveries(endpoint, new_id, now)
+    makers.add_singles([row for row in rows if not is_batched(row.type)])
+    makers.add_batches(batches)
+    made = await makers.store(connection)
+    if made:
+        keys = [(row.conference_id, row.seq) for row in rows if row not in rest]
+        chosen = tuple_(of.conference_id, of.seq).in_(keys)
+        await connection.execute(delete(webhook_outbox).where(of.endpoint_id == endpoint_id, chosen))
     if len(rows) == PACK_MOST:
-        return now
-    return rest[0].at + BATCH_WAIT if rest else None
+        return Packed(made, now)
+    return Packed(made, rest[0].at + BATCH_WAIT if rest else None)
 
 
 def _batches(rows: Sequence[AnyRow], now: datetime) -> tuple[list[Sequence[AnyRow]], Sequence[AnyRow]]:
@@ -71,26 +75,6 @@ def _batches(rows: Sequence[AnyRow], now: datetime) -> tuple[list[Sequence[AnyRo
     if chunks and len(chunks[-1]) < BATCH_EVENTS and chunks[-1][0].at + BATCH_WAIT > now:
         return chunks[:-1], chunks[-1]
     return chunks, []
-
-
-async def _without_known(
-    connection: AsyncConnection, endpoint_id: str, singles: Sequence[AnyRow], now: datetime
-) -> list[AnyRow]:
-    """Those that are in no delivery yet; a delivery of one that is sent again is tried again."""
-    if not singles:
-        return []
-    of = webhook_deliveries.c
-    ids = [row.event_id for row in singles]
-    known = {
-        row.message_id
-        for row in await connection.execute(
-            select(of.message_id).where(of.endpoint_id == endpoint_id, of.message_id.in_(ids))
-        )
-    }
-    if known:
-        once_more = update(webhook_deliveries).where(of.endpoint_id == endpoint_id, of.message_id.in_(sorted(known)))
-        await connection.execute(once_more.values(again(now)))
-    return [row for row in singles if row.event_id not in known]
 
 
 class _Deliveries:
@@ -111,10 +95,11 @@ class _Deliveries:
         for batch in batches:
             self._add(self._new_id("bat"), BATCH_TYPE, None, batch)
 
-    async def store(self, connection: AsyncConnection) -> None:
+    async def store(self, connection: AsyncConnection) -> frozenset[str]:
         if self._made:
             await connection.execute(webhook_deliveries.insert(), self._made)
             await connection.execute(webhook_delivery_events.insert(), self._carried)
+        return frozenset(made["id"] for made in self._made)
 
     def _add(self, message_id: str, type_: str, conference_id: str | None, rows: Sequence[AnyRow]) -> None:
         delivery_id = self._new_id("dlv")

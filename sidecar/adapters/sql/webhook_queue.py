@@ -70,12 +70,14 @@ class SqlWebhookQueue:
             endpoints = {endpoint.id: endpoint for endpoint in await _endpoints(connection, free)}
             for endpoint_id in sorted(free):
                 endpoint = endpoints.get(endpoint_id)
-                look_at = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
+                made, look_at = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
                 if endpoint is not None and endpoint.state == EndpointState.ENABLED:
                     rows = await _claim(connection, endpoint_id, free[endpoint_id], now, lock_until)
                     claimed += [(endpoint, row) for row in rows]
-                    full = rows and len(rows) == free[endpoint_id]
-                    look_at = _earlier(look_at, now if full else await _next_due(connection, endpoint_id))
+                    if len(rows) == free[endpoint_id]:
+                        look_at = now  # there may be more
+                    elif not rows or any(row.id not in made for row in rows):
+                        look_at = _earlier(look_at, await _next_due(connection, endpoint_id))
                 if look_at is not None:
                     next_at[endpoint_id] = look_at
             claims = await _claims(connection, claimed, now, lock_until)

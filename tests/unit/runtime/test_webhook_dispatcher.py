@@ -37,6 +37,8 @@ from tests.virtual_time import timeless
 
 pytestmark = pytest.mark.virtual_time
 
+# Longer than what is new waits for company.
+AT_ONCE_S = 0.15
 # Where no survey is needed: everything is known to this process.
 NEVER_S = 1e7
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -142,7 +144,7 @@ def down_until(moment: datetime) -> Receiver:
 async def test_an_event_is_told_at_once_and_once(database: Database) -> None:
     async with dispatching(database, crm=answering(OK)) as desk:
         (event,) = await desk.tell()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AT_ONCE_S)
         assert desk.sender.arrived_at("crm") == [event]
         await asyncio.sleep(60)
         assert desk.sender.arrived_at("crm") == [event]
@@ -248,7 +250,7 @@ async def test_lines_are_gathered_for_a_second(database: Database) -> None:
         await asyncio.sleep(1)
         assert len(desk.sender.received) == 1
         await desk.say(45)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AT_ONCE_S)
         assert len(desk.sender.received) == 3, "full ones go at once"
         await asyncio.sleep(1)
         assert len(desk.sender.received) == 4
@@ -274,7 +276,7 @@ async def test_what_a_killed_process_had_in_hand_is_tried_again(database: Databa
 async def test_at_shutdown_attempts_under_way_may_finish_and_no_new_ones_begin(database: Database) -> None:
     async with dispatching(database, crm=answering(OK, after_s=0.5)) as desk:
         await desk.tell(10)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AT_ONCE_S)
         await desk.dispatcher.shut_down(1.0)
         assert 1 <= len(desk.sender.received) <= SLOTS_MOST
         assert (await desk.tally("crm")).delivered == len(desk.sender.received)
@@ -286,7 +288,7 @@ async def test_at_shutdown_attempts_under_way_may_finish_and_no_new_ones_begin(d
 async def test_shutdown_waits_no_longer_than_it_may(database: Database) -> None:
     async with dispatching(database, crm=answering(OK, after_s=14)) as desk:
         await desk.tell()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AT_ONCE_S)
         before = desk.clock.now()
         await desk.dispatcher.shut_down(1.0)
         assert desk.clock.now() - before == timedelta(seconds=1)
