@@ -94,7 +94,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be another. None: as it was. Enabling it again also forgets since when it failed."""
+    """What is to be another. None: as it was. Enabling it again, or another URL, also forgets since when it failed."""
 
     url: str | None = None
     description: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -45,6 +45,13 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
     next_at: Mapping[str, datetime]
 
 
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """Endpoints for which something new was put, and those that somebody changed: what is claimed for them is stale."""
+
+    endpoints: frozenset[str] = frozenset()
+    changed: frozenset[str] = frozenset()
+
+
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """All that waits: when to look at which endpoint, and how many deliveries and single events wait in all."""
 
@@ -67,8 +74,12 @@ class WebhookQueue(Protocol):
         """Keep what became of claims. The endpoints that are disabled because of it; their tenants' others are told."""
         ...
 
-    async def rung(self) -> Collection[str]:
-        """The endpoints for which something new was put since the last call; waits for it. One caller at a time."""
+    async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
+        """Claims that were not tried are due again."""
+        ...
+
+    async def rung(self) -> Rung:
+        """What happened since the last call, in this process; waits for it. One caller at a time."""
         ...
 
     async def survey(self) -> Survey:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -139,6 +139,7 @@ class WebhookDispatcher:
         self._chance = chance
         self._lanes: dict[str, _Lane] = {}
         self._rung: set[str] = set()
+        self._changed: set[str] = set()
         self._stir = asyncio.Event()
         self._finished: list[Finished] = []
         self._ended = asyncio.Event()
@@ -171,6 +172,7 @@ class WebhookDispatcher:
         self._stir.set()
         try:
             async with asyncio.timeout(timeout_s):
+                await self._give_back(self._lanes)
                 await self._idle.wait()
         except TimeoutError:
             under_way = sum(lane.under_way for lane in self._lanes.values())
@@ -194,6 +196,7 @@ class WebhookDispatcher:
         """What is due of the endpoints for which there is room."""
         now = self._clock.now()
         rung, self._rung = self._rung, set()
+        self._changed.clear()
         free = {endpoint_id: self._lane(endpoint_id).room(now) for endpoint_id in rung | self._due(now)}
         for endpoint_id in free:
             self._lane(endpoint_id).looked_at(now)
@@ -208,6 +211,7 @@ class WebhookDispatcher:
             self._lane(endpoint_id).look_again_at(moment)
         for claim in found.claims:
             self._lane(claim.endpoint_id).waiting.append(claim)
+        await self._give_back(self._changed)  # while they were being claimed
 
     def _begin(self, tasks: asyncio.TaskGroup) -> None:
         """As many attempts as may be under way."""
@@ -287,8 +291,23 @@ class WebhookDispatcher:
 
     async def _listen(self) -> None:
         while True:
-            self._rung |= set(await self._queue.rung())
+            rung = await self._queue.rung()
+            self._changed |= rung.changed
+            await self._give_back(rung.changed)
+            self._rung |= rung.endpoints
             self._stir.set()
+
+    async def _give_back(self, endpoint_ids: Collection[str]) -> None:
+        """What is claimed ahead for them. Where that fails it comes back when its lock ends."""
+        lanes = [lane for each in endpoint_ids if (lane := self._lanes.get(each)) is not None]
+        claims = [claim for lane in lanes for claim in lane.waiting]
+        for lane in lanes:
+            lane.waiting.clear()
+        if claims:
+            try:
+                await self._queue.give_back(claims, now=self._clock.now())
+            except SidecarError as error:
+                self._say_away(error)
 
     async def _survey(self) -> None:
         while True:

@@ -118,7 +118,7 @@ async def test_an_event_becomes_a_delivery_with_its_own_envelope_for_each_who_wa
     await office.add("whe_3", tenant="somebody else")
     (event,) = await office.log.append([ended(bound)])
     assert isinstance(event, Event)
-    assert await office.queue.rung() == {"whe_1"}
+    assert (await office.queue.rung()).endpoints == {"whe_1", "whe_2", "whe_3"}  # they were added
     (claim,) = (await office.turn(whe_1=9, whe_2=9, whe_3=9)).claims
     assert (claim.endpoint_id, claim.number, claim.tries) == ("whe_1", 1, 1)
     assert claim.message.id == event.id
@@ -192,6 +192,29 @@ async def test_a_claim_is_nobody_else_s_until_its_lock_ends(office: Office, boun
     assert (await office.turn(NOON + LOCK - S)).claims == []
     (taken_over,) = (await office.turn(NOON + LOCK)).claims
     assert (taken_over.message.id, taken_over.number, taken_over.tries) == (claim.message.id, 2, 1)
+
+
+async def test_a_claim_that_is_given_back_is_due_at_once_as_if_nobody_had_had_it(
+    office: Office, bound: BoundFork
+) -> None:
+    await office.add()
+    await office.log.append([ended(bound), ended(bound)])
+    claims = (await office.turn(NOON)).claims
+    await office.queue.give_back(claims[:1], now=NOON + S)
+    (again,) = (await office.turn(NOON + S)).claims
+    assert (again.delivery_id, again.number) == (claims[0].delivery_id, 1)
+    # Too late: somebody else has them by now.
+    taken_over = (await office.turn(NOON + 2 * LOCK)).claims
+    await office.queue.give_back(claims, now=NOON + 2 * LOCK)
+    assert (await office.turn(NOON + 2 * LOCK)).claims == []
+    assert [claim.number for claim in taken_over] == [2, 2]
+
+
+async def test_who_changes_an_endpoint_is_heard(office: Office) -> None:
+    await office.add()
+    await office.queue.rung()
+    await office.endpoints.rotate("whe_1", secret="new", overlap=S, tenant="", now=NOON)
+    assert (await office.queue.rung()).changed == {"whe_1"}
 
 
 async def test_of_many_who_claim_at_once_each_gets_others(
@@ -305,7 +328,7 @@ async def test_gone_disables_the_endpoint_fails_what_waits_and_tells_the_tenant_
         (DeliveryState.FAILED, "endpoint_gone"),
         (DeliveryState.FAILED, "endpoint_disabled"),
     }
-    assert await office.queue.rung() == {"whe_2"}
+    assert (await office.queue.rung()).endpoints == {"whe_2"}
     (told,) = (await office.turn(NOON + 62 * S, whe_2=9, whe_3=9)).claims
     assert told.endpoint_id == "whe_2"
     body = json.loads(told.message.body)
@@ -418,6 +441,6 @@ async def test_old_rows_go_and_what_waits_stays(office: Office, bound: BoundFork
 
 def event_in_no_log() -> Event:
     return Event(
-        id=f"evt_{next(_numbers)}", type="conference.ended", seq=None, timestamp=NOON, conference="",
+        id=f"evt_of_no_log_{next(_numbers)}", type="conference.ended", seq=None, timestamp=NOON, conference="",
         conference_sid=None, tenant="", data=ConferenceEnded(reason="test", at_ms=0),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """The outbox on SQL: for each stored event, who is to be told of it, written in the transaction of the event.
 
 Who wants what is remembered between transactions, so that events that nobody wants cost no statement. A change by this
-process counts at once (``forget_endpoints``), one by another process as soon as the endpoints are looked at again.
+process counts at once (``endpoint_changed``), one by another process as soon as the endpoints are looked at again.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.adapters.sql.webhook_tables import webhook_endpoints, webhook_outbox
 from sidecar.domain.events import Event
 from sidecar.domain.webhooks import wants
+from sidecar.ports.webhook_queue import Rung
 
 
 class _Wish(NamedTuple):
@@ -32,6 +33,7 @@ class SqlOutbox:
         self._wishes: list[_Wish] | None = None
         self._changes = 0
         self._rung: set[str] = set()
+        self._changed: set[str] = set()
         self._bell = asyncio.Event()
 
     async def put(self, transaction: AsyncConnection, events: Sequence[Event]) -> None:
@@ -64,20 +66,23 @@ class SqlOutbox:
         self._rung.add(endpoint_id)
         self._bell.set()
 
-    async def rung(self) -> set[str]:
-        """The endpoints for which something was put since the call before; waits until there is one.
+    async def rung(self) -> Rung:
+        """What happened since the call before; waits until something does.
 
-        One caller at a time. What a transaction put that was rolled back afterwards is among them.
+        One caller at a time. What a transaction put that was rolled back afterwards is among it.
         """
         await self._bell.wait()
         self._bell.clear()
-        rung, self._rung = self._rung, set()
+        rung = Rung(endpoints=frozenset(self._rung), changed=frozenset(self._changed))
+        self._rung, self._changed = set(), set()
         return rung
 
-    def forget_endpoints(self) -> None:
-        """The endpoints have changed: read them again before the next event."""
+    def endpoint_changed(self, endpoint_id: str) -> None:
+        """Read the endpoints again before the next event; and what is claimed for this one may be out of date."""
         self._changes += 1
         self._wishes = None
+        self._changed.add(endpoint_id)
+        self.ring_for(endpoint_id)
 
     async def look_again(self, connection: AsyncConnection) -> list[_Wish]:
         """Read the endpoints, for another process may have changed them."""

@@ -63,7 +63,7 @@ class SqlWebhookEndpoints:
                 )
             await connection.execute(webhook_endpoints.insert().values(values))
             added = endpoint_of(await endpoint_row(connection, endpoint.id, endpoint.tenant))
-        self._outbox.forget_endpoints()
+        self._outbox.endpoint_changed(endpoint.id)
         return added
 
     async def endpoint(self, endpoint_id: str, *, tenant: str) -> Endpoint:
@@ -82,7 +82,7 @@ class SqlWebhookEndpoints:
         """Deliveries of a disabled endpoint fail at once."""
         values: dict[str, Any] = {}
         if change.url is not None:
-            values["url"] = change.url
+            values |= {"url": change.url, "failing_since": None, "last_failed_at": None}
         if change.description is not None:
             values["description"] = change.description
         if change.types is not None:
@@ -96,8 +96,7 @@ class SqlWebhookEndpoints:
             if values.get("state") == EndpointState.DISABLED:
                 await fail_pending(connection, endpoint_id)
             changed = endpoint_of(await endpoint_row(connection, endpoint_id, tenant))
-        self._outbox.forget_endpoints()
-        self._outbox.ring_for(endpoint_id)
+        self._outbox.endpoint_changed(endpoint_id)
         return changed
 
     async def remove(self, endpoint_id: str, *, tenant: str) -> None:
@@ -110,7 +109,7 @@ class SqlWebhookEndpoints:
             for table in (webhook_deliveries, webhook_outbox):
                 await connection.execute(delete(table).where(table.c.endpoint_id == endpoint_id))
             await connection.execute(delete(webhook_endpoints).where(webhook_endpoints.c.id == endpoint_id))
-        self._outbox.forget_endpoints()
+        self._outbox.endpoint_changed(endpoint_id)
 
     async def rotate(
         self, endpoint_id: str, *, secret: str, overlap: timedelta, tenant: str, now: datetime
@@ -121,14 +120,18 @@ class SqlWebhookEndpoints:
             present = await endpoint_row(connection, endpoint_id, tenant, to_change=True)
             values = {"secret": secret, "old_secret": present.secret, "old_secret_until": until}
             await _update(connection, endpoint_id, values)
-            return endpoint_of(await endpoint_row(connection, endpoint_id, tenant))
+            rotated = endpoint_of(await endpoint_row(connection, endpoint_id, tenant))
+        self._outbox.endpoint_changed(endpoint_id)
+        return rotated
 
     async def expire_old_secret(self, endpoint_id: str, *, tenant: str) -> Endpoint:
         """Forgets it."""
         async with self._database.write() as connection:
             await endpoint_row(connection, endpoint_id, tenant, to_change=True)
             await _update(connection, endpoint_id, {"old_secret": None, "old_secret_until": None})
-            return endpoint_of(await endpoint_row(connection, endpoint_id, tenant))
+            left = endpoint_of(await endpoint_row(connection, endpoint_id, tenant))
+        self._outbox.endpoint_changed(endpoint_id)
+        return left
 
 
 async def fail_pending(connection: AsyncConnection, endpoint_id: str) -> None:

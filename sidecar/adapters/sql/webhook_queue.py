@@ -31,7 +31,7 @@ from sidecar.adapters.sql.webhook_tables import (
 from sidecar.domain.events import Event
 from sidecar.domain.webhook_schedule import Health, health_after
 from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointDisabled, EndpointState, Outcome
-from sidecar.ports.webhook_queue import Claim, Claims, Finished, Survey
+from sidecar.ports.webhook_queue import Claim, Claims, Finished, Rung, Survey
 from sidecar.ports.webhook_sender import Message
 
 
@@ -83,7 +83,17 @@ class SqlWebhookQueue:
             claims = await _claims(connection, claimed, now, lock_until)
         return Claims(claims=claims, next_at=next_at)
 
-    async def rung(self) -> Collection[str]:
+    async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
+        """Those that nobody else has taken since."""
+        of = webhook_deliveries.c
+        ours = update(webhook_deliveries).where(
+            of.id == bindparam("of_id"), of.attempts == bindparam("of_number"), is_pending
+        )
+        rows = [{"of_id": claim.delivery_id, "of_number": claim.number} for claim in claims]
+        async with self._database.write() as connection:
+            await connection.execute(ours.values(attempts=of.attempts - 1, next_at=now), rows)
+
+    async def rung(self) -> Rung:
         """The outbox has the bell."""
         return await self._outbox.rung()
 

@@ -25,7 +25,7 @@ from sidecar.adapters.sql import (
 from sidecar.domain.errors import SidecarError, StoreUnavailable
 from sidecar.domain.events import ConferenceEnded
 from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
-from sidecar.domain.webhooks import DeliveryState, EndpointState, Outcome
+from sidecar.domain.webhooks import DeliveryState, EndpointChange, EndpointState, Outcome
 from sidecar.ports.directory import BoundFork
 from sidecar.ports.webhook_sender import Answer, Message
 from sidecar.ports.webhooks import DeliveryFilter, Tally
@@ -103,6 +103,7 @@ class _InNoTime:
         timeless_queue = timeless(queue)
         self.claim = timeless_queue.claim
         self.note = timeless_queue.note
+        self.give_back = timeless_queue.give_back
         self.survey = timeless_queue.survey
         self.clean = timeless_queue.clean
         self.rung = queue.rung
@@ -224,6 +225,22 @@ async def test_no_endpoint_has_more_attempts_under_way_than_its_lane_is_wide(dat
         await asyncio.sleep(10)
         assert sorted(desk.sender.arrived_at("crm")) == sorted(told)
         assert most == SLOTS_MOST
+
+
+async def test_who_pauses_an_endpoint_is_obeyed_at_once_and_nothing_is_lost(database: Database) -> None:
+    """What was claimed ahead is given back; only attempts under way go on."""
+    async with dispatching(database, crm=answering(OK, after_s=1)) as desk:
+        told = await desk.tell(100)
+        await asyncio.sleep(6.5)
+        pause, resume = EndpointChange(state=EndpointState.PAUSED), EndpointChange(state=EndpointState.ENABLED)
+        await desk.endpoints.change("whe_crm", pause, tenant="", now=desk.clock.now())
+        before = len(desk.sender.received)
+        await asyncio.sleep(60)
+        assert len(desk.sender.received) - before <= SLOTS_MOST
+        assert len(desk.sender.received) < 100
+        await desk.endpoints.change("whe_crm", resume, tenant="", now=desk.clock.now())
+        await asyncio.sleep(20)
+        assert sorted(desk.sender.arrived_at("crm")) == sorted(told)
 
 
 async def test_a_receiver_that_asks_for_a_rest_gets_it(database: Database) -> None:
