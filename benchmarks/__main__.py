@@ -70,6 +70,7 @@ def quick() -> dict[str, Scene]:
         "resume": lambda: scenes.resume(50, rounds=1),
         "webhooks": lambda: scenes.webhooks(2, 20, Load(settle_s=0.1, measure_s=1)),
         "search": lambda: search.scene(100, rounds=1),
+        "talkers": lambda: talkers((1,), seconds=1),
     }
 
 
@@ -114,12 +115,11 @@ def main() -> None:
         begun = time.monotonic()
         results[name] = scene()
         print(f"{name}: {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+        if not args.quick:  # whatever becomes of the scenes that follow
+            args.results.write_text(json.dumps(results, indent=2) + "\n")
+            args.page.write_text(page(results))
     if args.quick:
         print(json.dumps(results))
-        return
-    args.results.write_text(json.dumps(results, indent=2) + "\n")
-    args.page.write_text(page(results))
-    print(f"written: {args.page}", file=sys.stderr)
 
 
 if __name__ == "__main__":

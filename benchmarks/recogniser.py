@@ -61,7 +61,7 @@ async def talk(recogniser: LocalRecogniser, talker: Talker, delay_s: float) -> N
             due = began + number * FRAME_S
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             talker.late_frames_s.append(time.monotonic() - due)
-            await stream.send(talker.audio[at : at + FRAME_BYTES])
+            stream.send(talker.audio[at : at + FRAME_BYTES])
         await stream.finish()
 
     async with asyncio.TaskGroup() as tasks:

@@ -14,7 +14,7 @@ import aiohttp
 import soundfile
 from aiohttp import web
 
-from sidecar.adapters.sql import Database, SqlAccounts, migrate
+from sidecar.adapters.sql import Database, SqlAccounts
 from sidecar.cli.children import free_ports
 from sidecar.emulator.app import create_app
 from tests.assisted_call import AssistedCall
@@ -22,6 +22,7 @@ from tests.callers import BEARER, add_key
 from tests.line import ACCOUNT, Line, TwimlApp
 from tests.phrase_book import PhraseBook
 from tests.service import TOKEN, Service
+from tests.stores import lay_out
 
 READY_TIMEOUT_S = 60.0
 
@@ -51,8 +52,7 @@ async def book_call(folder: Path, *phrases: str, **variables: str) -> AsyncItera
     # It is there all along: on a busy machine no process begins within the five seconds that a leg waits.
     door = socket.create_server(("127.0.0.1", 0))
     port = door.getsockname()[1]
-    url = f"sqlite:///{folder}/sidecar.sqlite3"
-    await migrate(url)
+    url = lay_out(folder / "sidecar.sqlite3")
     database = Database(url)
     await add_key(SqlAccounts(database))
     await database.close()

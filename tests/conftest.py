@@ -11,7 +11,7 @@ from typing import TypeVar
 import hypothesis
 import pytest
 
-from tests.tracing import TRACED
+from tests.tracing import is_traced, no_coverage
 from tests.virtual_time import VirtualTimeLoop
 
 # How long an example takes says something of the machine, not of the code. In CI the examples are the same each time.
@@ -37,10 +37,13 @@ def pytest_configure() -> None:
             del os.environ[name]
 
 
-@pytest.fixture
-def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Coverage is not taken of the processes that this test starts: it makes them slower by half."""
-    monkeypatch.delenv(TRACED, raising=False)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fixtures included."""
+    if is_traced(item):
+        return (yield)
+    with no_coverage():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)

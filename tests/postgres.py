@@ -45,9 +45,9 @@ def throw_away_cluster() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def create_database(server_url: str, name: str) -> str:
-    """An empty database on that server; returns its URL."""
-    await _administer(server_url, f'CREATE DATABASE "{name}"')
+async def create_database(server_url: str, name: str, *, template: str = "template1") -> str:
+    """A database on that server, empty or a copy of another; returns its URL."""
+    await _administer(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 

@@ -27,6 +27,7 @@ from sidecar.server.connections import GuardedSite
 from sidecar.server.strangers import STRANGERS
 from tests.callers import BEARER, add_key
 from tests.contract import Contract, event_breaches
+from tests.stores import lay_out
 
 # How long a connection waits for the rest of a body that nobody reads, even when its client is gone.
 LINGER_S = 0.1
@@ -137,7 +138,7 @@ async def running_service(
     port = settings.pop("port", None) or free_ports(1)
     values = {
         "port": port,
-        "database_url": f"sqlite:///{folder}/sidecar.sqlite3",
+        "database_url": lay_out(folder / "sidecar.sqlite3"),
         "twilio_auth_token": TOKEN,
     }
     app = build(load(**(values | settings)), recogniser=recogniser, fallback=fallback, engines=engines)

@@ -1,11 +1,19 @@
-"""Fixtures for tests that need a store: a fresh one on SQLite, on PostgreSQL, or on each in turn."""
+"""Fixtures for tests that need a store: a fresh one on SQLite, on PostgreSQL, or on each in turn.
+
+Migrating takes longer than most tests. It is done once in each process of the run; after that, stores are copies.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,11 +54,59 @@ async def postgres_url(postgres_server: str) -> AsyncIterator[str]:
     await drop_database(postgres_server, name)
 
 
+def lay_out(file: Path) -> str:
+    """A migrated SQLite store in this file, unless it is there; its URL."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(_migrated_sqlite())
+    return f"sqlite:///{file}"
+
+
+@cache
+def _migrated_sqlite() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="sidecar-store-") as folder:
+        file = Path(folder) / "sidecar.db"
+        _run_apart(migrate(f"sqlite:///{file}"))
+        return file.read_bytes()
+
+
+def _run_apart(work: Coroutine[Any, Any, None]) -> None:
+    """In a loop of its own: that of a test may be running in this thread."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
 @pytest.fixture
-async def database(sqlite_url: str) -> AsyncIterator[Database]:
+def migrated_sqlite_url(tmp_path: Path) -> str:
+    """A migrated store."""
+    return lay_out(tmp_path / "store" / "sidecar.db")
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    """The name of a migrated database that nobody is connected to."""
+    name = f"sidecar_migrated_{secrets.token_hex(6)}"
+
+    async def make() -> None:
+        await migrate(await create_database(postgres_server, name))
+
+    _run_apart(make())
+    return name
+
+
+@pytest.fixture
+async def migrated_postgres_url(postgres_server: str, migrated_postgres: str) -> AsyncIterator[str]:
+    """A migrated database, dropped afterwards."""
+    name = f"sidecar_test_{secrets.token_hex(6)}"
+    url = await create_database(postgres_server, name, template=migrated_postgres)
+    yield url
+    await drop_database(postgres_server, name)
+
+
+@pytest.fixture
+async def database(migrated_sqlite_url: str) -> AsyncIterator[Database]:
     """A migrated SQLite store, as a service with default settings has it."""
-    await migrate(sqlite_url)
-    database = Database(sqlite_url)
+    database = Database(migrated_sqlite_url)
     yield database
     await database.close()
 
@@ -62,11 +118,12 @@ def empty_store_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture
-async def store_url(empty_store_url: str) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest) -> str:
     """A migrated store, on SQLite and on PostgreSQL."""
-    await migrate(empty_store_url)
-    return empty_store_url
+    migrated = {"sqlite": "migrated_sqlite_url", "postgresql": "migrated_postgres_url"}
+    url: str = request.getfixturevalue(migrated[request.param])
+    return url
 
 
 @pytest.fixture

@@ -82,7 +82,8 @@ async def _demo(
 ) -> None:
     main_task = asyncio.current_task()
     assert main_task is not None  # noqa: S101 - asyncio.run made it
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job begins with it ignored
+        asyncio.get_running_loop().add_signal_handler(number, main_task.cancel)
     with tempfile.TemporaryDirectory(prefix="sidecar-demo-") as folder:
         names = names_of_this_machine()
         certificate = make_certificate(Path(folder), [*names, host]) if tls else None

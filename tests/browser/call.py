@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.callers import BEARER
-from tests.tracing import TRACED
+from tests.stores import lay_out
 
 ROOT = Path(__file__).resolve().parents[2]
 HTTP_TIMEOUT_S = 10.0
@@ -44,12 +43,11 @@ class ServiceProcess:
 
         ``still``: its clock stands still.
         """
+        lay_out(Path(self.database_url.removeprefix("sqlite:///")))
         status = ["still"] if still else [] if away_with is None else [str(away_with)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.browser.service", str(self._port), self.database_url, *status],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            # It ends by being killed, so coverage of it would be lost, and cost half of its speed.
-            env={name: value for name, value in os.environ.items() if name != TRACED},  # noqa: TID251
         )  # fmt: skip
         assert self._process.stdout is not None
         assert self._process.stderr is not None

@@ -11,18 +11,26 @@ from tests.browser.conftest import NewPage
 ROW = "#rows > .utterance"
 
 
+def turn_the_clock(page: Page) -> None:
+    """The stream's code runs in the page, where a test can turn the clock, and not in the worker."""
+    page.add_init_script("delete window.SharedWorker")
+    page.clock.install()
+
+
 @pytest.fixture
 def call(own_service: ServiceProcess) -> Call:
     """A call on a service that may be killed."""
     return Call(own_service)
 
 
-def open_with_history(new_page: NewPage, call: Call) -> tuple[Page, Speaker]:
-    """A live page with three lines."""
+def open_with_history(new_page: NewPage, call: Call, *, turned_clock: bool = False) -> tuple[Page, Speaker]:
+    """A live page with three lines; its clock may be one that the test turns."""
     maya = call.join("Maya")
     call.begin()
     call.say_many(maya, ["One.", "Two."])
     page = new_page(may_fail=True)
+    if turned_clock:
+        turn_the_clock(page)
     page.goto(call.url)
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     call.say(maya, "Three.")
@@ -64,16 +72,20 @@ def test_it_recovers_from_an_answer_for_which_browsers_give_up(new_page: NewPage
 
 
 def test_a_long_absence_is_told_in_a_banner_and_trying_now_ends_it(new_page: NewPage, call: Call) -> None:
-    page, maya = open_with_history(new_page, call)
+    page, maya = open_with_history(new_page, call, turned_clock=True)
+    # From here on no countdown ends by itself.
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
     call.service.kill()
+    expect(page.locator("#connection")).to_contain_text("Reconnecting")
+    page.clock.run_for(10_000)
     banner = page.locator("#banner")
-    expect(banner).to_be_visible(timeout=20_000)
     expect(banner).to_contain_text("The service does not answer. The text stays here")
+    expect(banner).to_contain_text("next try in")
     call.service.start()
     call.say(maya, "Four.")
-    expect(banner).to_contain_text("next try in", timeout=30_000)
     banner.get_by_role("button", name="Try now").click()
-    expect(page.get_by_text("Four.")).to_be_visible(timeout=3_000)
+    page.clock.resume()
+    expect(page.get_by_text("Four.")).to_be_visible()
     expect(banner).to_be_hidden()
 
 
@@ -92,9 +104,7 @@ def test_a_stream_that_says_nothing_for_40_seconds_is_opened_anew(new_page: NewP
     maya = call.join("Maya")
     call.begin()
     page = new_page(may_fail=True)
-    # The same code as in the worker, where a test can turn the clock.
-    page.add_init_script("delete window.SharedWorker")
-    page.clock.install()
+    turn_the_clock(page)
     # A half-open socket: the browser waits for bytes that never come.
     page.route("**/v1/stream?**", lambda _route: None, times=1)
     page.goto(call.url)

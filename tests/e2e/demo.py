@@ -48,11 +48,15 @@ class Demo:
         raise AssertionError("the demo ended:\n" + "\n".join(self.said))
 
     async def stop(self) -> int:
-        """Ctrl-C."""
+        """Ctrl-C; one that does not listen is killed, and that is an error."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(30):
-            return await self._process.wait()
+        try:
+            async with asyncio.timeout(30):
+                return await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            raise
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,7 @@ import pytest
 from chaos.run import run
 from chaos.schedule import Blow, Plan
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
+pytestmark = pytest.mark.timeout(240)
 
 BLOWS = (
     Blow(at_s=2.2, kind="drop", who=0),

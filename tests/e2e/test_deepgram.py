@@ -21,7 +21,7 @@ says = [{{ at = 0.5, wav = "{folder}/harbor_bikes.agent.wav", to = 24.0 }}]
 label = "customer"
 says = [{{ at = 1.5, wav = "{folder}/harbor_bikes.customer.wav", to = 24.0 }}]
 """
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_a_sample_call_is_transcribed_by_deepgram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

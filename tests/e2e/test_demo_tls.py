@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.demo import recording, running_demo
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_webhooks_media_and_rest_run_over_tls_with_the_demos_own_certificate() -> None:

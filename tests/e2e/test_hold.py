@@ -16,7 +16,6 @@ SLACK_MS = 2_000
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.usefixtures("untraced")
 async def test_what_is_said_on_hold_is_in_no_line_and_in_no_gap(tmp_path: Path) -> None:
     """The same words three times, the second time on hold."""
     says = "\n".join(f'  {{ at = {at}, wav = "{recording("clone-test.wav")}" }},' for at in SPOKEN_AT_S)

@@ -11,7 +11,7 @@ import pytest
 from sidecar.cli.feed import durable_events
 from tests.e2e.demo import Demo, get, running_demo
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_the_first_minute_has_lines_a_customer_on_hold_and_a_gap() -> None:

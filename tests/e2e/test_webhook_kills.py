@@ -8,7 +8,7 @@ import pytest
 
 from chaos.webhooks import ENDPOINTS, run
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("untraced")]
+pytestmark = pytest.mark.timeout(240)
 
 
 async def test_whoever_sends_is_killed_and_every_event_arrives_with_the_id_that_it_had(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 110
 
 
-async def test_a_quick_round_measures_something_everywhere(untraced: None) -> None:
+@pytest.mark.traced(False)
+async def test_a_quick_round_measures_something_everywhere() -> None:
     """Bridge, callers, upstream, service, readers, and a conference to catch up on."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks", "--quick",
@@ -28,3 +31,4 @@ async def test_a_quick_round_measures_something_everywhere(untraced: None) -> No
     assert results["fan_out"]["delivered"] > 0
     assert results["resume"]["seconds"] > 0
     assert results["webhooks"]["told"] > results["webhooks"]["missing"] == 0
+    assert results["talkers"][0]["finals_s"]

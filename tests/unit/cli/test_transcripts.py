@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import delete
 from typer.testing import CliRunner
 
-from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, migrate
+from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
 from sidecar.adapters.sql.tables import events as event_rows
 from sidecar.cli import app
 from sidecar.domain.redaction.events import UtteranceRedacted
@@ -28,7 +28,6 @@ SAID = ["Hello, Grüße\nand 你好.", "My name is Rosebud."]
 
 async def _stored(url: str) -> tuple[str, list[dict[str, Any]]]:
     """A complete call in which a line was redacted afterwards; its id, and its events as somebody was told them."""
-    await migrate(url)
     database = Database(url)
     log = SqlEventLog(database)
     call = await open_call(SqlDirectory(database))
@@ -53,8 +52,8 @@ async def _stored(url: str) -> tuple[str, list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def call(sqlite_url: str) -> tuple[str, list[dict[str, Any]]]:
-    return asyncio.run(_stored(sqlite_url))
+def call(migrated_sqlite_url: str) -> tuple[str, list[dict[str, Any]]]:
+    return asyncio.run(_stored(migrated_sqlite_url))
 
 
 def verify(*arguments: str, stdin: str | None = None) -> tuple[int, str]:
@@ -64,23 +63,23 @@ def verify(*arguments: str, stdin: str | None = None) -> tuple[int, str]:
 
 
 def test_the_store_fits_its_manifest_until_a_row_is_lost(
-    sqlite_url: str, call: tuple[str, list[dict[str, Any]]]
+    migrated_sqlite_url: str, call: tuple[str, list[dict[str, Any]]]
 ) -> None:
     conference, _ = call
-    code, said = verify(conference, "--database-url", sqlite_url)
+    code, said = verify(conference, "--database-url", migrated_sqlite_url)
     assert (code, said) == (0, "complete: 2 utterances, 0 gaps, up to event 4; the manifest (revision 2) fits\n")
 
     async def lose_one() -> None:
-        database = Database(sqlite_url)
+        database = Database(migrated_sqlite_url)
         async with database.write() as connection:
             await connection.execute(delete(event_rows).where(event_rows.c.seq == 1))
         await database.close()
 
     asyncio.run(lose_one())
-    code, said = verify(conference, "--database-url", sqlite_url, "--json")
+    code, said = verify(conference, "--database-url", migrated_sqlite_url, "--json")
     assert code == 1
     assert json.loads(said)["missing"] == [[1, 1]]
-    assert verify("cnf_none", "--database-url", sqlite_url)[0] == 2
+    assert verify("cnf_none", "--database-url", migrated_sqlite_url)[0] == 2
 
 
 def test_a_file_is_verified_in_whatever_form_it_was_kept(
