@@ -47,6 +47,12 @@ class Demo:
                     return found
         raise AssertionError("the demo ended:\n" + "\n".join(self.said))
 
+    async def hang_up(self) -> None:
+        """All who are on a call."""
+        for one in (await get(f"{self.twilio}/control/state"))["calls"]:
+            async with aiohttp.ClientSession() as http:
+                await http.post(f"{self.twilio}/control/calls/{one['sid']}/hangup")
+
     async def stop(self) -> int:
         """Ctrl-C; one that does not listen is killed, and that is an error."""
         with contextlib.suppress(ProcessLookupError):

@@ -167,6 +167,8 @@ async def test_a_service_killed_twice_loses_no_committed_line_and_declares_the_r
             os.kill(pid, signal.SIGKILL)
             pid = int((await demo.line(r"service +.*pid (\d+)"))[1])
             await listener.until("fork.resumed", 2 * killed)
+        await listener.until("utterance.final", len(listener.of("utterance.final")) + 1)
+        await demo.hang_up()
         await listener.until("transcript.completed", 1)
     assert [event["seq"] for event in listener.events] == list(range(1, len(listener.events) + 1))
     lines = listener.of("utterance.final")
@@ -187,12 +189,3 @@ async def test_a_service_killed_twice_loses_no_committed_line_and_declares_the_r
     assert manifest["gaps"] == len(gaps)
     problems = (await get(f"{demo.twilio}/control/debugger"))["entries"]
     assert {entry["error_code"] for entry in problems} <= {31921, 31902, 31920, 11200}
-
-
-async def test_stopping_the_demo_leaves_no_process_behind(demo: Demo) -> None:
-    """Ctrl-C takes both children down."""
-    pid = int((await demo.line(r"service +.*pid (\d+)"))[1])
-    await demo.line(r"conferences/(cnf_\w+)")
-    await demo.stop()
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)

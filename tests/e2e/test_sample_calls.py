@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -15,8 +16,9 @@ pytestmark = pytest.mark.timeout(240)
 
 
 async def test_the_first_minute_has_lines_a_customer_on_hold_and_a_gap() -> None:
-    """Five ticks, then addresses; lines from several calls; a lost stream is a gap and goes on."""
+    """Five ticks, then addresses; lines from several calls; a lost stream is a gap and goes on; Ctrl-C ends it all."""
     async with running_demo() as demo:
+        service = int((await demo.line(r"service +.*pid (\d+)"))[1])
         conference_id = (await demo.line(r"conferences/(cnf_\w+)"))[1]
         await demo.line("Twilio number")
         ticks = [line.split()[1] for line in demo.said if line[2:3] in {"✓", "+"}]
@@ -48,6 +50,8 @@ async def test_the_first_minute_has_lines_a_customer_on_hold_and_a_gap() -> None
         [gap] = [e["data"] for e in seen if e["type"] == "transcript.gap"]
         assert 1_000 < gap["to_ms"] - gap["from_ms"] < 20_000
         assert "Harbor" in next(e for e in seen if e["type"] == "utterance.final")["data"]["text"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(service, 0)
 
 
 async def conferences(demo: Demo) -> list[dict[str, Any]]:
