@@ -25,7 +25,7 @@ bench: ## measure everything (some twelve minutes, on a quiet machine) and write
 	@.ci/setup dev
 	@.venv/bin/python -m benchmarks
 
-soak: ## a day in two tabs, in minutes: 20,000 lines, 40 conferences; then 10 minutes with each assistant; writes docs/soak.md
+soak: ## a day in two tabs, in minutes: 20,000 lines, 40 conferences; 10 minutes with the assistants; writes docs/soak.md
 	@.ci/setup dev
 	@.ci/system
 	@.venv/bin/python -m benchmarks.soak

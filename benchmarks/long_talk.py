@@ -117,14 +117,20 @@ def later(room: Room, seen: int) -> list[dict[str, Any]]:
     return states[at:]
 
 
+async def talks(minutes: float) -> list[dict[str, Any]]:
+    """One by each runtime, side by side: each has a Twilio, an OpenAI and a service of its own."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(talk(runtime, minutes), name=runtime) for runtime in RUNTIMES]
+    return [one.result() for one in running]
+
+
 def section(minutes: float) -> str:
     """Both conversations, as Markdown."""
     lines = []
-    for runtime in RUNTIMES:
-        told = asyncio.run(talk(runtime, minutes))
+    for told in asyncio.run(talks(minutes)):
         delay = told["total_ms"]
         lines.append(
-            f"| {runtime} | {told['turns']} | {told['expected']} | {told['lost']} | {told['doubled']} "
+            f"| {told['runtime']} | {told['turns']} | {told['expected']} | {told['lost']} | {told['doubled']} "
             f"| {delay['p50']:.0f}, {delay['p99']:.0f} ms | {told['memory_mb_warm']}, {told['memory_mb_end']} MB |\n"
         )
     return HEAD.format(minutes=minutes) + "".join(lines)
