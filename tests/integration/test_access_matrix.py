@@ -52,6 +52,8 @@ from tests.facts import draft, fork_request, said, webhook_endpoint
 from tests.fakes import ScriptedRecogniser
 from tests.service import Service, running_service
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 PROBE = {"X-Probe": "1"}
 REACHED = 299
 AT_ONCE = 32

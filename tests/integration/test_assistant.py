@@ -16,6 +16,8 @@ from tests.fake_engines import FakeVoice
 from tests.line import running_line
 from tests.phrase_book import BookRecogniser, PhraseBook
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 ORDER = "My order number is seven three five two nine."
 RECAP = "Ava, give us a recap."
 OBJECTION = "No, that is not what I wanted."

@@ -18,6 +18,8 @@ from tests.assisted_room import Room
 from tests.line import running_line
 from tests.phrase_book import BookRecogniser, PhraseBook
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 ASKS = "Ava, tell us the whole policy."
 OBJECTS = "But that is wrong."
 ANSWER = (

@@ -23,6 +23,8 @@ from tests.assisted_room import TICK_MS, Room
 from tests.line import running_line
 from tests.phrase_book import MS_PER_WORD, BookRecogniser, BookVoice, PhraseBook
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 SHORT = "Returns are free within thirty days."
 LONG = "Within thirty days we send all of the money back to your card in at most five days."
 ASKS = "Ava, what is the refund policy?"

@@ -15,6 +15,8 @@ from sidecar.cli.sample_call import CUT, HELD, LONG, SHORT
 from sidecar.emulator.scenario import SHIPPED, shipped
 from sidecar.speech import g711, moonshine
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 CALLS = {LONG: (150, 215), SHORT: (65, 90), HELD: (100, 125)}  # seconds, from and to
 ASSISTED = {LONG, SHORT}  # their people pause for the assistant
 WER_LIMIT = 0.06

@@ -23,6 +23,8 @@ from sidecar.wire.twilio_signature import HEADER, SETTINGS_HEADER, sign
 from tests.fakes import ScriptedRecogniser
 from tests.service import LINGER_S, TOKEN, Service, media_frame, running_service, start_frame
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 AGENT, CUSTOMER = "CA" + "a" * 32, "CA" + "c" * 32
 IDLE_SOCKETS = 500
 MIB = 1 << 20
