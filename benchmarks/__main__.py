@@ -70,7 +70,7 @@ def quick() -> dict[str, Scene]:
         "resume": lambda: scenes.resume(50, rounds=1),
         "webhooks": lambda: scenes.webhooks(2, 20, Load(settle_s=0.1, measure_s=1)),
         "search": lambda: search.scene(100, rounds=1),
-        "talkers": lambda: talkers((1,), seconds=1),
+        "talkers": lambda: talkers((2,), seconds=4),
     }
 
 

@@ -14,7 +14,7 @@ from sidecar.cli.children import free_ports
 from tests.browser.call import Call, ServiceProcess
 from tests.browser.service import SESSION
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
