@@ -34,7 +34,7 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     """
     web_root = assets_root() / "web"
     static = StaticFiles.load(web_root / "static")
-    app[RENDERER] = Renderer(web_root / "templates", static.url)
+    app[RENDERER] = Renderer(web_root / "templates", static)
     app.router.add_get("/static/{version}/{path:.+}", static.handle)
     app.router.add_get("/", wallboard.show)
     app.router.add_get("/history", history.show)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -22,18 +22,6 @@ from sidecar.server.pages.rendering import called, counted, counted_gaps, offset
 
 # Rows in the first paint, and utterances in the history beside it. The script asks for older ones when they are needed.
 FIRST_PAINT_ROWS = 300
-
-# Modules that the page loads, named so that the browser fetches them at once and not one after the other.
-MODULES = tuple(
-    f"js/{name}.js"
-    for name in (
-        "conference", "listen", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store",
-        "rows", "list", "notes", "older", "follow", "find", "people", "pause", "clock", "assistant_store",
-        "assistant_card", "assistant_api", "assistant_turns", "assistant_words",
-        "alerts", "alerts_card", "alerts_store", "access",
-        "connection", "announce", "keys", "menu", "prefs", "toast",
-    )
-)  # fmt: skip
 
 SHORTCUTS = (
     ("f", "Follow the live text, or stop following"),
@@ -169,7 +157,6 @@ class ConferencePage:
     phone: Phone | None
     partial: bool
     shortcuts: tuple[tuple[str, str], ...]
-    modules: tuple[str, ...]
     blank: Blank
     older: bool
     may_acknowledge: bool
@@ -220,7 +207,7 @@ def conference_page(
         notes=sum(isinstance(event.data, NoteAdded) for event in events),
         may_note=may_note,
         people=[_listed(person, shares[person.participant]) for person in transcript.people],
-        shares=_bar(transcript.people, shares),
+        shares=talk_bar((person.role, shares[person.participant]) for person in transcript.people),
         talk_words=_talk_words(transcript.people, shares),
         silence=_silence(transcript, shares),
         summary=_summary(transcript, conference, shares) if ended else [],
@@ -229,7 +216,6 @@ def conference_page(
         phone=phone if not ended else None,
         partial=not transcript.completed,
         shortcuts=SHORTCUTS,
-        modules=MODULES,
         blank=_blank(conference.clock_zero),
         older=older is not None,
         may_acknowledge=may_acknowledge,
@@ -313,12 +299,12 @@ def sign_words(hold: bool, muted: bool, coaching: bool) -> str:
     return " ".join(word for word, on in (("hold", hold), ("muted", muted), ("coaching", coaching)) if on)
 
 
-def _bar(people: Sequence[Person], shares: dict[str, int]) -> list[Share]:
+def talk_bar(shares: Iterable[tuple[Role, int]]) -> list[Share]:
+    """The parts of the bar, one behind the other. ``shares``: whose, and how many percent."""
     bar: list[Share] = []
     start = 0
-    for person in people:
-        percent = shares[person.participant]
-        bar.append(Share(role=person.role, from_percent=start, percent=percent))
+    for role, percent in shares:
+        bar.append(Share(role=role, from_percent=start, percent=percent))
         start += percent
     return bar
 

@@ -15,8 +15,6 @@ from sidecar.ports.search import Found
 from sidecar.server.api.search import line_path
 from sidecar.server.pages.rendering import offset, room_name
 
-MODULES = tuple(f"js/{name}.js" for name in ("history", "keys", "prefs"))
-
 STATES = (("", "Any state"), ("live", "Live"), ("waiting", "Waiting"), ("ended", "Ended"))
 _PILLS = {ConferenceState.WAITING: "warn", ConferenceState.LIVE: "live", ConferenceState.ENDED: "quiet"}
 # What stands in a field is shown again as it was sent, but never without end.
@@ -95,7 +93,6 @@ class HistoryPage:
     newest: str
     states: tuple[tuple[str, str], ...]
     query_chars_most: int
-    modules: tuple[str, ...]
 
 
 def history_page(
@@ -121,7 +118,6 @@ def history_page(
         newest=first.href if asked.after else "",
         states=STATES,
         query_chars_most=QUERY_CHARS_MOST,
-        modules=MODULES,
     )
 
 

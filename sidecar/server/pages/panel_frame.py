@@ -12,21 +12,17 @@ from sidecar.server.app_keys import PANEL_ORIGINS
 from sidecar.server.pages.rendering import respond
 from sidecar.server.pages.security import policy_framed_by
 
-# What the frame needs to ask its page for another token.
-MODULES = ("js/panel_closed.js", "js/panel_host.js")
-
 
 @dataclass(frozen=True, kw_only=True)
 class PanelClosedPage:
     """All that ``panel_closed.html`` may use. ``origins``: of the pages that may frame the panel."""
 
     origins: Sequence[str]
-    modules: tuple[str, ...]
 
 
 def panel_closed(request: web.Request) -> web.Response:
     """401: the token is not known or has expired. The page around the frame is told, and may give another one."""
-    page = PanelClosedPage(origins=request.app[PANEL_ORIGINS], modules=MODULES)
+    page = PanelClosedPage(origins=request.app[PANEL_ORIGINS])
     return framed(request, respond(request, "panel_closed.html", page, status=HTTPStatus.UNAUTHORIZED))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,14 +14,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sidecar.domain.blocks import Person, display_name
-from sidecar.domain.errors import SidecarError
 from sidecar.server.auth.caller import user_name
+from sidecar.server.pages.static_files import StaticFiles
 
 
 class Renderer:
     """The templates. Each is compiled when it is first asked for, in some 10 ms; a start would pay for all of them."""
 
-    def __init__(self, templates: Path, static_url: Callable[[str], str]) -> None:
+    def __init__(self, templates: Path, static: StaticFiles) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(templates),
             autoescape=True,
@@ -31,7 +30,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["static"] = static_url
+        self._environment.globals.update({"static": static.url, "modules": static.modules})
         self._environment.filters.update(
             {"offset": offset, "span": span, "wall": wall, "day": day, "iso": iso, "called": called, "island": island}
         )
@@ -61,12 +60,6 @@ class ProblemPage:
     message: str
     next_step: str
     code: str
-
-
-def problem(request: web.Request, error: SidecarError, *, title: str, status: int) -> web.Response:
-    """An error as a page."""
-    page = ProblemPage(title=title, message=error.message, next_step=error.next_step, code=error.code)
-    return respond(request, "problem.html", page, status=status)
 
 
 def offset(ms: int) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _PACKED_ALREADY = frozenset({".woff2"})
+_IMPORT = re.compile(rb'^import (?:.* from )?"(\.[\w/.]+)";', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,16 @@ class StaticFiles:
         if path not in self._files:
             raise KeyError(path)
         return f"/static/{self.version}/{path}"
+
+    def modules(self, entry: str) -> list[str]:
+        """The addresses of a script and of all that it imports: a page names them, so that none waits for another."""
+        found = [entry]
+        for path in found:
+            for name in _IMPORT.findall(self._files[path].body):
+                imported = posixpath.normpath(posixpath.join(posixpath.dirname(path), name.decode()))
+                if imported not in found:
+                    found.append(imported)
+        return [self.url(path) for path in found]
 
     async def handle(self, request: web.Request) -> web.Response:
         """Serve a file. Under another fingerprint (a page of the release before) the present file, not to be kept."""

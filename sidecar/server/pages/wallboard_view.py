@@ -11,7 +11,7 @@ from datetime import datetime
 from sidecar.domain.blocks import display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.wallboard import WallboardPerson, WallboardRow
-from sidecar.server.pages.conference_view import Share, sign_words
+from sidecar.server.pages.conference_view import Share, sign_words, talk_bar
 from sidecar.server.pages.rendering import counted, counted_gaps, offset, room_name, span
 
 # Names in a row; the others are counted.
@@ -20,14 +20,6 @@ PEOPLE_SHOWN = 3
 SILENCE_SHOWN_MS = 5_000
 # From here on a silence is worth a look.
 SILENCE_LONG_MS = 20_000
-
-MODULES = tuple(
-    f"js/{name}.js"
-    for name in (
-        "wallboard", "wallboard_table", "wallboard_row", "stream", "stream_hub", "stream_channel", "stream_line",
-        "stream_readers", "rows", "store", "clock", "connection", "keys", "prefs", "toast", "alerts", "access",
-    )
-)  # fmt: skip
 
 _PILLS = {ConferenceState.WAITING: "warn", ConferenceState.LIVE: "live", ConferenceState.ENDED: "quiet"}
 _TROUBLE = {"none": "not transcribed yet", "interrupted": "audio interrupted"}
@@ -101,7 +93,6 @@ class WallboardPage:
     ended: list[EndedCall] | None
     voice_url: str
     webhooks_off: str
-    modules: tuple[str, ...]
     blank: ShownRow
     blank_person: ShownPerson
     blank_ended: EndedCall
@@ -135,7 +126,6 @@ def wallboard_page(
         ended=ended,
         voice_url=voice_url,
         webhooks_off=_webhooks_off(webhooks_off),
-        modules=MODULES,
         blank=shown_row(blank, now),
         blank_person=ShownPerson(role=Role.OTHER, name="", signs="", trouble=""),
         blank_ended=EndedCall(id="", room="", people="", started=now, duration=""),
@@ -194,7 +184,7 @@ def shown_row(row: WallboardRow, now: datetime) -> ShownRow:
         people=[ShownPerson(role=p.role, name=p.name, signs=_signs(p, row), trouble=_trouble(p, row)) for p in named],
         more=f"+{unnamed}" if unnamed else "",
         title=_title(row, talk_words),
-        shares=_bar(row.people, shares),
+        shares=talk_bar((p.role, percent) for p, percent in zip(row.people, shares, strict=True)),
         talk_words=talk_words,
         line_role=row.last.role if row.last else Role.OTHER,
         line=row.last.text if row.last else "",
@@ -252,12 +242,3 @@ def _shares(row: WallboardRow) -> list[int]:
     """Percent of the conversation per person, rounded; what is left over 100 is silence."""
     whole = max(row.speech_ms, sum(p.talk_ms for p in row.people))
     return [(100 * p.talk_ms + whole // 2) // whole if whole else 0 for p in row.people]
-
-
-def _bar(people: Sequence[WallboardPerson], shares: Sequence[int]) -> list[Share]:
-    bar: list[Share] = []
-    start = 0
-    for person, percent in zip(people, shares, strict=True):
-        bar.append(Share(role=person.role, from_percent=start, percent=percent))
-        start += percent
-    return bar

@@ -15,6 +15,7 @@ from sidecar.assets import assets_root
 from sidecar.server import app_keys
 from sidecar.server.pages.reference_view import reference_page, words
 from sidecar.server.pages.rendering import RENDERER, Renderer
+from sidecar.server.pages.static_files import StaticFiles
 from sidecar.server.reference import add_reference
 from sidecar.server.strangers import STRANGERS, Strangers
 from sidecar.server.twilio.edge import TwilioEdge
@@ -26,7 +27,8 @@ Client = TestClient[web.Request, web.Application]
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     app = web.Application()
-    app[RENDERER] = Renderer(assets_root() / "web" / "templates", lambda path: f"/static/{path}")
+    web_root = assets_root() / "web"
+    app[RENDERER] = Renderer(web_root / "templates", StaticFiles.load(web_root / "static"))
     app[STRANGERS] = Strangers(trusted=(), sockets_most=1)
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url="https://sidecar.example")
     add_reference(app)

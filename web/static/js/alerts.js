@@ -2,27 +2,20 @@
 //
 // The lines stand in live regions that are in the page from the start: status for all, alert for critical ones.
 
-import { authorization } from "./access.js";
+import { ask } from "./api.js";
 import { preference, setPreference } from "./prefs.js";
 
 const SHOWN_MS = 8_000;
 const LINES_MOST = 3;
-const REQUEST_TIMEOUT_MS = 10_000;
 const BEEP_S = 0.12;
 const LOUDNESS = { notice: 1, warning: 2, critical: 3 };
 
 /** How loudly an alert is told; 0: there is none. */
 export const loudness = (alert) => (alert ? LOUDNESS[alert.severity] ?? 0 : 0);
 
-/** Take note of an alert. Returns it as it stands then; throws with the service's words. */
-export async function acknowledge(conference, alert, note = "") {
-  const answer = await fetch(`/v1/conferences/${encodeURIComponent(conference)}/alerts/${encodeURIComponent(alert)}/acknowledge`, {
-    method: "POST", headers: { ...authorization(), "Content-Type": "application/json" },
-    body: JSON.stringify({ note }), signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-  });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.detail ?? answer.statusText);
-  return said;
+/** Take note of an alert. Returns it as it stands then; throws Refused. */
+export function acknowledge(conference, alert, note = "") {
+  return ask("POST", `/v1/conferences/${encodeURIComponent(conference)}/alerts/${encodeURIComponent(alert)}/acknowledge`, { body: { note } });
 }
 
 export class AlertBell {

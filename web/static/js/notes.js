@@ -1,11 +1,10 @@
 // Notes: a line below the tools in which one is written, how many there are, and the way from one to the next.
 
-import { authorization } from "./access.js";
+import { ask, freshKey } from "./api.js";
 import { counted, offset } from "./clock.js";
 import { setText, slot } from "./rows.js";
 import { toast } from "./toast.js";
 
-const REQUEST_TIMEOUT_MS = 10_000;
 const byId = (id) => document.getElementById(id);
 
 export class Notes {
@@ -54,19 +53,14 @@ export class Notes {
     const text = this.text.value.trim();
     if (!text || this.sending) return;
     this.sending = true;
-    this.key ??= Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    this.key ??= freshKey();
     try {
-      const answer = await fetch(this.url, {
-        method: "POST", body: JSON.stringify({ text, at_ms: this.atMs }), signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-        headers: { ...authorization(), "Content-Type": "application/json", "Idempotency-Key": this.key },
-      });
-      const body = await answer.json();
-      if (!answer.ok) throw new Error(body.detail ?? answer.statusText);
+      const added = await ask("POST", this.url, { body: { text, at_ms: this.atMs }, key: this.key });
       this.text.value = "";
       this.key = null;
       this.close();
-      toast(`Noted to ${offset(body.at_ms)}`);
-      this.onAdded(body);
+      toast(`Noted to ${offset(added.at_ms)}`);
+      this.onAdded(added);
     } catch (error) {
       toast(`Not noted yet. ${error.message}`);
     } finally {

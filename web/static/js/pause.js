@@ -1,11 +1,10 @@
 // Pausing transcription: a card number is coming. The page says it is so when the event says so, not when the button does.
 
-import { authorization } from "./access.js";
+import { ask } from "./api.js";
 import { offset } from "./clock.js";
 import { setText, slot } from "./rows.js";
 import { toast } from "./toast.js";
 
-const REQUEST_TIMEOUT_MS = 10_000;
 const byId = (id) => document.getElementById(id);
 const button = byId("pause");
 const note = byId("paused");
@@ -25,20 +24,13 @@ export function showPause(store) {
   setText(slot(note, "why"), reason ? `: ${reason}` : "");
 }
 
-async function ask(does) {
-  const answer = await fetch(`/v1/conferences/${encodeURIComponent(button.dataset.conference)}/${does}`, {
-    method: "POST", headers: authorization(), signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-  });
-  if (!answer.ok) throw new Error((await answer.json()).detail ?? answer.statusText);
-}
-
 button.addEventListener("click", async () => {
   if (asked) return;
   asked = true;
-  const { does } = button.dataset;
+  const { conference, does } = button.dataset;
   button.setAttribute("aria-disabled", "true");
   try {
-    await ask(does);
+    await ask("POST", `/v1/conferences/${encodeURIComponent(conference)}/${does}`);
     toast(does === "pause" ? "Transcription paused" : "Transcription goes on");
   } catch (error) {
     toast(does === "pause" ? `Not paused, everything is still written down. ${error.message}` : `Still paused. ${error.message}`);

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from sidecar.server.pages.rendering import Renderer, counted, counted_gaps, island, offset, parts, span
+from sidecar.server.pages.static_files import StaticFiles
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ class Page:
 def test_templates_escape_text_and_refuse_names_they_were_not_given(tmp_path: Path) -> None:
     (tmp_path / "good.html").write_text("<b>{{ page.name }}</b>")
     (tmp_path / "bad.html").write_text("{{ page.nickname }}")
-    renderer = Renderer(tmp_path, lambda path: path)
+    renderer = Renderer(tmp_path, StaticFiles({}))
     assert renderer.html("good.html", Page("<i>")) == "<b>&lt;i&gt;</b>"
     with pytest.raises(UndefinedError):
         renderer.html("bad.html", Page("x"))
