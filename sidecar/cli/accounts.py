@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sidecar.adapters.clock import SystemClock
+from sidecar.cli.store import open_database
 from sidecar.domain.access import EVERYTHING, ApiKey, LoginLink, Scope, User, UserRole, checked_name, token_hash
 from sidecar.domain.access_keys import RANDOM_BYTES, key_of, new_key
 from sidecar.domain.audit import AuditEntry
-from sidecar.domain.errors import NotFound
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.audit import AuditLog
 
@@ -44,21 +44,11 @@ async def open_accounts(url: str, *, may_make: bool = False) -> AsyncIterator[Ac
 @asynccontextmanager
 async def open_office(url: str, *, may_make: bool = False) -> AsyncIterator[Office]:
     """The same with the audit log."""
-    from sidecar.adapters.sql import Database, SqlAccounts, SqlAuditLog, migrate
-    from sidecar.adapters.sql.engine import sqlite_file
+    from sidecar.adapters.sql import SqlAccounts, SqlAuditLog, migrate
 
-    database = Database(url)
-    try:
-        file = sqlite_file(database.url)
-        if file is not None and not may_make and not file.is_file():
-            raise NotFound(
-                f"There is no database {file}.",
-                next_step="Go to the folder where the service runs, or set SIDECAR_DATABASE_URL.",
-            )
+    async with open_database(url, may_make=may_make) as database:
         await migrate(url)
         yield Office(SqlAccounts(database), SqlAuditLog(database))
-    finally:
-        await database.close()
 
 
 async def add_user(accounts: Accounts, name: str, role: UserRole, tenant: str = "") -> User:

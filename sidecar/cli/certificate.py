@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sidecar.domain.errors import SidecarError
+from sidecar.wire.forwarded import is_loopback
 
 VALID_FOR = timedelta(days=30)
 CLOCKS_DIFFER_BY = timedelta(days=1)
@@ -47,7 +48,7 @@ def names_of_this_machine() -> tuple[str, ...]:
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect(_ELSEWHERE)
         found.append(str(probe.getsockname()[0]))
-    return tuple(one for one in dict.fromkeys(found) if one != "localhost" and not _is_loopback(one))
+    return tuple(one for one in dict.fromkeys(found) if not is_loopback(one))
 
 
 def make_certificate(folder: Path, names: Iterable[str]) -> Certificate:
@@ -96,7 +97,3 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_loopback(name: str) -> bool:
-    return _is_address(name) and ipaddress.ip_address(name).is_loopback

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 import aiohttp
 from yarl import URL
 
 from sidecar.config import Settings
 from sidecar.domain.checkup import Check, Result
+from sidecar.wire.forwarded import is_loopback
 from sidecar.wire.twilio_signature import HEADER, sign
 
 GROUP = "public address"
@@ -61,7 +61,7 @@ def _address(settings: Settings) -> Check:
     url = URL(settings.base_url)
     if url.scheme == "https":
         return _check("address", Result.OK, settings.base_url)
-    if _is_loopback(url.host) and _is_loopback(URL(settings.twilio_api_base_url).host):
+    if is_loopback(url.host or "") and is_loopback(URL(settings.twilio_api_base_url).host or ""):
         return _check("address", Result.OK, f"{settings.base_url}; Twilio is an emulator on this machine")
     cure = "Put a proxy or tunnel with TLS in front (docs/deploy.md), and set SIDECAR_PUBLIC_URL to its address."
     return _check("address", Result.FAIL, f"{settings.base_url} is no https, and Twilio streams by wss only", cure)
@@ -150,13 +150,6 @@ async def _post(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str
             return answer.status
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         return 0
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _check(name: str, result: Result, detail: str, cure: str = "") -> Check:

@@ -17,6 +17,7 @@ import msgspec
 import typer
 
 from sidecar.cli.completeness import EXIT_CODES, UNREADABLE, NoEvents, events_in, in_words
+from sidecar.cli.store import open_database
 from sidecar.config import load
 from sidecar.domain.errors import NotFound, SidecarError
 from sidecar.domain.exports import FORMATS, Export, chunks, export_format
@@ -112,19 +113,10 @@ async def _read(url: str, conference: str) -> Export:
 
 @asynccontextmanager
 async def _store(url: str) -> AsyncIterator[tuple[Directory, EventLog]]:
-    from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
-    from sidecar.adapters.sql.engine import sqlite_file
+    from sidecar.adapters.sql import SqlDirectory, SqlEventLog
 
-    database = Database(url)
-    file = sqlite_file(database.url)
-    if file is not None and not file.is_file():  # SQLite would make an empty one
-        raise NotFound(
-            f"There is no database {file}.",
-            next_step="Go to the folder where the service runs, or set SIDECAR_DATABASE_URL.",
-        )
-    try:
-        yield SqlDirectory(database), SqlEventLog(database)
-    except NotFound as error:
-        raise NotFound(error.message, next_step=f"Looked in {database}.") from None
-    finally:
-        await database.close()
+    async with open_database(url) as database:
+        try:
+            yield SqlDirectory(database), SqlEventLog(database)
+        except NotFound as error:
+            raise NotFound(error.message, next_step=f"Looked in {database}.") from None

@@ -7,18 +7,17 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import aiohttp
 import msgspec
 
 from sidecar.cli.feed import Envelope
 from sidecar.ports.clock import Clock
+from sidecar.server.webhook_request import USER_AGENT
 from sidecar.wire.standard_webhooks import SECRET_PREFIX, headers
 
 # As the service waits for a receiver.
 ANSWER_TIMEOUT_S = 15.0
-USER_AGENT = f"conference-sidecar/{version('conference-sidecar')}"
 _PURPOSE = b"sidecar webhooks listen"
 
 

@@ -6,9 +6,9 @@ headers that a proxy or tunnel adds.
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from aiohttp import web
+
+from sidecar.wire.forwarded import is_loopback
 
 _FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via")
 
@@ -17,12 +17,4 @@ def is_local(request: web.Request) -> bool:
     """From a loopback address, to a loopback address, through nobody."""
     if any(name in request.headers for name in _FORWARDED):
         return False
-    host = request.url.host or ""
-    return _is_loopback(request.remote or "") and (host == "localhost" or _is_loopback(host))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(request.remote or "") and is_loopback(request.url.host or "")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from datetime import datetime
-from importlib.metadata import version
 
-USER_AGENT = f"conference-sidecar/{version('conference-sidecar')}"
+from sidecar import __version__
+
+USER_AGENT = f"conference-sidecar/{__version__}"
 SIGNATURE_NOT_KEPT = "v1,… (made for each attempt, not kept)"
 # Base64 to hexadecimal digits, which is how openssl takes a key that is no text.
 _KEY = "$(printf '%s' \"${WEBHOOK_SECRET#whsec_}\" | base64 -d | od -An -v -tx1 | tr -d ' \\n')"

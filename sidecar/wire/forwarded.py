@@ -43,6 +43,12 @@ def nearest(peer: str, values: Sequence[str], networks: Sequence[Network]) -> st
     return ",".join(values).rpartition(",")[2].strip()
 
 
+def is_loopback(host: str) -> bool:
+    """Whether this address or name is this very machine's, by its usual names."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
 def household(address: str) -> str | None:
     """What counts as one place for limits: an IPv4 address, or the /64 that an IPv6 subscriber has to himself.
 

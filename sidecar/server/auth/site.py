@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+
+from sidecar.wire.forwarded import is_loopback
 
 _HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE | re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -40,7 +41,7 @@ def site_of(host: str, *, tls: bool, public_url: str) -> Site:
     cookie = "sidecar" if port in (None, _DEFAULT_PORTS[scheme]) else f"sidecar-{port}"
     if scheme == "https":
         return Site(origin, f"__Host-{cookie}")
-    return Site(origin, cookie if _is_loopback(name.strip("[]")) else None)
+    return Site(origin, cookie if is_loopback(name.strip("[]")) else None)
 
 
 def _origin_of(url: str) -> str | None:
@@ -60,10 +61,3 @@ def _parts(host: str) -> tuple[str, int | None]:
     """Name (IPv6 in brackets) and port of a Host header; no name when it is none."""
     found = _HOST.fullmatch(host)
     return ("", None) if found is None else (found[1].lower(), int(found[2]) if found[2] else None)
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return name == "localhost" or ip_address(name).is_loopback
-    except ValueError:
-        return False
