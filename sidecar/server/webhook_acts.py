@@ -48,9 +48,9 @@ async def one_endpoint(request: web.Request) -> tuple[Endpoint, Tally]:
     return endpoint, tallies.get(endpoint.id, Tally())
 
 
-async def one_delivery(request: web.Request) -> DeliveryDetail:
-    """The delivery of that endpoint that the address names. NotFound."""
-    wanted = request.match_info["delivery"]
+async def one_delivery(request: web.Request, delivery_id: str | None = None) -> DeliveryDetail:
+    """The delivery with that id, else the one that the address names, of the address's endpoint. NotFound."""
+    wanted = request.match_info["delivery"] if delivery_id is None else delivery_id
     found = await request.app[WEBHOOK_DELIVERIES].delivery(wanted, tenant=request[CALLER].tenant)
     if found.delivery.endpoint_id != _endpoint_id(request):
         raise NotFound(f"This endpoint has no delivery {wanted[:64]}.", next_step="Its own: GET …/deliveries.")
@@ -137,11 +137,10 @@ async def send_sample(request: web.Request, type_: str) -> Delivery:
 
 async def resend(request: web.Request, delivery_id: str) -> Delivery:
     """One delivery of this endpoint, whatever became of it. EndpointRefused, NotFound."""
-    deliveries, tenant = request.app[WEBHOOK_DELIVERIES], request[CALLER].tenant
-    found = (await deliveries.delivery(delivery_id, tenant=tenant)).delivery
-    if found.endpoint_id != _endpoint_id(request):
-        raise NotFound(f"This endpoint has no delivery {delivery_id[:64]}.")
-    again = await deliveries.resend(delivery_id, tenant=tenant, now=request.app[CLOCK].now())
+    await one_delivery(request, delivery_id)
+    again = await request.app[WEBHOOK_DELIVERIES].resend(
+        delivery_id, tenant=request[CALLER].tenant, now=request.app[CLOCK].now()
+    )
     await audit(request, "webhook_delivery.resent", delivery_id)
     return again
 

@@ -14,14 +14,13 @@ from sidecar.domain.access import Scope
 from sidecar.domain.alerts import TEMPLATES, AlertRule, Condition, Only, RuleDraft, Severity
 from sidecar.ports.alerts import Fired
 from sidecar.server import alert_acts
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
 from sidecar.server.api.paging import limit_of, page, place_after
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK
 from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.problems import RequestRefused
 
-_BASE = "/v1/alert_rules"
 _NEVER = Fired(0, 0)
 
 
@@ -69,7 +68,8 @@ async def add_rule(request: web.Request) -> web.Response:
 
     async def act() -> web.Response:
         rule = await alert_acts.make_rule(request, draft)
-        return _json(shown(rule), HTTPStatus.CREATED, {hdrs.LOCATION: f"{_BASE}/{rule.id}"})
+        place = {hdrs.LOCATION: f"/v1/alert_rules/{rule.id}"}
+        return json_response(shown(rule), HTTPStatus.CREATED, headers=place)
 
     return await once(request, act)
 
@@ -78,14 +78,14 @@ async def get_rule(request: web.Request) -> web.Response:
     """``GET /v1/alert_rules/{rule}``."""
     rule = await alert_acts.rule_of(request)
     fired = await request.app[ALERTS].fired(rule.tenant, since=request.app[CLOCK].now() - alert_acts.LATELY)
-    return _json(shown(rule, fired.get(rule.id, _NEVER)))
+    return json_response(shown(rule, fired.get(rule.id, _NEVER)))
 
 
 async def change_rule(request: web.Request) -> web.Response:
     """``PATCH /v1/alert_rules/{rule}``: it looks at what happens from now on."""
     change, rule = await body_of(request, RuleChange), await alert_acts.rule_of(request)
     wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
-    return _json(shown(await alert_acts.replace_rule(request, rule, msgspec.structs.replace(rule.draft, **wanted))))
+    return json_response(shown(await alert_acts.replace_rule(request, rule, msgspec.structs.replace(rule.draft, **wanted))))
 
 
 async def delete_rule(request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ async def delete_rule(request: web.Request) -> web.Response:
 
 async def list_templates(_request: web.Request) -> web.Response:
     """``GET /v1/alert_rules/templates``: rules to begin with. Post ``rule`` of one, as it is or changed."""
-    return _json({"data": TEMPLATES})
+    return json_response({"data": TEMPLATES})
 
 
 async def test_rule(request: web.Request) -> web.Response:
@@ -117,7 +117,7 @@ async def test_rule(request: web.Request) -> web.Response:
     conference = await visible_conference(request, trial.conference)
     found = await request.app[ALERT_DESK].try_rule(rule, conference)
     told = [msgspec.to_builtins(one.raised("")) for one in found]
-    return _json(
+    return json_response(
         {
             "conference": conference.id,
             "data": [{name: value for name, value in one.items() if name not in ("alert", "rule")} for one in told],
@@ -129,8 +129,3 @@ def shown(rule: AlertRule, fired: Fired = _NEVER) -> dict[str, Any]:
     """As the API shows it. ``lately``: what it raised in the last 24 hours, and how much of it is acknowledged."""
     body: dict[str, Any] = {"id": rule.id} | msgspec.to_builtins(rule.draft)
     return body | {"created_at": rule.created_at, "updated_at": rule.updated_at, "lately": fired}
-
-
-def _json(body: Any, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> web.Response:
-    encoded = msgspec.json.encode(body)
-    return web.Response(body=encoded, content_type="application/json", status=status, headers=headers)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sidecar.domain.alerts import NOTE_MAX_CHARS
 from sidecar.ports.alerts import Alert
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice
 from sidecar.server.app_keys import ALERT_DESK, ALERTS
 from sidecar.server.audit import audit
@@ -27,7 +27,7 @@ class Acknowledgement(msgspec.Struct, forbid_unknown_fields=True):
 async def list_alerts(request: web.Request) -> web.Response:
     """``GET /v1/conferences/{id}/alerts``: all of them, in order of seq, open and acknowledged."""
     found = await request.app[ALERTS].of_conference(request[CONFERENCE].id)
-    return _json({"data": [shown(alert) for alert in found]})
+    return json_response({"data": [shown(alert) for alert in found]})
 
 
 async def acknowledge(request: web.Request) -> web.Response:
@@ -42,7 +42,7 @@ async def acknowledge(request: web.Request) -> web.Response:
         conference, alert_id = request[CONFERENCE], request.match_info["alert"]
         alert = await request.app[ALERT_DESK].acknowledge(conference, alert_id, by=request[CALLER].name, note=note)
         await audit(request, "alert.acknowledged", alert.raised.alert)
-        return _json(shown(alert))
+        return json_response(shown(alert))
 
     return await harmless_twice(request, act)
 
@@ -51,16 +51,5 @@ def shown(alert: Alert) -> dict[str, Any]:
     """As the API shows it: what was raised, and who took note of it."""
     raised: dict[str, Any] = msgspec.to_builtins(alert.raised)
     body = {"id": raised.pop("alert"), "conference": alert.conference, "seq": alert.seq, "raised_at": alert.raised_at}
-    return (
-        body
-        | raised
-        | {
-            "acknowledged_at": alert.acknowledged_at,
-            "acknowledged_by": alert.acknowledged_by or None,
-            "note": alert.note,
-        }
-    )
-
-
-def _json(body: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+    noted = {"acknowledged_at": alert.acknowledged_at, "acknowledged_by": alert.acknowledged_by or None}
+    return body | raised | noted | {"note": alert.note}

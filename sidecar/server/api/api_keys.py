@@ -9,11 +9,11 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from sidecar.domain.access import ApiKey, NameRefused, Scope, ScopeRefused, token_hash
 from sidecar.domain.access_keys import RANDOM_BYTES, key_of, new_key
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import NO_STORE, body_of, json_response
 from sidecar.server.api.paging import limit_of, page, place_after
 from sidecar.server.app_keys import ACCOUNTS, CLOCK
 from sidecar.server.audit import audit
@@ -55,13 +55,8 @@ async def make_key(request: web.Request) -> web.Response:
     if wish.expires_at is not None and wish.expires_at.tzinfo is None:
         raise _invalid("expires_invalid", "expires_at needs its time zone, such as Z.", "#/expires_at")
     key, secret = await create_key(request, wish.name, wish.scopes, wish.expires_at)
-    headers = {"Cache-Control": "no-store", "Location": f"/v1/api_keys/{key.id}"}
-    return web.Response(
-        body=msgspec.json.encode(_shown(key) | {"key": secret}),
-        status=HTTPStatus.CREATED,
-        content_type="application/json",
-        headers=headers,
-    )
+    headers = NO_STORE | {hdrs.LOCATION: f"/v1/api_keys/{key.id}"}
+    return json_response(_shown(key) | {"key": secret}, HTTPStatus.CREATED, headers=headers)
 
 
 async def revoke_key(request: web.Request) -> web.Response:

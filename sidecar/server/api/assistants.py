@@ -27,7 +27,7 @@ from sidecar.domain.conference import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
 from sidecar.runtime.assistant_mind import EngineNames
 from sidecar.runtime.assistant_session import AssistantSession
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.app_keys import ASSISTANTS, SWITCHBOARD, TRANSCRIPTS
 from sidecar.server.audit import audit
@@ -109,7 +109,7 @@ async def list_assistants(request: web.Request) -> web.Response:
     """All that the conference ever had, the newest first."""
     desk, conference = request.app[ASSISTANTS], request[CONFERENCE]
     data = [shown(one, desk.session(one.id)) for one in await desk.of_conference(conference.id)]
-    return _json({"data": data})
+    return json_response({"data": data})
 
 
 async def get_assistant(request: web.Request) -> web.Response:
@@ -119,14 +119,14 @@ async def get_assistant(request: web.Request) -> web.Response:
     if found is None:
         raise NotFound(f"Conference {conference.id} has no assistant {wanted[:64]}.")
     session = request.app[ASSISTANTS].session(wanted)
-    return _json(shown(found, session) | {"turns": await _turns(request, conference, wanted)})
+    return json_response(shown(found, session) | {"turns": await _turns(request, conference, wanted)})
 
 
 async def _turns(request: web.Request, conference: Conference, assistant: str) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = []
     after = 0
-    while page := await request.app[TRANSCRIPTS].other_events(
-        conference.id, until=conference.seq, after=after, limit=EVENTS_READ
+    while page := await request.app[TRANSCRIPTS].events(
+        conference.id, until=conference.seq, after=after, types=[AssistantTurn.type], limit=EVENTS_READ
     ):
         turns += [
             {"seq": event.seq} | msgspec.to_builtins(event.data)
@@ -164,7 +164,7 @@ async def prompt(request: web.Request) -> web.Response:
         if wish.reply == "text":
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    return _json({"answer": await conversation.answer_in_words(text, by=by)})
+                    return json_response({"answer": await conversation.answer_in_words(text, by=by)})
             except (ChatModelFailed, TimeoutError) as error:
                 code = error.code if isinstance(error, ChatModelFailed) else "chat_timeout"
                 return problem(request, HTTPStatus.BAD_GATEWAY, code, str(error) or "It took too long.")
@@ -308,10 +308,4 @@ def _answer(
     headers: dict[str, str] | None = None,
 ) -> web.Response:
     session = request.app[ASSISTANTS].session(assistant.id)
-    response = _json(shown(assistant, session), status)
-    response.headers.update(headers or {})
-    return response
-
-
-def _json(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json", status=status)
+    return json_response(shown(assistant, session), status, headers=headers)

@@ -1,10 +1,11 @@
-"""JSON bodies of the API: bytes in, a typed value or a problem out."""
+"""JSON bodies of the API: of a request, bytes in, a typed value or a problem out; of an answer, a value in."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
@@ -13,6 +14,8 @@ from sidecar.server.problems import RequestRefused
 
 T = TypeVar("T")
 JSON = "application/json"
+# For an answer with a secret in it.
+NO_STORE = {hdrs.CACHE_CONTROL: "no-store"}
 # How msgspec says where a value stands, and which name it misses or does not know there.
 _PLACE = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
@@ -44,6 +47,13 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
         raise RequestRefused(
             HTTPStatus.BAD_REQUEST, "body_invalid", f"The body is not JSON: {error}.", next_step="Send JSON."
         ) from error
+
+
+def json_response(
+    value: Any, status: int = HTTPStatus.OK, *, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """``value``: what msgspec can encode."""
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type=JSON, headers=headers)
 
 
 def pointer(said: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +11,8 @@ from aiohttp import web
 
 from sidecar.domain.conference import Conference, ConferenceState, Participant
 from sidecar.ports.directory import ConferenceFilter, ConferencePlace
-from sidecar.server.api.paging import limit_of, page, place_after, refused
+from sidecar.server.api.bodies import json_response
+from sidecar.server.api.paging import limit_of, moment_of, page, place_after, refused
 from sidecar.server.app_keys import DIRECTORY
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 
@@ -50,8 +51,8 @@ def _filter(request: web.Request) -> ConferenceFilter:
         room=query.get("room"),
         state=_state(query.get("state")),
         agent=query.get("agent"),
-        since=_moment("from", query.get("from")),
-        until=_moment("to", query.get("to")),
+        since=moment_of(request, "from"),
+        until=moment_of(request, "to"),
         text=query.get("q"),
     )
 
@@ -62,23 +63,10 @@ def _state(word: str | None) -> ConferenceState | None:
     return ConferenceState(word) if word is not None else None
 
 
-def _moment(name: str, text: str | None) -> datetime | None:
-    """RFC 3339, or a day, which begins at midnight UTC. A ``+`` that nobody escaped arrives as a blank."""
-    if text is None:
-        return None
-    try:
-        day = f"{text}T00:00:00Z" if len(text) == len("2026-11-23") else text.replace(" ", "+")
-        moment: datetime = msgspec.convert(day, Annotated[datetime, msgspec.Meta(tz=True)])
-        return moment.astimezone(UTC)
-    except (msgspec.ValidationError, OverflowError) as error:
-        next_step = "Write 2026-11-23T10:15:00Z, or 2026-11-23."
-        raise refused("filter_invalid", f"{name} is neither a moment nor a day.", next_step) from error
-
-
 async def get_conference(request: web.Request) -> web.Response:
     """``GET /v1/conferences/{id}``: one conference with its participants."""
     conference = request[CONFERENCE]
-    return _json(_conference(conference, await request.app[DIRECTORY].participants(conference.id)))
+    return json_response(_conference(conference, await request.app[DIRECTORY].participants(conference.id)))
 
 
 def _conference(conference: Conference, participants: Sequence[Participant] | None = None) -> dict[str, Any]:
@@ -104,7 +92,3 @@ def _conference(conference: Conference, participants: Sequence[Participant] | No
             for participant in participants
         ]
     return body
-
-
-def _json(body: dict[str, Any]) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")

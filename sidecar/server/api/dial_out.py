@@ -9,7 +9,7 @@ from aiohttp import web
 
 from sidecar.domain.dial_out import DialOutRefused
 from sidecar.domain.errors import TelephonyFailed
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
 from sidecar.server.app_keys import DIALLER, SWITCHBOARD
 from sidecar.server.audit import audit
@@ -54,5 +54,4 @@ async def _dial(request: web.Request, wish: DialWish) -> web.Response:
         return problem_of(request, error)
     await audit(request, "participant.called", dialled.call_sid, after={"conference": dialled.conference})
     participant = {"call_sid": dialled.call_sid, "label": dialled.label, "state": "expected"}
-    body = msgspec.json.encode({"conference": dialled.conference, "participant": participant})
-    return web.Response(status=HTTPStatus.ACCEPTED, body=body, content_type="application/json")
+    return json_response({"conference": dialled.conference, "participant": participant}, HTTPStatus.ACCEPTED)

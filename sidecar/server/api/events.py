@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import msgspec
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from sidecar.domain.events import encode
-from sidecar.server.api.paging import limit_of, refused
+from sidecar.server.api.paging import limit_of, page, refused
 from sidecar.server.app_keys import TRANSCRIPTS
 from sidecar.server.auth.caller import CONFERENCE
 from sidecar.server.stream_request import asked_types
@@ -29,16 +29,8 @@ async def list_events(request: web.Request) -> web.Response:
         conference.id, until=conference.seq, after=after, types=types, limit=limit + 1
     )
     shown = found[:limit]
-    next_cursor = str(shown[-1].seq) if len(found) > limit else None
-    headers = {}
-    if next_cursor is not None:
-        headers[hdrs.LINK] = f'<{request.rel_url.update_query({"after": next_cursor})}>; rel="next"'
-    body = {
-        "data": [msgspec.Raw(encode(event)) for event in shown],
-        "has_more": next_cursor is not None,
-        "next_cursor": next_cursor,
-    }
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json", headers=headers)
+    next_seq = str(shown[-1].seq) if len(found) > limit else None
+    return page(request, [msgspec.Raw(encode(event)) for event in shown], next_place=next_seq)
 
 
 def _after(request: web.Request) -> int:

@@ -14,7 +14,7 @@ from aiohttp import web
 from sidecar.domain.conference import Conference
 from sidecar.domain.events import Draft, Event
 from sidecar.domain.note_events import NoteAdded
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
 from sidecar.server.api.paging import limit_of, page, place_after
 from sidecar.server.app_keys import CLOCK, EVENT_WRITER, REDACTION_RULES, TRANSCRIPTS
@@ -72,9 +72,7 @@ async def _add(request: web.Request, conference: Conference, note: NoteAdded) ->
     [stored] = await request.app[EVENT_WRITER].submit([draft])
     assert stored is not None  # noqa: S101 - only utterances may be stored already
     await audit(request, "note.added", conference.id, after={"note": note.note, "at_ms": note.at_ms})
-    return web.Response(
-        status=HTTPStatus.CREATED, body=msgspec.json.encode(_told(stored)), content_type="application/json"
-    )
+    return json_response(_told(stored), HTTPStatus.CREATED)
 
 
 def _told(event: Event) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Lists in pages: ``?limit&after`` in, ``{data, has_more, next_cursor}`` and a ``Link`` to the next page out.
+"""Lists in pages: ``?limit&after`` in, ``{data, has_more, next_cursor}`` and a ``Link`` to the next page out; filters.
 
 A cursor is opaque to clients: the place of the last item, packed. It stays good when items come or go.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
 
+from sidecar.server.api.bodies import json_response
 from sidecar.server.problems import RequestRefused
 
 LIMIT_DEFAULT = 50
@@ -57,15 +59,36 @@ def place_after(request: web.Request, kind: type[Place]) -> Place | None:
         raise refused("cursor_invalid", "after is not a cursor of this list.", next_step) from error
 
 
-def page(request: web.Request, data: Sequence[Any], *, next_place: msgspec.Struct | None) -> web.Response:
-    """The page. ``data``: what msgspec can encode. ``next_place``: of the last item, if there are more; else None."""
-    next_cursor = cursor(next_place) if next_place is not None else None
+def page(request: web.Request, data: Sequence[Any], *, next_place: msgspec.Struct | str | None) -> web.Response:
+    """The page. ``data``: what msgspec can encode. ``next_place``: of the last item, if there are more; else None.
+
+    As text it is the cursor itself.
+    """
+    next_cursor = cursor(next_place) if isinstance(next_place, msgspec.Struct) else next_place
     headers = {}
     if next_cursor is not None:
         following = request.rel_url.update_query({"after": next_cursor})
         headers[hdrs.LINK] = f'<{following}>; rel="next"'
     body = {"data": data, "has_more": next_cursor is not None, "next_cursor": next_cursor}
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json", headers=headers)
+    return json_response(body, headers=headers)
+
+
+def moment_of(request: web.Request, name: str, *, code: str = "filter_invalid") -> datetime | None:
+    """A moment of the query in UTC: RFC 3339, or a day, which begins at midnight UTC. None: it is left out.
+
+    Raises RequestRefused (``code``).
+    """
+    text = request.query.get(name)
+    if text is None:
+        return None
+    # A ``+`` that nobody escaped arrives as a blank.
+    written = f"{text}T00:00:00Z" if len(text) == len("2026-11-23") else text.replace(" ", "+")
+    try:
+        moment: datetime = msgspec.convert(written, Annotated[datetime, msgspec.Meta(tz=True)])
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
+        next_step = "Write 2026-11-23T10:15:00Z, or 2026-11-23."
+        raise refused(code, f"{name} is neither a moment with its zone nor a day.", next_step) from error
 
 
 def refused(code: str, message: str, next_step: str) -> RequestRefused:

@@ -18,7 +18,7 @@ from sidecar.domain.access import (
     checked_name,
     token_hash,
 )
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import NO_STORE, body_of, json_response
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, TWILIO_EDGE
 from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CONFERENCE
@@ -69,7 +69,4 @@ async def make_panel_token(request: web.Request) -> web.Response:
         "expires_at": token.expires_at,
         "url": request.app[TWILIO_EDGE].url(f"/agent/{conference.id}?token={secret}"),
     }
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(
-        body=msgspec.json.encode(body), status=HTTPStatus.CREATED, content_type="application/json", headers=headers
-    )
+    return json_response(body, HTTPStatus.CREATED, headers=NO_STORE)

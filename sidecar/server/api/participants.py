@@ -12,10 +12,10 @@ from aiohttp import web
 from sidecar.domain.attachment import Report, Standing
 from sidecar.domain.conference import Role
 from sidecar.domain.errors import NotFound
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD
 from sidecar.server.audit import audit
-from sidecar.server.auth.caller import CALLER, CONFERENCE
+from sidecar.server.auth.caller import CALLER, CONFERENCE, unknown_conference
 from sidecar.server.problems import RequestRefused
 
 # Ours, or Twilio's; nothing else ever becomes a part of an address at Twilio.
@@ -37,10 +37,10 @@ async def fork_conference(request: web.Request) -> web.Response:
     """
     id_or_sid = request.match_info["id"]
     if not _ID.fullmatch(id_or_sid):
-        raise _unknown(id_or_sid)
+        raise unknown_conference(id_or_sid)
     caller = request[CALLER]
     if CONFERENCE not in request and caller.only_own is not None:
-        raise _unknown(id_or_sid)
+        raise unknown_conference(id_or_sid)
     report = await request.app[SWITCHBOARD].attach(id_or_sid, tenant=caller.tenant)
     await audit(request, "conference.forked", report.conference.id)
     return _answer(report, HTTPStatus.OK if report.settled else HTTPStatus.ACCEPTED)
@@ -68,11 +68,7 @@ async def correct_participant(request: web.Request) -> web.Response:
     await audit(
         request, "participant.corrected", found.id, before=before, after={"name": now["name"], "role": now["role"]}
     )
-    return web.Response(body=msgspec.json.encode(now), content_type="application/json")
-
-
-def _unknown(id_or_sid: str) -> NotFound:
-    return NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    return json_response(now)
 
 
 def _name(wanted: str | None) -> str | None:
@@ -98,7 +94,7 @@ def _answer(report: Report, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
         "state": report.conference.state,
         "data": [_shown(standing) for standing in report.standings],
     }
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json", status=status)
+    return json_response(body, status)
 
 
 def _shown(standing: Standing) -> dict[str, Any]:

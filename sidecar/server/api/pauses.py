@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.conference_facts import Pause, Resume
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice
 from sidecar.server.app_keys import SWITCHBOARD
 from sidecar.server.audit import audit
@@ -57,4 +57,4 @@ async def _tell(request: web.Request, fact: Pause | Resume) -> web.Response:
     log.info("transcription_paused" if paused else "transcription_resumed", conference=session.conference.id)
     await audit(request, "transcript.paused" if paused else "transcript.resumed", session.conference.id)
     body = {"conference": session.conference.id, "paused": paused, "since_ms": pauses.since}
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+    return json_response(body)

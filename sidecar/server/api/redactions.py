@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.redaction.events import UtteranceRedacted
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
 from sidecar.server.app_keys import REDACTION_BY_HAND
 from sidecar.server.audit import audit
@@ -52,7 +52,7 @@ async def _redact(request: web.Request, span: tuple[int, int] | None) -> web.Res
         "text": redacted.text,
         "seq": event.seq,
     }
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+    return json_response(body)
 
 
 def _no_place(message: str) -> RequestRefused:

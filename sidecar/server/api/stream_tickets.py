@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import NO_STORE, body_of, json_response
 from sidecar.server.app_keys import CLOCK, TWILIO_EDGE
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.stream_request import checked_topics, checked_types, visible_conferences
@@ -42,7 +42,4 @@ async def make_stream_ticket(request: web.Request) -> web.Response:
         "expires_at": ticket.expires_at,
         "url": request.app[TWILIO_EDGE].url(f"/v1/stream?ticket={secret}"),
     }
-    headers = {"Cache-Control": "no-store"}
-    return web.Response(
-        body=msgspec.json.encode(body), status=HTTPStatus.CREATED, content_type="application/json", headers=headers
-    )
+    return json_response(body, HTTPStatus.CREATED, headers=NO_STORE)

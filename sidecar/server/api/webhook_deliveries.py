@@ -12,9 +12,9 @@ from aiohttp import web
 from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
 from sidecar.ports.webhooks import DeliveryDetail, DeliveryFilter
 from sidecar.server import webhook_acts
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
-from sidecar.server.api.paging import limit_of, page, place_after, refused
+from sidecar.server.api.paging import limit_of, moment_of, page, place_after, refused
 from sidecar.server.app_keys import WEBHOOK_DELIVERIES
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.problems import RequestRefused
@@ -60,7 +60,7 @@ async def get_delivery(request: web.Request) -> web.Response:
         "request": shown_request(endpoint, detail),
         "attempts": [_attempt(one) | {"response": one.response} for one in detail.attempts],
     }
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
+    return json_response(body)
 
 
 async def resend(request: web.Request) -> web.Response:
@@ -75,10 +75,7 @@ async def resend(request: web.Request) -> web.Response:
         )
 
     async def act() -> web.Response:
-        return web.Response(
-            status=HTTPStatus.ACCEPTED, body=msgspec.json.encode(await _again(request, wish)),
-            content_type="application/json",
-        )  # fmt: skip
+        return json_response(await _again(request, wish), HTTPStatus.ACCEPTED)
 
     return await once(request, act)
 
@@ -153,22 +150,9 @@ def _wanted(request: web.Request) -> DeliveryFilter:
     return DeliveryFilter(
         states=states,
         type=request.query.get("type", ""),
-        since=_since(request),
+        since=moment_of(request, "since", code="time_invalid"),
         before="" if after is None else after.id,
     )
-
-
-def _since(request: web.Request) -> datetime | None:
-    text = request.query.get("since")
-    if text is None:
-        return None
-    try:
-        since = msgspec.convert(text, datetime, strict=False)
-    except msgspec.ValidationError:
-        since = datetime.min  # noqa: DTZ901 - refused below, for it has no zone
-    if since.tzinfo is None:
-        raise refused("time_invalid", "since is no time with its zone.", "As in 2026-11-23T10:00:00Z.")
-    return since
 
 
 def _unclear(code: str, message: str, next_step: str, *, pointer: str = "#") -> RequestRefused:

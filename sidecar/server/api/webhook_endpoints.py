@@ -14,7 +14,7 @@ from sidecar.domain.sample_events import UnknownEventType
 from sidecar.domain.webhooks import SECRET_OVERLAP, Endpoint, EndpointRefused, EndpointState
 from sidecar.ports.webhooks import Tally
 from sidecar.server import webhook_acts
-from sidecar.server.api.bodies import body_of
+from sidecar.server.api.bodies import NO_STORE, body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.api.paging import page
 from sidecar.server.api.webhook_deliveries import shown_delivery
@@ -95,16 +95,16 @@ async def create_endpoint(request: web.Request) -> web.Response:
         endpoint, secret = await webhook_acts.create(
             request, url=wanted.url, description=wanted.description, types=wanted.types
         )
-        response = _json(shown_endpoint(endpoint, Tally()) | {"secret": secret}, HTTPStatus.CREATED)
-        response.headers[hdrs.LOCATION] = f"/v1/webhook_endpoints/{endpoint.id}"
-        return response
+        body = shown_endpoint(endpoint, Tally()) | {"secret": secret}
+        headers = NO_STORE | {hdrs.LOCATION: f"/v1/webhook_endpoints/{endpoint.id}"}
+        return json_response(body, HTTPStatus.CREATED, headers=headers)
 
     return await once(request, act)
 
 
 async def get_endpoint(request: web.Request) -> web.Response:
     """One endpoint with its deliveries of the last 24 hours."""
-    return _json(shown_endpoint(*await webhook_acts.one_endpoint(request)))
+    return json_response(shown_endpoint(*await webhook_acts.one_endpoint(request)))
 
 
 @refusals
@@ -143,7 +143,8 @@ async def rotate_secret(request: web.Request) -> web.Response:
             await webhook_acts.expire_old_secret(request)
             return await get_endpoint(request)
         _, secret = await webhook_acts.rotate(request, overlap=timedelta(seconds=wanted.overlap_s))
-        return _json(shown_endpoint(*await webhook_acts.one_endpoint(request)) | {"secret": secret})
+        body = shown_endpoint(*await webhook_acts.one_endpoint(request)) | {"secret": secret}
+        return json_response(body, headers=NO_STORE)
 
     return await once(request, act)
 
@@ -155,7 +156,7 @@ async def test_endpoint(request: web.Request) -> web.Response:
 
     async def act() -> web.Response:
         delivery = await webhook_acts.send_sample(request, wanted.type)
-        return _json(shown_delivery(delivery), HTTPStatus.ACCEPTED)
+        return json_response(shown_delivery(delivery), HTTPStatus.ACCEPTED)
 
     return await once(request, act)
 
@@ -184,7 +185,3 @@ def shown_endpoint(endpoint: Endpoint, tally: Tally) -> dict[str, Any]:
         "deliveries_24h": {"delivered": tally.delivered, "failed": tally.failed, "pending": tally.pending},
         "created_at": endpoint.created_at,
     }
-
-
-def _json(body: Any, status: int = HTTPStatus.OK) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(body), content_type="application/json")

@@ -27,7 +27,12 @@ async def visible_conference(request: web.Request, id_or_sid: str) -> Conference
     found = await directory.conference(id_or_sid, tenant=caller.tenant)
     if found is not None and await _may_see(request, caller, found):
         return found
-    raise NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
+    raise unknown_conference(id_or_sid)
+
+
+def unknown_conference(id_or_sid: str) -> NotFound:
+    """The same words for one that is not there and for one that is not the caller's to see."""
+    return NotFound(f"There is no conference {id_or_sid[:64]}.", next_step="List them: GET /v1/conferences.")
 
 
 async def _may_see(request: web.Request, caller: Caller, conference: Conference) -> bool:
