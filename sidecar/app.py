@@ -64,6 +64,7 @@ from sidecar.server.auth.recheck import recheck_rights
 from sidecar.server.cors import CORS_ORIGINS, cors, say_origin
 from sidecar.server.limits import LIMITS, Limits, say_rate
 from sidecar.server.metrics import Metrics, Sources
+from sidecar.server.pages.errors import page_errors
 from sidecar.server.problems import problems
 from sidecar.server.readiness import Readiness
 from sidecar.server.routes import add_routes
@@ -96,7 +97,7 @@ def build(
     ``recogniser``, ``fallback``, ``engines`` (the assistant's): instead of the settings'.
     """
     app = web.Application(
-        middlewares=[problems, cors, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES
+        middlewares=[problems, page_errors, cors, limit_strangers, door, twilio_errors], client_max_size=BODY_MAX_BYTES
     )
     app[STRANGERS] = Strangers(trusted=settings.trusted_networks, sockets_most=settings.max_forks)
     app[keys.TWILIO_EDGE] = TwilioEdge(

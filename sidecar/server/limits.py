@@ -10,13 +10,16 @@ import asyncio
 import math
 from http import HTTPStatus
 
-from aiohttp import hdrs, web
+import structlog
+from aiohttp import web
 
 from sidecar.domain.access import Caller
 from sidecar.domain.rate_limit import RateLimit, Taken
 from sidecar.server.auth.rules import Rule
 from sidecar.server.problems import RequestRefused
 from sidecar.server.strangers import STRANGERS
+
+log = structlog.get_logger()
 
 # Who is called in or invited costs money and is heard on the call.
 INVITES_PER_MINUTE = 20
@@ -34,8 +37,10 @@ class TooOften(RequestRefused):
     """429; ``retry_after_s`` says when it will be allowed."""
 
     def __init__(self, code: str, message: str, taken: Taken) -> None:
-        self.retry_after_s = max(1, math.ceil(taken.retry_after_s))
-        super().__init__(HTTPStatus.TOO_MANY_REQUESTS, code, message, next_step=f"Try again in {self.retry_after_s} s.")
+        wait_s = max(1, math.ceil(taken.retry_after_s))
+        super().__init__(
+            HTTPStatus.TOO_MANY_REQUESTS, code, message, next_step=f"Try again in {wait_s} s.", retry_after_s=wait_s
+        )
 
 
 class Limits:
@@ -60,25 +65,20 @@ class Limits:
         if self._callers is not None:
             taken = self._callers.take(caller.id, _now())
             request[RATE] = self._callers, taken
-            if not taken.allowed:
-                raise TooOften("rate_limited", f"More than {self._callers.burst} requests within a minute.", taken)
+            _check(taken, "rate_limited", f"More than {self._callers.burst} requests within a minute.")
         if rule.invites:
             taken = self._invites.take(caller.id, _now())
-            if not taken.allowed:
-                raise TooOften("invites_limited", f"More than {INVITES_PER_MINUTE} invitations within a minute.", taken)
+            _check(taken, "invites_limited", f"More than {INVITES_PER_MINUTE} invitations within a minute.")
 
     def wrong_key(self, request: web.Request) -> None:
         """A key that opens nothing. Raises TooOften for the one too many."""
         taken = self._wrong_keys.take(_address(request), _now())
-        if not taken.allowed:
-            raise TooOften("too_many_wrong_keys", "Too many wrong keys came from your address.", taken)
+        _check(taken, "too_many_wrong_keys", "Too many wrong keys came from your address.")
 
     def check_password_tries(self, request: web.Request, name: str) -> None:
         """Before a password is looked at: too many were wrong already. Raises TooOften."""
         for limit, key in self._password_limits(request, name):
-            looked = limit.look(key, _now())
-            if not looked.allowed:
-                raise TooOften("too_many_tries", "Too many passwords were wrong.", looked)
+            _check(limit.look(key, _now()), "too_many_tries", "Too many passwords were wrong.")
 
     def wrong_password(self, request: web.Request, name: str) -> None:
         """It counts for the address that it came from and for the name, whether there is such a user or not."""
@@ -103,9 +103,10 @@ async def say_rate(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["RateLimit"] = f'"default";r={taken.left};t={math.ceil(taken.full_in_s)}'
 
 
-def retry_after(error: TooOften) -> dict[str, str]:
-    """The header that goes with it."""
-    return {hdrs.RETRY_AFTER: str(error.retry_after_s)}
+def _check(taken: Taken, code: str, message: str) -> None:
+    if not taken.allowed:
+        log.warning("too_often", code=code)
+        raise TooOften(code, message, taken)
 
 
 def _now() -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from sidecar.domain.errors import (
@@ -62,14 +62,25 @@ class RequestRefused(SidecarError):
     """A request that a handler will not serve, with the HTTP status that says so.
 
     ``pointer``: the field of the body that is wrong, as a JSON Pointer behind ``#`` (``#/name``), or "".
+    ``retry_after_s``: when the same request will be served; None: as it is, never.
     """
 
     code = "bad_request"
 
-    def __init__(self, status: int, code: str, message: str, *, next_step: str = "", pointer: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        next_step: str = "",
+        pointer: str = "",
+        retry_after_s: int | None = None,
+    ) -> None:
         super().__init__(message, next_step=next_step, code=code)
         self.status = status
         self.pointer = pointer
+        self.retry_after_s = retry_after_s
 
 
 def request_id(request: web.Request) -> str:
@@ -114,19 +125,21 @@ def problem(
 
 def problem_of(request: web.Request, error: SidecarError) -> web.Response:
     """An error of ours as a problem: its status, when to come back, the wrong field, Twilio's own number."""
-    status = _status_of(error)
-    headers: dict[str, str] = {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
     pointer = error.pointer if isinstance(error, RequestRefused) else ""
     errors = [{"pointer": pointer, "detail": error.message}] if pointer else []
-    more = {}
-    if isinstance(error, TelephonyFailed):
-        if error.provider_code is not None:
-            more["twilio_code"] = error.provider_code
-        if error.retry_after_s is not None:
-            headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    return problem(request, status, error.code, str(error), errors=errors, headers=headers, more=more)
+    twilio_code = error.provider_code if isinstance(error, TelephonyFailed) else None
+    more = {"twilio_code": twilio_code} if twilio_code is not None else {}
+    return problem(
+        request, status_of(error), error.code, str(error), errors=errors, headers=come_back(error), more=more
+    )
+
+
+def come_back(error: SidecarError) -> dict[str, str]:
+    """``Retry-After`` for an error that passes; no header for one that stays."""
+    wait_s = error.retry_after_s if isinstance(error, RequestRefused | TelephonyFailed) else None
+    if wait_s is None and status_of(error) == HTTPStatus.SERVICE_UNAVAILABLE:
+        wait_s = RETRY_AFTER_S
+    return {} if wait_s is None else {hdrs.RETRY_AFTER: str(math.ceil(wait_s))}
 
 
 @web.middleware
@@ -153,7 +166,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     return response
 
 
-def _status_of(error: SidecarError) -> int:
+def status_of(error: SidecarError) -> int:
+    """The HTTP status of an error of ours, for the API and for pages; 500 for one that nobody expected here."""
     if isinstance(error, RequestRefused):
         return error.status
     if isinstance(error, KeyRefused):

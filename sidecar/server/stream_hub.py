@@ -74,10 +74,10 @@ class StreamHub:
         """Those of whoever sees own conferences only."""
         return [stream for stream in self._open if stream.only_own is not None]
 
-    def close_of(self, caller: str) -> None:
-        """End the streams of a session that was signed out, or of a key that was revoked."""
+    def close_of(self, *callers: str) -> None:
+        """End the streams of sessions that were signed out, or of keys that were revoked."""
         for stream in tuple(self._open):
-            if stream.caller == caller:
+            if stream.caller in callers:
                 stream.close("auth")
 
     def admit(self) -> None:

@@ -61,6 +61,7 @@ from sidecar.server.auth.middleware import door
 from sidecar.server.auth.rules import RULES, Rule, Way
 from sidecar.server.limits import LIMITS, Limits
 from sidecar.server.pages import add_pages
+from sidecar.server.pages.errors import page_errors
 from sidecar.server.problems import problems
 from sidecar.server.reference import add_reference
 from sidecar.server.strangers import STRANGERS, Strangers
@@ -221,7 +222,7 @@ def _passing(conference: str, data: EventData, moment: datetime) -> Event:
 
 def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     """The rooms under test, and the handlers of the test itself."""
-    app = web.Application(middlewares=[problems, door])
+    app = web.Application(middlewares=[problems, page_errors, door])
     app[STRANGERS], app[LIMITS] = Strangers(sockets_most=1), Limits(per_minute=0)
     app[app_keys.PANEL_ORIGINS] = origins = list[str]()
     app[app_keys.TWILIO_EDGE] = TwilioEdge(public_url=public_url)

@@ -142,7 +142,7 @@ def test_a_call_that_is_gone_does_not_keep_the_other_tabs_from_being_live(
     own_service.kill()
     own_service.database_url += ".anew"
     own_service.start()
-    expect(page.get_by_role("heading", name="No such call")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="This is not here")).to_be_visible(timeout=30_000)
     expect(boards.locator("#connection")).to_have_text("Live", timeout=30_000)
 
 

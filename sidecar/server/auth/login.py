@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from sidecar.domain.access import SESSION_LONGEST, LinkRefused, Session, token_hash
-from sidecar.domain.errors import NotFound, StoreUnavailable
+from sidecar.domain.errors import NotFound
 from sidecar.domain.passwords import SignInRefused
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB, TWILIO_EDGE
 from sidecar.server.audit import audit
@@ -22,9 +22,10 @@ from sidecar.server.auth.caller import CALLER
 from sidecar.server.auth.identity import caller_of, from_our_pages, session_caller, site
 from sidecar.server.auth.login_view import LoginPage
 from sidecar.server.auth.next_path import safe_next
-from sidecar.server.forms import form_of
-from sidecar.server.limits import TooOften, retry_after
-from sidecar.server.pages.rendering import problem, respond
+from sidecar.server.forms import form_of, go_on
+from sidecar.server.limits import TooOften
+from sidecar.server.pages.rendering import respond
+from sidecar.server.problems import come_back
 
 log = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class _Opening(TypedDict):
 
 
 def _answers_in_pages(handler: Handler) -> Handler:
-    """Where there can be no session, and when a link or the store refuses, a page says so."""
+    """Where there can be no session, when a link opens nothing and after too many tries, a page says what to do."""
 
     @functools.wraps(handler)
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -61,10 +62,8 @@ def _answers_in_pages(handler: Handler) -> Handler:
             return _page(request, login_view.refused(error), HTTPStatus.FORBIDDEN)
         except TooOften as error:
             page = _page(request, login_view.too_often(error), HTTPStatus.TOO_MANY_REQUESTS)
-            page.headers.update(retry_after(error))
+            page.headers.update(come_back(error))
             return page
-        except StoreUnavailable as error:
-            return problem(request, error, title="Nobody can be signed in just now", status=503)
 
     return answer
 
@@ -84,11 +83,11 @@ async def show(request: web.Request) -> web.StreamResponse:
     except LinkRefused:
         if caller is None:
             raise
-        return _go(next_path)
+        return go_on(next_path)
     if not link.reusable:
         return _page(request, login_view.confirm(link, token, next_path))
     if caller is not None and caller.name == link.user.name:
-        return _go(next_path)
+        return go_on(next_path)
     return await _signed_in(request, token, next_path)
 
 
@@ -120,7 +119,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
         await _end(request, caller.id)
         log.info("signed_out", session=caller.id)
         await audit(request, "session.ended", caller.id)
-    response = _go("/login?signed_out=1")
+    response = go_on("/login?signed_out=1")
     if here.cookie is not None:
         response.del_cookie(here.cookie, path="/", secure=here.secure, httponly=True, samesite="Lax")
     return response
@@ -150,7 +149,7 @@ async def _let_in(request: web.Request, session: Session, fresh: str, next_path:
     await audit(request, "session.opened", session.id)
     if before is not None and before.by == "session":
         await _end(request, before.id)
-    here, response = site(request), _go(next_path)
+    here, response = site(request), go_on(next_path)
     if here.cookie is not None:
         response.set_cookie(
             here.cookie,
@@ -167,10 +166,6 @@ async def _let_in(request: web.Request, session: Session, fresh: str, next_path:
 async def _end(request: web.Request, session_id: str) -> None:
     await request.app[ACCOUNTS].end_session(session_id)
     request.app[STREAM_HUB].close_of(session_id)
-
-
-def _go(path: str) -> web.Response:
-    return web.Response(status=HTTPStatus.SEE_OTHER, headers={hdrs.LOCATION: path})
 
 
 def _page(request: web.Request, page: LoginPage, status: HTTPStatus = HTTPStatus.OK) -> web.Response:

@@ -14,16 +14,14 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from sidecar.domain.access import Caller, Scope
-from sidecar.domain.errors import NotFound, StoreUnavailable
 from sidecar.server.app_keys import DIRECTORY
 from sidecar.server.audit import AUDITED, audit, audit_read
 from sidecar.server.auth.caller import CALLER, CONFERENCE, visible_conference
 from sidecar.server.auth.identity import PANEL_ROUTE, STREAM_ROUTE, caller_of, from_our_pages, route_of
 from sidecar.server.auth.rules import Of, Rule, Way, rule_of
-from sidecar.server.limits import LIMITS, TooOften, retry_after
-from sidecar.server.pages import rendering
-from sidecar.server.pages.conference_trouble import unreadable
-from sidecar.server.pages.panel_frame import framed, panel_closed
+from sidecar.server.limits import LIMITS
+from sidecar.server.pages.panel_frame import panel_closed
+from sidecar.server.pages.rendering import ProblemPage, respond
 from sidecar.server.problems import API_PREFIX, problem
 from sidecar.server.strangers import known
 
@@ -38,31 +36,28 @@ OWN_CHECKS = frozenset({Way.OPEN, Way.TWILIO, Way.SCRAPER})
 
 @web.middleware
 async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Lets pass who may; sends browsers to ``/login`` and gives programs 401 or 403 with a stable code."""
+    """Lets pass who may; sends browsers to ``/login`` and gives programs 401 or 403 with a stable code.
+
+    Raises TooOften; StoreUnavailable, when nobody can be known just now; NotFound for a conference that the caller may
+    not see.
+    """
     pattern = route_of(request)
     rule = rule_of(request.method, pattern) if pattern else NOWHERE
     if rule is not None and rule.need in OWN_CHECKS:
         return await handler(request)
-    try:
-        caller = await caller_of(request)
-        if caller is None:
-            return _turned_away(request)
-    except StoreUnavailable as error:
-        if request.path.startswith(API_PREFIX):
-            raise
-        return rendering.problem(request, error, title="Nobody can be signed in just now", status=503)
+    caller = await caller_of(request)
+    if caller is None:
+        return _turned_away(request)
     if rule is None:
         log.error("route_without_rule", method=request.method, route=pattern)
         return _refused(request, "route_without_rule", "Nobody has decided yet who may do this.")
     refused = _not_allowed(request, caller, rule)
-    if refused is None:
-        known(request)
-        request[CALLER] = caller
-        refused = _asks_too_often(request, caller, rule)
-    if refused is None:
-        refused = await find_conference(request, rule)
     if refused is not None:
         return refused
+    known(request)
+    request[CALLER] = caller
+    request.app[LIMITS].ask(request, caller, rule)
+    await find_conference(request, rule)
     response = await handler(request)
     if request.method not in SAFE_METHODS and response.status < HTTPStatus.BAD_REQUEST and AUDITED not in request:
         target = request[CONFERENCE].id if CONFERENCE in request else next(iter(request.match_info.values()), "")
@@ -89,32 +84,19 @@ def _not_allowed(request: web.Request, caller: Caller, rule: Rule) -> web.Respon
     return None
 
 
-def _asks_too_often(request: web.Request, caller: Caller, rule: Rule) -> web.Response | None:
-    try:
-        request.app[LIMITS].ask(request, caller, rule)
-    except TooOften as error:
-        return _too_often(request, error)
-    return None
+async def find_conference(request: web.Request, rule: Rule) -> None:
+    """Sets ``request[CONFERENCE]`` where the rule says so. One that the caller may not see is as one that is not there.
 
-
-async def find_conference(request: web.Request, rule: Rule) -> web.Response | None:
-    """Sets ``request[CONFERENCE]`` where the rule says so. One that the caller may not see is as one that is not there:
-    a page that says so, and for the API NotFound. Raises StoreUnavailable for the API."""
+    Raises NotFound, StoreUnavailable.
+    """
     if rule.of is Of.NOTHING:
-        return None
-    id_or_sid, directory = request.match_info["id"], request.app[DIRECTORY]
-    try:
-        if rule.of is Of.ANY_CONFERENCE and await directory.conference(id_or_sid) is None:
-            return None
-        request[CONFERENCE] = await visible_conference(request, id_or_sid)
-        if rule.need is Scope.TRANSCRIPTS_READ:
-            await audit_read(request, request[CONFERENCE])
-    except (NotFound, StoreUnavailable) as error:
-        if request.path.startswith(API_PREFIX):
-            raise
-        page = unreadable(request, error)
-        return framed(request, page) if route_of(request) == PANEL_ROUTE else page
-    return None
+        return
+    id_or_sid = request.match_info["id"]
+    if rule.of is Of.ANY_CONFERENCE and await request.app[DIRECTORY].conference(id_or_sid) is None:
+        return
+    request[CONFERENCE] = await visible_conference(request, id_or_sid)
+    if rule.need is Scope.TRANSCRIPTS_READ:
+        await audit_read(request, request[CONFERENCE])
 
 
 def _of_its_panel(request: web.Request, caller: Caller, rule: Rule) -> bool:
@@ -126,10 +108,7 @@ def _of_its_panel(request: web.Request, caller: Caller, rule: Rule) -> bool:
 def _turned_away(request: web.Request) -> web.Response:
     if hdrs.AUTHORIZATION in request.headers:
         log.warning("key_refused", path=request.path)
-        try:
-            request.app[LIMITS].wrong_key(request)
-        except TooOften as error:
-            return _too_often(request, error)
+        request.app[LIMITS].wrong_key(request)
     if route_of(request) == PANEL_ROUTE and "token" in request.query:
         return panel_closed(request)
     if not request.path.startswith(API_PREFIX):
@@ -144,17 +123,8 @@ def _turned_away(request: web.Request) -> web.Response:
     return problem(request, HTTPStatus.UNAUTHORIZED, code, detail, headers={hdrs.WWW_AUTHENTICATE: challenge})
 
 
-def _too_often(request: web.Request, error: TooOften) -> web.Response:
-    log.warning("too_often", code=error.code, path=request.path)
-    if request.path.startswith(API_PREFIX):
-        return problem(request, error.status, error.code, str(error), headers=retry_after(error))
-    page = rendering.problem(request, error, title="Too many requests", status=error.status)
-    page.headers.update(retry_after(error))
-    return page
-
-
 def _refused(request: web.Request, code: str, detail: str) -> web.Response:
     if request.path.startswith(API_PREFIX):
         return problem(request, HTTPStatus.FORBIDDEN, code, detail)
-    page = rendering.ProblemPage(title="You may not do this", message=detail, next_step="", code=code)
-    return rendering.respond(request, "problem.html", page, status=HTTPStatus.FORBIDDEN)
+    page = ProblemPage(title="You may not do this", message=detail, next_step="", code=code)
+    return respond(request, "problem.html", page, status=HTTPStatus.FORBIDDEN)

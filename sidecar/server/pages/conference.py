@@ -7,14 +7,12 @@ from aiohttp import web
 from sidecar.domain.access import Scope
 from sidecar.domain.blocks import Earlier
 from sidecar.domain.conference import Conference
-from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.ports.transcripts import Transcripts
 from sidecar.server.api.utterances import cursor_after
 from sidecar.server.app_keys import ASSISTANTS, CLOCK, DIRECTORY, EVENT_LOG, TRANSCRIPTS
 from sidecar.server.auth.caller import CALLER, CONFERENCE
 from sidecar.server.pages.conference_history import AssistantNow, Older
-from sidecar.server.pages.conference_trouble import unreadable
 from sidecar.server.pages.conference_view import FIRST_PAINT_ROWS, ConferencePage, conference_page
 from sidecar.server.pages.phone import phone_of
 from sidecar.server.pages.rendering import respond
@@ -28,23 +26,20 @@ async def show(request: web.Request) -> web.Response:
 
     Of a long call it carries the newest lines; its script asks for older ones when the reader comes near them.
     """
-    try:
-        _, page = await read_call(request, newest=FIRST_PAINT_ROWS)
-    except StoreUnavailable as error:
-        return unreadable(request, error)
+    page = await read_call(request, newest=FIRST_PAINT_ROWS)
     response = respond(request, "conference.html", page)
     if page.phone is not None:
         response.headers["Content-Security-Policy"] = policy_with_frames_from(page.phone.source)
     return response
 
 
-async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, ConferencePage]:
+async def read_call(request: web.Request, *, newest: int) -> ConferencePage:
     """The call of the request's address with so many of its lines. Raises StoreUnavailable."""
     directory, transcripts, conference = request.app[DIRECTORY], request.app[TRANSCRIPTS], request[CONFERENCE]
     roster = await directory.participants(conference.id)
     others = await _other_events(transcripts, conference)
     lines, older = await _newest_lines(transcripts, conference, newest)
-    page = conference_page(
+    return conference_page(
         conference,
         roster,
         sorted(others + lines, key=lambda event: event.seq or 0),
@@ -56,7 +51,6 @@ async def read_call(request: web.Request, *, newest: int) -> tuple[Conference, C
         may_note=request[CALLER].may(Scope.NOTES_WRITE),
         may_acknowledge=request[CALLER].may(Scope.ALERTS_ACKNOWLEDGE),
     )
-    return conference, page
 
 
 async def _assistant(request: web.Request, conference: Conference) -> AssistantNow:

@@ -10,7 +10,6 @@ import msgspec
 from aiohttp import web
 
 from sidecar.domain.conference import ConferenceState
-from sidecar.domain.errors import SidecarError, StoreUnavailable
 from sidecar.domain.search import QueryRefused, name_terms, period, search_query
 from sidecar.ports.search import CallPlace, Calls, SearchTimedOut
 from sidecar.server.api.paging import cursor, place_after
@@ -18,8 +17,7 @@ from sidecar.server.api.search import FoundCursor, visible_calls
 from sidecar.server.app_keys import CLOCK, DIRECTORY, SEARCH
 from sidecar.server.audit import audit_search
 from sidecar.server.pages.history_view import Asked, HistoryPage, history_page, shown_call, shown_line
-from sidecar.server.pages.rendering import problem, respond
-from sidecar.server.problems import RequestRefused
+from sidecar.server.pages.rendering import respond
 
 PAGE_ROWS = 25
 
@@ -43,10 +41,6 @@ async def show(request: web.Request) -> web.Response:
     except SearchTimedOut as stopped:
         page = history_page(asked, refused=stopped)
         return respond(request, "history.html", page, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    except StoreUnavailable as error:
-        return _away(request, error)
-    except RequestRefused as error:
-        return problem(request, error, title="No such page of the history", status=error.status)
     return respond(request, "history.html", page)
 
 
@@ -82,9 +76,3 @@ async def _listed(request: web.Request, asked: Asked, calls: Calls) -> HistoryPa
     rows = [shown_call(call, await directory.participants(call.id), now) for call in found[:PAGE_ROWS]]
     last = found[PAGE_ROWS - 1] if len(found) > PAGE_ROWS else None
     return history_page(asked, calls=rows, older=cursor(CallCursor(last.clock_zero, last.id)) if last else "")
-
-
-def _away(request: web.Request, error: SidecarError) -> web.Response:
-    response = problem(request, error, title="The history cannot be read just now", status=503)
-    response.headers["Retry-After"] = "2"
-    return response

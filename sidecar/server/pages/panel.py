@@ -7,25 +7,15 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.domain.errors import StoreUnavailable
 from sidecar.server.app_keys import PANEL_ORIGINS
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.pages.conference import read_call
-from sidecar.server.pages.conference_trouble import unreadable
 from sidecar.server.pages.conference_view import ConferencePage
 from sidecar.server.pages.panel_frame import framed
 from sidecar.server.pages.rendering import respond
 
 # The last lines; all of them are on the conference's own page.
 LINES = 40
-MODULES = tuple(
-    f"js/{name}.js"
-    for name in (
-        "panel", "panel_host", "assistant_store", "assistant_card", "assistant_api", "assistant_turns",
-        "assistant_words", "stream", "stream_hub", "stream_channel", "stream_line", "stream_readers", "store", "rows",
-        "list", "follow", "people", "pause", "clock", "connection", "announce", "prefs", "toast",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +25,11 @@ class PanelPage:
     call: ConferencePage
     origins: Sequence[str]
     alone: bool
-    modules: tuple[str, ...]
 
 
 async def show(request: web.Request) -> web.Response:
     """The panel as the call stands, with the position from which its script goes on."""
-    try:
-        _, call = await read_call(request, newest=LINES)
-    except StoreUnavailable as error:
-        return framed(request, unreadable(request, error))
+    call = await read_call(request, newest=LINES)
     alone = request[CALLER].by != "panel"
-    page = PanelPage(call=call, origins=request.app[PANEL_ORIGINS], alone=alone, modules=MODULES)
+    page = PanelPage(call=call, origins=request.app[PANEL_ORIGINS], alone=alone)
     return framed(request, respond(request, "panel.html", page))

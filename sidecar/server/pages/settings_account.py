@@ -15,8 +15,9 @@ from sidecar.server.audit import audit
 from sidecar.server.auth.by_password import user_by_password
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import form_of, go_on
-from sidecar.server.limits import TooOften, retry_after
+from sidecar.server.limits import TooOften
 from sidecar.server.pages.settings import respond_settings
+from sidecar.server.problems import come_back
 
 PATH = "/settings/account"
 _SAID = {
@@ -61,11 +62,11 @@ async def set_password(request: web.Request) -> web.Response:
         return await _page(request, error=str(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     except TooOften as error:
         response = await _page(request, error=str(error), status=error.status)
-        response.headers.update(retry_after(error))
+        response.headers.update(come_back(error))
         return response
     user, others = caller.user or "", await _others(request)
     await accounts.set_password(user, await request.app[PASSWORDS].hashed(chosen), keep_session=caller.id)
-    _close_streams(request, others)
+    request.app[STREAM_HUB].close_of(*others)
     await audit(request, "user.password_changed", user)
     return go_on(f"{PATH}?done=password")
 
@@ -96,12 +97,7 @@ async def _end(request: web.Request, sessions: Sequence[str]) -> None:
     for session in sessions:
         await request.app[ACCOUNTS].end_session(session)
         await audit(request, "session.ended", session)
-    _close_streams(request, sessions)
-
-
-def _close_streams(request: web.Request, ended: Sequence[str]) -> None:
-    for session in ended:
-        request.app[STREAM_HUB].close_of(session)
+    request.app[STREAM_HUB].close_of(*sessions)
 
 
 async def _page(request: web.Request, *, said: str = "", error: str = "", status: int = HTTPStatus.OK) -> web.Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
@@ -12,13 +12,11 @@ from aiohttp import web
 from sidecar.domain.access import Scope
 from sidecar.domain.alerts import TEMPLATES, AlertKind, AlertRule, Condition, Only, RuleDraft, Severity
 from sidecar.domain.conference import Conference
-from sidecar.domain.errors import NotFound, StoreUnavailable
 from sidecar.server import alert_acts
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK, DIRECTORY
 from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.forms import form_of, go_on
 from sidecar.server.pages import settings_alerts_view as view
-from sidecar.server.pages.rendering import problem
 from sidecar.server.pages.settings import respond_settings
 from sidecar.server.problems import RequestRefused
 
@@ -27,33 +25,17 @@ PATH = "/settings/alerts"
 CALLS_OFFERED = 30
 _ROLE_FIELD = "role:"
 
-Handle = Callable[[web.Request], Awaitable[web.Response]]
-
 
 def add_alert_settings(app: web.Application) -> None:
     """Register the pages and what their forms do."""
     one = f"{PATH}/{{rule:rul_[^/]+}}"
-    app.router.add_get(PATH, _told(show_rules))
-    app.router.add_post(PATH, _told(create_rule))
-    app.router.add_get(f"{PATH}/new", _told(show_new_rule))
-    app.router.add_get(one, _told(show_rule))
-    app.router.add_post(one, _told(change_rule))
-    app.router.add_post(f"{one}/enabled", _told(switch_rule))
-    app.router.add_post(f"{one}/remove", _told(remove_rule))
-
-
-def _told(handle: Handle) -> Handle:
-    """A rule that is not there, or a store that does not answer, as a page."""
-
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return await handle(request)
-        except NotFound as error:
-            return problem(request, error, title="This is not here", status=HTTPStatus.NOT_FOUND)
-        except StoreUnavailable as error:
-            return problem(request, error, title="This cannot be done just now", status=HTTPStatus.SERVICE_UNAVAILABLE)
-
-    return answer
+    app.router.add_get(PATH, show_rules)
+    app.router.add_post(PATH, create_rule)
+    app.router.add_get(f"{PATH}/new", show_new_rule)
+    app.router.add_get(one, show_rule)
+    app.router.add_post(one, change_rule)
+    app.router.add_post(f"{one}/enabled", switch_rule)
+    app.router.add_post(f"{one}/remove", remove_rule)
 
 
 async def show_rules(request: web.Request) -> web.Response:

@@ -87,7 +87,7 @@ async def change_role(request: web.Request) -> web.Response:
     if role is not None and role is not user.role:
         ended = await _sessions(request, user)
         await request.app[ACCOUNTS].set_role(user.id, role)
-        _close_streams(request, ended)
+        request.app[STREAM_HUB].close_of(*ended)
         await audit(request, "user.role_changed", user.id, before={"role": user.role}, after={"role": role})
     return go_on(f"{PATH}?done=role")
 
@@ -100,7 +100,7 @@ async def clear_password(request: web.Request) -> web.Response:
         return await _missing(request, error)
     ended = await _sessions(request, user)
     await request.app[ACCOUNTS].set_password(user.id, None)
-    _close_streams(request, ended)
+    request.app[STREAM_HUB].close_of(*ended)
     await audit(request, "user.password_cleared", user.id)
     return go_on(f"{PATH}?done=cleared")
 
@@ -113,7 +113,7 @@ async def remove(request: web.Request) -> web.Response:
         return await _missing(request, error)
     ended = await _sessions(request, user)
     await request.app[ACCOUNTS].remove_user(user.id)
-    _close_streams(request, ended)
+    request.app[STREAM_HUB].close_of(*ended)
     await audit(request, "user.removed", user.id, before={"name": user.name, "role": user.role})
     return go_on(f"{PATH}?done=removed")
 
@@ -135,11 +135,6 @@ async def _another_user(request: web.Request) -> User:
 
 async def _sessions(request: web.Request, user: User) -> list[str]:
     return [one.id for one in await request.app[ACCOUNTS].sessions(user.id, now=request.app[CLOCK].now())]
-
-
-def _close_streams(request: web.Request, ended: list[str]) -> None:
-    for session in ended:
-        request.app[STREAM_HUB].close_of(session)
 
 
 async def _with_link(request: web.Request, user: User) -> web.Response:

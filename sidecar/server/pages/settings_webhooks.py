@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sidecar.domain.errors import NotFound, StoreUnavailable
 from sidecar.domain.sample_events import UnknownEventType
 from sidecar.domain.webhooks import (
     SECRET_OVERLAP,
@@ -23,7 +22,6 @@ from sidecar.server.app_keys import CLOCK, WEBHOOK_DELIVERIES
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import form_of, go_on
 from sidecar.server.pages import settings_webhooks_view as view
-from sidecar.server.pages.rendering import problem
 from sidecar.server.pages.settings import respond_settings
 
 PATH = "/settings/webhooks"
@@ -33,37 +31,20 @@ _TYPE_FIELD = "type:"
 _STATES = {"pause": EndpointState.PAUSED, "resume": EndpointState.ENABLED, "disable": EndpointState.DISABLED}
 
 
-Handle = Callable[[web.Request], Awaitable[web.Response]]
-
-
 def add_webhook_settings(app: web.Application) -> None:
     """Register the pages and what their forms do."""
     one = f"{PATH}/{{endpoint}}"
-    app.router.add_get(PATH, _told(show_endpoints))
-    app.router.add_post(PATH, _told(create_endpoint))
-    app.router.add_get(one, _told(show_endpoint))
-    app.router.add_post(one, _told(change_endpoint))
-    app.router.add_post(f"{one}/state", _told(set_state))
-    app.router.add_post(f"{one}/rotate_secret", _told(rotate_secret))
-    app.router.add_post(f"{one}/expire_old_secret", _told(expire_old_secret))
-    app.router.add_post(f"{one}/remove", _told(remove_endpoint))
-    app.router.add_post(f"{one}/test", _told(send_test))
-    app.router.add_post(f"{one}/resend", _told(resend))
-    app.router.add_get(f"{one}/deliveries/{{delivery}}", _told(show_delivery))
-
-
-def _told(handle: Handle) -> Handle:
-    """An endpoint or delivery that is not there, or a store that does not answer, as a page."""
-
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return await handle(request)
-        except NotFound as error:
-            return problem(request, error, title="This is not here", status=HTTPStatus.NOT_FOUND)
-        except StoreUnavailable as error:
-            return problem(request, error, title="This cannot be done just now", status=HTTPStatus.SERVICE_UNAVAILABLE)
-
-    return answer
+    app.router.add_get(PATH, show_endpoints)
+    app.router.add_post(PATH, create_endpoint)
+    app.router.add_get(one, show_endpoint)
+    app.router.add_post(one, change_endpoint)
+    app.router.add_post(f"{one}/state", set_state)
+    app.router.add_post(f"{one}/rotate_secret", rotate_secret)
+    app.router.add_post(f"{one}/expire_old_secret", expire_old_secret)
+    app.router.add_post(f"{one}/remove", remove_endpoint)
+    app.router.add_post(f"{one}/test", send_test)
+    app.router.add_post(f"{one}/resend", resend)
+    app.router.add_get(f"{one}/deliveries/{{delivery}}", show_delivery)
 
 
 async def show_endpoints(request: web.Request) -> web.Response:
@@ -150,7 +131,7 @@ async def resend(request: web.Request) -> web.Response:
         else:
             span = view.SINCE.get(_text(form, "since"), timedelta(hours=24))
             count = await webhook_acts.resend_failed(request, since=request.app[CLOCK].now() - span)
-    except (EndpointRefused, UnknownEventType) as error:
+    except EndpointRefused as error:
         return await _endpoint(request, trouble=str(error), status=HTTPStatus.CONFLICT)
     return _back(request, "resent" if count else "nothing", n=count)
 

@@ -27,6 +27,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys
 from sidecar.server.pages import add_pages
+from sidecar.server.pages.errors import page_errors
 from sidecar.server.twilio.edge import TwilioEdge
 from tests.callers import no_door, open_house
 from tests.fakes import FakeClock
@@ -67,7 +68,7 @@ class Pages:
 @pytest.fixture
 async def pages(database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Pages]:
     """Pages without telephony, behind https://sidecar.example. The parameter, if any: the port of a demo's phone."""
-    app = web.Application(middlewares=[no_door])
+    app = web.Application(middlewares=[page_errors, no_door])
     open_house(app, database)
     directory, log, clock = FlakyDirectory(database), SqlEventLog(database), FakeClock()
     app[app_keys.DIRECTORY], app[app_keys.EVENT_LOG], app[app_keys.CLOCK] = directory, log, clock

@@ -88,7 +88,7 @@ async def test_an_unknown_call_is_a_404_page_with_a_next_step(pages: Pages) -> N
     html = await answer.text()
     assert answer.status == 404
     assert "There is no conference cnf_&lt;b&gt;." in html
-    assert "pick the call from the list" in html
+    assert "Check the link" in html
     assert "not_found" in html
 
 

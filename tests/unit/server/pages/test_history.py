@@ -113,4 +113,4 @@ async def test_a_search_that_cannot_be_is_told_beside_the_form(pages: Pages) -> 
 
 @pytest.mark.parametrize("after", ["x", "WyJub25lIl0", "WzFd", "WyIyMDI2LTAzLTAxIiwieCJd"])
 async def test_a_cursor_that_is_none_is_a_page_that_says_so(pages: Pages, after: str) -> None:
-    assert "No such page of the history" in await shown(pages, f"?after={after}", status=400)
+    assert "cursor_invalid" in await shown(pages, f"?after={after}", status=400)
