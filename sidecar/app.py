@@ -63,10 +63,10 @@ from sidecar.server.auth.middleware import door
 from sidecar.server.auth.recheck import recheck_rights
 from sidecar.server.cors import CORS_ORIGINS, cors, say_origin
 from sidecar.server.limits import LIMITS, Limits, say_rate
-from sidecar.server.metrics import Metrics, Sources
+from sidecar.server.operations.metrics import Metrics, Sources
+from sidecar.server.operations.readiness import Readiness
 from sidecar.server.pages.errors import page_errors
 from sidecar.server.problems import problems
-from sidecar.server.readiness import Readiness
 from sidecar.server.routes import add_routes
 from sidecar.server.strangers import STRANGERS, Strangers, limit_strangers
 from sidecar.server.stream_hub import StreamHub

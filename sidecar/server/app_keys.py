@@ -30,8 +30,8 @@ from sidecar.runtime.redaction_by_hand import RedactionByHand
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
-from sidecar.server.metrics import Metrics
-from sidecar.server.readiness import Readiness
+from sidecar.server.operations.metrics import Metrics
+from sidecar.server.operations.readiness import Readiness
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
 

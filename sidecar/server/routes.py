@@ -24,10 +24,10 @@ from sidecar.server.api.stream_tickets import make_stream_ticket
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
-from sidecar.server.health import healthz, readyz
+from sidecar.server.operations.health import healthz, readyz
+from sidecar.server.operations.scrape import metrics
 from sidecar.server.pages import add_pages
 from sidecar.server.reference import add_reference
-from sidecar.server.scrape import metrics
 from sidecar.server.stream import stream
 from sidecar.server.twilio.announcements import announcement
 from sidecar.server.twilio.assistant import assistant

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from sidecar.domain.access import Scope
 from sidecar.domain.alerts import TEMPLATES, AlertRule, Condition, Only, RuleDraft, Severity
 from sidecar.ports.alerts import Fired
-from sidecar.server import alert_acts
+from sidecar.server.acts import alerts as alert_acts
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
 from sidecar.server.api.paging import limit_of, page, place_after
@@ -85,7 +85,9 @@ async def change_rule(request: web.Request) -> web.Response:
     """``PATCH /v1/alert_rules/{rule}``: it looks at what happens from now on."""
     change, rule = await body_of(request, RuleChange), await alert_acts.rule_of(request)
     wanted = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
-    return json_response(shown(await alert_acts.replace_rule(request, rule, msgspec.structs.replace(rule.draft, **wanted))))
+    return json_response(
+        shown(await alert_acts.replace_rule(request, rule, msgspec.structs.replace(rule.draft, **wanted)))
+    )
 
 
 async def delete_rule(request: web.Request) -> web.Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import LooseHeaders
 
 from sidecar.server.problems import RequestRefused
 
@@ -49,9 +49,7 @@ async def body_of(request: web.Request, kind: type[T]) -> T:
         ) from error
 
 
-def json_response(
-    value: Any, status: int = HTTPStatus.OK, *, headers: Mapping[str, str] | None = None
-) -> web.Response:
+def json_response(value: Any, status: int = HTTPStatus.OK, *, headers: LooseHeaders | None = None) -> web.Response:
     """``value``: what msgspec can encode."""
     return web.Response(body=msgspec.json.encode(value), status=status, content_type=JSON, headers=headers)
 

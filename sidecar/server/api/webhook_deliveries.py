@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
 from sidecar.ports.webhooks import DeliveryDetail, DeliveryFilter
-from sidecar.server import webhook_acts
+from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
 from sidecar.server.api.paging import limit_of, moment_of, page, place_after, refused

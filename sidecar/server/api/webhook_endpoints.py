@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from sidecar.domain.sample_events import UnknownEventType
 from sidecar.domain.webhooks import SECRET_OVERLAP, Endpoint, EndpointRefused, EndpointState
 from sidecar.ports.webhooks import Tally
-from sidecar.server import webhook_acts
+from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.api.bodies import NO_STORE, body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.api.paging import page

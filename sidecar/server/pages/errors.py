@@ -22,7 +22,7 @@ _TITLES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "This does not work just now",
 }
 # An error's own next step is for who asks the API.
-_WHERE_ELSE = "Check the link, or pick it from the list."
+_WHERE_ELSE = "Check the link, or pick it from the list. If it was here before, it has been deleted."
 
 
 @web.middleware

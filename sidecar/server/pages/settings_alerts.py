@@ -12,7 +12,7 @@ from aiohttp import web
 from sidecar.domain.access import Scope
 from sidecar.domain.alerts import TEMPLATES, AlertKind, AlertRule, Condition, Only, RuleDraft, Severity
 from sidecar.domain.conference import Conference
-from sidecar.server import alert_acts
+from sidecar.server.acts import alerts as alert_acts
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK, DIRECTORY
 from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.forms import form_of, go_on

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sidecar.domain.access import ApiKey, Scope
 from sidecar.domain.errors import NotFound
-from sidecar.server.api.api_keys import create_key, drop_key
+from sidecar.server.acts import keys as acts
 from sidecar.server.app_keys import ACCOUNTS, CLOCK
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import Form, form_of, go_on
@@ -73,7 +73,7 @@ async def create(request: web.Request) -> web.Response:
     form = await form_of(request)
     scopes = [scope for scope in Scope if scope in form.all("scope")]
     try:
-        key, secret = await create_key(request, form.get("name", ""), scopes, _expiry(request, form))
+        key, secret = await acts.create_key(request, form.get("name", ""), scopes, _expiry(request, form))
     except RequestRefused as error:
         return await _page(request, form=form, error=str(error), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     return await _page(request, secret=secret, said=f"{key.name} can get in with this key. It is shown only now.")
@@ -82,7 +82,7 @@ async def create(request: web.Request) -> web.Response:
 async def revoke(request: web.Request) -> web.Response:
     """``POST …/{key}/revoke``: one that is revoked already is no error."""
     try:
-        await drop_key(request, request.match_info["key"])
+        await acts.revoke_key(request, request.match_info["key"])
     except NotFound:
         return await _page(request, error="There is no such valid key.", status=HTTPStatus.NOT_FOUND)
     return go_on(f"{PATH}?revoked=1")

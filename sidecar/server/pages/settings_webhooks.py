@@ -17,7 +17,7 @@ from sidecar.domain.webhooks import (
     EndpointState,
 )
 from sidecar.ports.webhooks import DeliveryFilter, Tally
-from sidecar.server import webhook_acts
+from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.app_keys import CLOCK, WEBHOOK_DELIVERIES
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import form_of, go_on

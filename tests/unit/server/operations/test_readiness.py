@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sidecar.domain.errors import StoreUnavailable
-from sidecar.server import readiness
-from sidecar.server.readiness import DISK_LOW_BYTES, Readiness
+from sidecar.server.operations import readiness
+from sidecar.server.operations.readiness import DISK_LOW_BYTES, Readiness
 from tests.fakes import ScriptedRecogniser
-from tests.unit.server.test_metrics import sources
+from tests.unit.server.operations.test_metrics import sources
 
 
 class FakeStorage:

@@ -29,7 +29,7 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.runtime.webhook_dispatcher import WebhookDispatcher
-from sidecar.server.metrics import Metrics, Sources
+from sidecar.server.operations.metrics import Metrics, Sources
 from sidecar.server.strangers import Strangers
 from sidecar.server.stream_hub import StreamHub
 from tests.fake_engines import FakeChatModel, FakeVoice
@@ -37,7 +37,7 @@ from tests.fake_webhooks import FakeWebhookSender
 from tests.fakes import FakeClock
 from tests.unit.runtime.test_tally import FINAL, TURN, event
 
-PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[4] / "docs" / "metrics.md"
 
 
 def no_model() -> LocalRecogniser:

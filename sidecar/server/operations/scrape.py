@@ -7,7 +7,7 @@ import hmac
 from aiohttp import hdrs, web
 
 from sidecar.server.app_keys import METRICS, METRICS_TOKEN
-from sidecar.server.peer import is_local
+from sidecar.server.operations.peer import is_local
 from sidecar.server.strangers import known
 
 

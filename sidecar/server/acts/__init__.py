@@ -1,0 +1,1 @@
+"""What people and programs do, for the API and the settings' pages alike: within the caller's tenant, and audited."""
