@@ -21,7 +21,7 @@ import msgspec
 
 from benchmarks.parts import HOST, TOKEN, cpu_seconds
 from sidecar.cli.children import Child, free_ports, running
-from sidecar.cli.door import make_door
+from sidecar.cli.demo.door import make_door
 from sidecar.speech import g711
 from tests.emulated_deepgram import server as deepgram
 from tests.emulated_deepgram.ears import NumberedEar, some_manner

@@ -11,14 +11,14 @@ from typer.main import get_group
 
 # The module of each: there is a function or a group of that name.
 COMMANDS = {
-    "demo": "sidecar.cli.demo",
+    "demo": "sidecar.cli.demo.command",
     "serve": "sidecar.cli.serve",
     "fork": "sidecar.cli.fork",
-    "doctor": "sidecar.cli.doctor",
+    "doctor": "sidecar.cli.doctor.command",
     "emulate": "sidecar.cli.emulate",
     "migrate": "sidecar.cli.migrate",
     "transcripts": "sidecar.cli.transcripts",
-    "webhooks": "sidecar.cli.webhooks",
+    "webhooks": "sidecar.cli.webhooks.command",
     "config": "sidecar.cli.configuration",
     "twilio": "sidecar.cli.twilio_setup",
     "users": "sidecar.cli.users",

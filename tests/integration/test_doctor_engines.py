@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sidecar.cli import doctor_engines
+from sidecar.cli.doctor import engines as doctor_engines
 from sidecar.cli.children import free_ports
 from sidecar.config import Settings, load
 from sidecar.domain.checkup import Check, Result

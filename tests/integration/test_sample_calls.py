@@ -11,7 +11,7 @@ import soundfile
 
 from samples.measure import SOUND, length_of, median_pitch, read, track, word_errors, words
 from samples.render import ASSISTANT, STEPS
-from sidecar.cli.sample_call import CUT, HELD, LONG, SHORT
+from sidecar.cli.demo.sample_call import CUT, HELD, LONG, SHORT
 from sidecar.emulator.scenario import SHIPPED, shipped
 from sidecar.speech import g711, moonshine
 

@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 from sidecar.adapters.clock import SystemClock
 from sidecar.cli.children import free_ports
 from sidecar.cli.service_client import ServiceClient
-from sidecar.cli.webhook_feed import Feed
-from sidecar.cli.webhook_forward import Forwarder, secret_of
+from sidecar.cli.webhooks.feed import Feed
+from sidecar.cli.webhooks.forward import Forwarder, secret_of
 from sidecar.server.app_keys import WALLBOARD_STATE
 from tests.callers import KEY
 from tests.commands import run_here

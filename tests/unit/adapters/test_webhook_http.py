@@ -19,7 +19,7 @@ from standardwebhooks import Webhook
 
 from sidecar.adapters import webhook_http
 from sidecar.adapters.webhook_http import HttpWebhookSender
-from sidecar.cli.certificate import make_certificate
+from sidecar.cli.demo.certificate import make_certificate
 from sidecar.domain.webhook_addresses import AddressPolicy
 from sidecar.domain.webhooks import Outcome
 from sidecar.ports.webhook_sender import Answer, Message

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.cli.certificate import TlsUnavailable, make_certificate, names_of_this_machine
+from sidecar.cli.demo.certificate import TlsUnavailable, make_certificate, names_of_this_machine
 from sidecar.cli.tls import CertificateUnusable, server_context
 
 

@@ -17,14 +17,14 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from sidecar.cli.assistant_steps import create_application
-from sidecar.cli.certificate import make_certificate, names_of_this_machine
+from sidecar.cli.demo.assistant_steps import create_application
+from sidecar.cli.demo.certificate import make_certificate, names_of_this_machine
 from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
-from sidecar.cli.door import make_door
-from sidecar.cli.place import EVERY_ADDRESS, Place
-from sidecar.cli.sample_call import read_scenario, sample_calls, short_call, wav_call
-from sidecar.cli.show import Show, ssh_command
-from sidecar.cli.stage import Cue, DemoFailed, Lane, Stage
+from sidecar.cli.demo.door import make_door
+from sidecar.cli.demo.place import EVERY_ADDRESS, Place
+from sidecar.cli.demo.sample_call import read_scenario, sample_calls, short_call, wav_call
+from sidecar.cli.demo.show import Show, ssh_command
+from sidecar.cli.demo.stage import Cue, DemoFailed, Lane, Stage
 from sidecar.config import load
 from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.emulator.exchange import CALLED_NUMBER

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from sidecar.cli.demo import _programme
-from sidecar.cli.sample_call import sample_calls, short_call
-from sidecar.cli.stage import Cue, play_round, room_for
+from sidecar.cli.demo.command import _programme
+from sidecar.cli.demo.sample_call import sample_calls, short_call
+from sidecar.cli.demo.stage import Cue, play_round, room_for
 
 
 async def test_lanes_are_played_side_by_side_and_the_calls_of_a_lane_one_after_the_other() -> None:

@@ -6,7 +6,7 @@ import getpass
 
 import pytest
 
-from sidecar.cli.show import Show, ssh_command
+from sidecar.cli.demo.show import Show, ssh_command
 
 
 def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
-from sidecar.cli.certificate import Certificate
+from sidecar.cli.demo.certificate import Certificate
 from sidecar.emulator.urls import is_loopback
 
 EVERY_ADDRESS = "0.0.0.0"

@@ -14,8 +14,8 @@ import typer
 
 from sidecar.adapters.clock import SystemClock
 from sidecar.cli.service_client import ServiceClient, service_client
-from sidecar.cli.webhook_feed import Feed
-from sidecar.cli.webhook_forward import Forwarder, secret_of
+from sidecar.cli.webhooks.feed import Feed
+from sidecar.cli.webhooks.forward import Forwarder, secret_of
 from sidecar.config import load
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.sample_events import durable_types, sample

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 import typer
 
-from sidecar.cli import doctor_engines, doctor_here, doctor_public, doctor_twilio
+from sidecar.cli.doctor import engines, here, public, twilio
 from sidecar.config import Settings, SettingsInvalid, load
 from sidecar.domain.checkup import Check, Result, exit_code, worst
 
@@ -43,18 +43,18 @@ async def examine(settings: Settings, number: str, wait_s: float) -> list[Check]
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         await _wait(http, settings, wait_s)
         return [
-            *await doctor_here.checks(settings, http),
-            *await doctor_engines.checks(settings, http),
-            *await doctor_twilio.checks(settings, http, number),
-            *await doctor_public.checks(settings, http),
-            *doctor_twilio.by_hand(settings),
+            *await here.checks(settings, http),
+            *await engines.checks(settings, http),
+            *await twilio.checks(settings, http, number),
+            *await public.checks(settings, http),
+            *twilio.by_hand(settings),
         ]
 
 
 async def _wait(http: aiohttp.ClientSession, settings: Settings, wait_s: float) -> None:
     """Give up in silence: the check of the public address says that nothing answers."""
     for _ in range(int(wait_s / POLL_S)):
-        if await doctor_public.instance(http, doctor_public.own_address(settings)) is not None:
+        if await public.instance(http, public.own_address(settings)) is not None:
             return
         await asyncio.sleep(POLL_S)
 

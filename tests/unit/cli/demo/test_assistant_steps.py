@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sidecar.cli.assistant_steps import AssistantSteps, steps_of
-from sidecar.cli.door import Door
-from sidecar.cli.show import Show
+from sidecar.cli.demo.assistant_steps import AssistantSteps, steps_of
+from sidecar.cli.demo.door import Door
+from sidecar.cli.demo.show import Show
 
 
 class Api:

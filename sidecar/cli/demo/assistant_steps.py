@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 
-from sidecar.cli.door import Door
-from sidecar.cli.show import Show
+from sidecar.cli.demo.door import Door
+from sidecar.cli.demo.show import Show
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=15)
 

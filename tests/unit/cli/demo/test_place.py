@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.cli.certificate import Certificate
-from sidecar.cli.place import Place
+from sidecar.cli.demo.certificate import Certificate
+from sidecar.cli.demo.place import Place
 
 NAMES = ("my-machine", "192.0.2.10", "2001:db8::9")
 
