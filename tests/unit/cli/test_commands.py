@@ -12,7 +12,7 @@ from sidecar.cli import app
 from sidecar.cli.commands import COMMANDS
 
 # What the other commands and asking Twilio bring along.
-NOT_FOR_A_START = ("sidecar.emulator", "sidecar.cli.demo.command", "sidecar.cli.doctor.command", "twilio.rest", "requests", "alembic")
+NOT_FOR_A_START = ("sidecar.emulator", "sidecar.cli.demo", "sidecar.cli.doctor", "twilio.rest", "requests", "alembic")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
