@@ -1,4 +1,4 @@
-"""The ``sidecar`` command: one file, or one room, per sub-command. Prints for people by default, ``--json`` for machines."""
+"""The ``sidecar`` command: a file or a room per sub-command. Prints for people by default, ``--json`` for machines."""
 
 from __future__ import annotations
 

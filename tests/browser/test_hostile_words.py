@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from sidecar.cli.children import free_ports
 from sidecar.domain.access import UserRole
 from sidecar.domain.conference import Role
 from sidecar.domain.events import ConferenceStarted, Draft, ParticipantJoined
-from sidecar.domain.webhooks import ENDPOINTS_MOST
+from sidecar.domain.webhooks import DESCRIPTION_LENGTH_MOST
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, DIRECTORY, EVENT_WRITER, WALLBOARD_STATE
 from tests.browser.conftest import ARGUMENTS, BROWSERS
 from tests.browser.payloads import PAYLOADS
@@ -79,13 +79,13 @@ async def hostile_receiver() -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-def _packed() -> list[str]:
-    """The payloads, as many in one text as an answer's log holds."""
+def _packed(payloads: Sequence[str] = PAYLOADS, most: int = ANSWER_BYTES, between: str = "\n") -> list[str]:
+    """The payloads, as many in one text as there is room for: each page that is loaded costs a second."""
     texts = [""]
-    for payload in PAYLOADS:
-        if len((texts[-1] + payload).encode()) > ANSWER_BYTES:
+    for payload in payloads:
+        if len((texts[-1] + payload).encode()) >= most:
             texts.append("")
-        texts[-1] += payload + "\n"
+        texts[-1] += payload + between
     return texts
 
 
@@ -155,18 +155,20 @@ async def signed_in(service: Service, context: BrowserContext) -> BrowserContext
 
 
 async def fill_webhooks(service: Service, port: int) -> list[str]:
-    """As many endpoints as there may be, with payloads for addresses and descriptions; the first is told of lines."""
+    """Endpoints with payloads for addresses and descriptions; the first is told of lines."""
     made = []
-    for n, payload in enumerate(PAYLOADS[:ENDPOINTS_MOST]):
+    # What no address may have comes last, so that most addresses have their payloads as they are.
+    printable = sorted(filter(str.isprintable, PAYLOADS), key=lambda payload: "#" in payload or "\\" in payload)
+    texts = _packed(printable, DESCRIPTION_LENGTH_MOST, " ")
+    for n, text in enumerate(texts):
         types = ["utterance.*"] if n == 0 else ["conference.ended"]
-        for address in (payload, quote(payload)):
-            wish = {"url": f"http://127.0.0.1:{port}/?{address}", "types": types}
-            described = wish | {"description": PAYLOADS[-n] if PAYLOADS[-n].isprintable() else payload}
-            async with service.http.post(service.base + ENDPOINTS, json=described) as answer:
+        for address in (text.strip().replace(" ", "/"), quote(text)):  # HTML takes a slash for a blank
+            wish = {"url": f"http://127.0.0.1:{port}/?{address}", "description": text, "types": types}
+            async with service.http.post(service.base + ENDPOINTS, json=wish) as answer:
                 if answer.status == 201:
                     made.append((await answer.json())["id"])
                     break
-    assert len(made) == ENDPOINTS_MOST
+    assert len(made) == len(texts)
     return made
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from sidecar.domain.blocks import BLOCK_JOIN_MS
 from sidecar.domain.system_words import SYSTEM_WORDS
@@ -43,9 +44,18 @@ READ = """async ([path, options, events, twice]) => {
 }"""
 
 
-def read(page: Page, service: ServiceProcess, case: dict[str, Any], *, twice: bool = False) -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def page(browser: Browser, shared_service: ServiceProcess) -> Iterator[Page]:
+    """Any page with a script; the reducer needs nothing of it."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{shared_service.url}/login")
+    yield page
+    context.close()
+
+
+def read(page: Page, case: dict[str, Any], *, twice: bool = False) -> dict[str, Any]:
     """What the reducer makes of a case. ``twice``: every event is delivered twice."""
-    page.goto(service.url)
     path = page.locator('script[type="module"]').get_attribute("src")
     assert path is not None
     options = {
@@ -60,21 +70,21 @@ def read(page: Page, service: ServiceProcess, case: dict[str, Any], *, twice: bo
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_each_shared_case_reads_as_expected(page: Page, shared_service: ServiceProcess, path: Path) -> None:
+def test_each_shared_case_reads_as_expected(page: Page, path: Path) -> None:
     case = json.loads(path.read_text())
-    assert read(page, shared_service, case) == case["expect"], case["says"]
+    assert read(page, case) == case["expect"], case["says"]
 
 
-def test_events_that_come_twice_change_nothing(page: Page, shared_service: ServiceProcess) -> None:
+def test_events_that_come_twice_change_nothing(page: Page) -> None:
     case = json.loads((GOLDEN / "people.json").read_text())
-    assert read(page, shared_service, case, twice=True) == case["expect"]
+    assert read(page, case, twice=True) == case["expect"]
 
 
-def test_a_type_of_a_later_version_is_passed_over(page: Page, shared_service: ServiceProcess) -> None:
+def test_a_type_of_a_later_version_is_passed_over(page: Page) -> None:
     case = json.loads((GOLDEN / "order_of_speech.json").read_text())
     later = {"type": "mood.changed", "seq": 7, "timestamp": "2026-11-01T12:41:20Z", "data": {"text": "call back"}}
     case["events"].append(later)
-    assert read(page, shared_service, case) == case["expect"] | {"seq": 7}
+    assert read(page, case) == case["expect"] | {"seq": 7}
 
 
 def partial(text: str, **changes: Any) -> dict[str, Any]:
@@ -111,9 +121,7 @@ def final(seq: int, text: str, **changes: Any) -> dict[str, Any]:
     ],
     ids=["grows", "clears", "becomes final", "late", "late and empty", "keeps its place", "is cut off"],
 )  # fmt: skip
-def test_a_partial(
-    page: Page, shared_service: ServiceProcess, events: list[dict[str, Any]], wanted: list[tuple[str, bool]]
-) -> None:
+def test_a_partial(page: Page, events: list[dict[str, Any]], wanted: list[tuple[str, bool]]) -> None:
     case = {"clock_zero": "2026-11-01T12:41:00Z", "roster": [], "events": events}
-    rows = read(page, shared_service, case)["rows"]
+    rows = read(page, case)["rows"]
     assert [(row["text"], row.get("partial", False)) for row in rows if row["kind"] == "utterance"] == wanted

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from sidecar.cli.children import free_ports
 from sidecar.cli.doctor import here as doctor_here
 from sidecar.cli.doctor import public as doctor_public
 from sidecar.cli.doctor import twilio as doctor_twilio
-from sidecar.cli.children import free_ports
 from sidecar.cli.doctor.command import examine
 from sidecar.cli.twilio_setup import SetupRefused, account_numbers, set_up_assistant, set_up_number
 from sidecar.config import Settings, load

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from sidecar.cli.doctor import engines as doctor_engines
 from sidecar.cli.children import free_ports
+from sidecar.cli.doctor import engines as doctor_engines
 from sidecar.config import Settings, load
 from sidecar.domain.checkup import Check, Result
 

@@ -60,22 +60,21 @@ async def test_a_signed_call_and_its_stream_become_a_line(service: Service) -> N
     await ws.close()
 
 
-@pytest.mark.parametrize(
-    "path", ["/twilio/voice", "/twilio/conference-events", "/twilio/stream-events", "/twilio/participant-events"]
-)
-@pytest.mark.parametrize("how", ["unsigned", "other token", "changed form", "other url"])
-async def test_a_forged_request_is_refused_and_stores_nothing(service: Service, path: str, how: str) -> None:
+async def test_a_forged_request_is_refused_and_stores_nothing(service: Service) -> None:
     """403 without a word, and counted."""
-    url, form = service.base + path, {"CallSid": AGENT, "From": "+15550100"}
-    headers = {
-        "unsigned": {},
-        "other token": {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="},
-        "changed form": service.signature(url, form | {"From": "+15550101"}),
-        "other url": service.signature(url + "?room=other", form),
-    }[how]
-    async with service.http.post(url, data=form, headers=headers) as answer:
-        assert answer.status == 403
-    assert service.refusals["signature_wrong"] == 1
+    paths = ("/twilio/voice", "/twilio/conference-events", "/twilio/stream-events", "/twilio/participant-events")
+    form, forged = {"CallSid": AGENT, "From": "+15550100"}, 0
+    for url in (service.base + path for path in paths):
+        for headers in (
+            {},
+            {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="},  # by another token
+            service.signature(url, form | {"From": "+15550101"}),
+            service.signature(url + "?room=other", form),
+        ):
+            async with service.http.post(url, data=form, headers=headers) as answer:
+                assert answer.status == 403, (url, headers)
+            forged += 1
+    assert service.refusals["signature_wrong"] == forged
     assert (await service.get("/v1/conferences"))["data"] == []
 
 

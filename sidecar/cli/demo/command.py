@@ -17,9 +17,9 @@ from typing import Annotated
 import aiohttp
 import typer
 
+from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
 from sidecar.cli.demo.assistant_steps import create_application
 from sidecar.cli.demo.certificate import make_certificate, names_of_this_machine
-from sidecar.cli.children import Child, ChildFailed, free_ports, is_free, running
 from sidecar.cli.demo.door import make_door
 from sidecar.cli.demo.place import EVERY_ADDRESS, Place
 from sidecar.cli.demo.sample_call import read_scenario, sample_calls, short_call, wav_call

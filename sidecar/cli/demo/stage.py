@@ -13,8 +13,8 @@ import aiohttp
 
 from sidecar.cli.demo.assistant_steps import AssistantSteps, Step, steps_of
 from sidecar.cli.demo.door import Door
-from sidecar.cli.feed import durable_events
 from sidecar.cli.demo.show import Show
+from sidecar.cli.feed import durable_events
 from sidecar.domain.errors import SidecarError
 
 CONTROL_TIMEOUT = aiohttp.ClientTimeout(total=15)

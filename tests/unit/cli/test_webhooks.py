@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sidecar.cli.webhooks.forward import secret_of
 from sidecar.cli.webhooks.command import WebhooksFailed, moment
+from sidecar.cli.webhooks.forward import secret_of
 from tests.commands import run_here
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -106,9 +106,8 @@ async def test_what_redaction_hides_in_speech_it_hides_in_notes(api: Api) -> Non
     assert "4111" not in str(await api.log.read(api.conference))
 
 
-@pytest.mark.parametrize(
-    ("wish", "code"),
-    [
+async def test_a_note_that_cannot_be_is_refused_and_nothing_is_stored(api: Api) -> None:
+    refused: tuple[tuple[dict[str, Any], str], ...] = (
         ({"text": ""}, "text_invalid"),
         ({"text": " \n "}, "text_invalid"),
         ({"text": "two\nlines"}, "text_invalid"),
@@ -120,10 +119,9 @@ async def test_what_redaction_hides_in_speech_it_hides_in_notes(api: Api) -> Non
         ({"text": "x", "at_ms": "1"}, "body_invalid"),
         ({"at_ms": 1}, "body_invalid"),
         ({"text": "x", "by": "Eve"}, "body_invalid"),
-    ],
-)
-async def test_a_note_that_cannot_be_is_refused_and_nothing_is_stored(api: Api, wish: Any, code: str) -> None:
-    assert (await api.add(status=422, **wish))["code"] == code
+    )
+    for wish, code in refused:
+        assert (await api.add(status=422, **wish))["code"] == code, wish
     assert await api.notes() == []
 
 
