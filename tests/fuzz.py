@@ -24,7 +24,7 @@ from tests.service import Service, running_service
 
 # The examples of the document name these; so they are what a fuzzer finds something of.
 CONFERENCE, AGENT = "CF00000000000000000000000000000001", "CA00000000000000000000000000000001"
-# A stream does not end; tests/integration/test_stream*.py reads it.
+# A stream does not end; tests/integration/stream reads it.
 ENDLESS = "/v1/stream"
 # Who made up an id gets 404 whatever the rest of the request, and whoever asks for what the present state forbids 409.
 # Wrong keys are answered 429 after some, which has tests of its own.

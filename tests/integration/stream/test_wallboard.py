@@ -29,8 +29,7 @@ from sidecar.server.problems import problems
 from sidecar.server.stream_hub import StreamHub
 from tests.callers import no_door, open_house
 from tests.facts import draft, fork_request, said
-
-READ_TIMEOUT_S = 10.0
+from tests.integration.stream.rig import READ_TIMEOUT_S
 
 
 @dataclass
@@ -95,12 +94,6 @@ async def reader_of_little(url: str) -> asyncio.StreamWriter:
         _, writer = await asyncio.open_connection(sock=connection.dup(), limit=1024)
     writer.write(f"GET {URL(url).path}?topic=wallboard HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     return writer
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=5)) as session:
-        yield session
 
 
 async def next_frame(response: aiohttp.ClientResponse, *wanted: str) -> dict[str, Any]:
@@ -202,11 +195,3 @@ async def test_a_client_that_does_not_read_is_cut_off_and_the_others_do_not_noti
             told = await next_frame(response, "wallboard")
     assert service.hub.stalled == 1
     slow.transport.abort()
-
-
-async def test_an_unknown_topic_is_refused_with_the_topics_that_exist(
-    service: Service, client: aiohttp.ClientSession
-) -> None:
-    async with client.get(service.url, params={"topic": "wallboards"}) as response:
-        assert response.status == 400
-        assert "wallboard" in (await response.json())["detail"] + (await response.text())

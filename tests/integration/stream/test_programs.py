@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,34 +18,29 @@ from tests.callers import BEARER
 from tests.contract import event_breaches
 from tests.facts import NOON, open_call, said
 from tests.fakes import ScriptedRecogniser
+from tests.integration.stream.rig import EventSource
 from tests.service import Service, running_service
 
 CALLER = Caller(id="key_1", name="crm", by="key", tenant="", scopes=frozenset())
-READ_TIMEOUT_S = 10.0
 PAUSES = ("transcript.paused", "transcript.resumed")
 
 
 class Reader:
-    """A program that reads a stream line by line, as ``curl -N`` shows it."""
+    """A program that expects each event by its type; pings are passed over."""
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
+        self._source = EventSource(answer)
         self.last_id = ""
 
     async def next(self, type_: str) -> Any:
-        """The data of the next frame, which has to be of this type; pings are passed over."""
-        frame: dict[str, str] = {}
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            while "data" not in frame or frame["event"] == "ping":
-                frame = {}
-                while line := (await self._answer.content.readline()).decode().rstrip("\n"):
-                    name, _, value = line.partition(": ")
-                    frame[name] = value
-        self.last_id = frame.get("id", self.last_id)
-        assert frame["event"] == type_, frame
-        data = json.loads(frame["data"])
-        assert "seq" not in data or event_breaches(data) == []
-        return data
+        """The data of the next event, which has to be of this type."""
+        frame = await self._source.frame()
+        while frame.event == "ping":
+            frame = await self._source.frame()
+        self.last_id = frame.id or self.last_id
+        assert frame.event == type_, frame
+        assert "seq" not in frame.data or event_breaches(frame.data) == []
+        return frame.data
 
 
 async def a_call_with_lines(service: Service, lines: int) -> str:
