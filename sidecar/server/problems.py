@@ -129,9 +129,10 @@ def problem_of(request: web.Request, error: SidecarError) -> web.Response:
     errors = [{"pointer": pointer, "detail": error.message}] if pointer else []
     twilio_code = error.provider_code if isinstance(error, TelephonyFailed) else None
     more = {"twilio_code": twilio_code} if twilio_code is not None else {}
-    return problem(
-        request, status_of(error), error.code, str(error), errors=errors, headers=come_back(error), more=more
-    )
+    status = status_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:  # nobody has said what it means to a client
+        log.error("error_without_status", code=error.code, reason=error.message, request_id=request_id(request))
+    return problem(request, status, error.code, str(error), errors=errors, headers=come_back(error), more=more)
 
 
 def come_back(error: SidecarError) -> dict[str, str]:

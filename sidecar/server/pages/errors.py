@@ -33,8 +33,9 @@ async def page_errors(request: web.Request, handler: Handler) -> web.StreamRespo
     try:
         return await handler(request)
     except SidecarError as error:
-        log.warning("page_failed", route=route_of(request), code=error.code)
         page = _page_of(request, error)
+        if page.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("page_failed", route=route_of(request), code=error.code, reason=error.message)
         return framed(request, page) if route_of(request) == PANEL_ROUTE else page
 
 
