@@ -36,7 +36,6 @@ from sidecar.adapters.sql.transcripts import SqlTranscripts
 from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
 from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
 from sidecar.adapters.sql.webhook_queue import SqlWebhookQueue
-from sidecar.adapters.twilio import TwilioAccount, TwilioTelephony
 from sidecar.adapters.webhook_http import HttpWebhookSender
 from sidecar.config import Settings
 from sidecar.config.checks import listed
@@ -73,6 +72,7 @@ from sidecar.server.stream_hub import StreamHub
 from sidecar.server.stream_tickets import STREAM_TICKETS, StreamTickets
 from sidecar.server.twilio.edge import TwilioEdge
 from sidecar.server.twilio.errors import twilio_errors
+from sidecar.telephony import build_telephony
 from sidecar.wire.twilio_signature import Secrets
 
 log = structlog.get_logger()
@@ -377,24 +377,3 @@ def _event_forwarder(settings: Settings) -> EventForwarder | None:
     if not settings.forward_events_to or not settings.twilio_tokens:
         return None
     return HttpEventForwarder(settings.forward_events_to, token=settings.twilio_tokens[0])
-
-
-def build_telephony(settings: Settings) -> TwilioTelephony | None:
-    """None without an account: then streams that die are not opened again."""
-    account, token = settings.twilio_account_sid, (settings.twilio_tokens or ("",))[0]
-    key, secret = settings.twilio_api_key, settings.twilio_api_secret.get_secret_value()
-    if not account or not (secret if key else token):
-        return None
-    edge = TwilioEdge(public_url=settings.base_url)
-    return TwilioTelephony(
-        TwilioAccount(
-            account_sid=account,
-            key=key or account,
-            secret=secret if key else token,
-            api_base_url=settings.twilio_api_base_url or None,
-        ),
-        media_url=edge.socket_url("/twilio/media"),
-        stream_events_url=edge.url("/twilio/stream-events"),
-        announcements_url=edge.url("/twilio/announcements"),
-        participant_events_url=edge.url("/twilio/participant-events"),
-    )

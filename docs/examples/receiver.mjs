@@ -4,7 +4,12 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
-const key = Buffer.from(process.env.WEBHOOK_SECRET.replace(/^whsec_/, ""), "base64");
+const secret = process.env.WEBHOOK_SECRET ?? "";
+if (!secret.startsWith("whsec_")) {
+  console.error("Set WEBHOOK_SECRET to the endpoint's secret, whsec_…");
+  process.exit(1);
+}
+const key = Buffer.from(secret.slice("whsec_".length), "base64");
 const kept = existsSync("events.jsonl") ? readFileSync("events.jsonl", "utf8").split("\n").filter(Boolean) : [];
 const seen = new Set(kept.map((line) => JSON.parse(line).id));
 
@@ -21,7 +26,10 @@ function isGenuine(headers, body) {
 const port = Number(process.argv[2] ?? 9000);
 createServer(async (request, response) => {
   const body = Buffer.concat(await request.toArray());
-  if (!isGenuine(request.headers, body)) return response.writeHead(401).end();
+  if (!isGenuine(request.headers, body)) {
+    console.error("Refused: not signed with WEBHOOK_SECRET, or too old.");
+    return response.writeHead(401).end();
+  }
   const message = JSON.parse(body);
   for (const event of Array.isArray(message.data) ? message.data : [message]) { // a batch, or one event
     if (seen.has(event.id)) continue; // sent again: we have it already

@@ -98,7 +98,7 @@ class HttpWebhookSender:
         except TimeoutError:
             failed = Answer(outcome=Outcome.TIMED_OUT, error=f"no answer within {ATTEMPT_TIMEOUT_S:.0f} s")
         except (aiohttp.ClientError, AddressBlocked, OSError, ValueError) as failure:
-            failed = Answer(outcome=Outcome.UNREACHABLE, error=_in_words(failure))
+            failed = Answer(outcome=Outcome.UNREACHABLE, error=failure_in_words(failure))
         else:
             async with response:
                 return await _answer(response)
@@ -196,8 +196,8 @@ def _retry_after(headers: Any) -> timedelta | None:
         return None
 
 
-def _in_words(failure: Exception) -> str:
-    """For people, without what the receiver said."""
+def failure_in_words(failure: Exception) -> str:
+    """Why there was no answer, for people."""
     if isinstance(failure, aiohttp.ClientConnectorCertificateError):
         return "its TLS certificate is not trusted"
     if isinstance(failure, aiohttp.ClientConnectorDNSError):

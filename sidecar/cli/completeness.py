@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.manifest import LISTED_MOST, Verdict
+from sidecar.domain.sample_events import SAMPLE_CONFERENCE
 
 UNREADABLE = 2
 EXIT_CODES = {"complete": 0, "incomplete": 1, "unfinished": 3}
+_WORST_FIRST = ("incomplete", "unfinished", "complete")
 
 
 class NoEvents(SidecarError):
@@ -20,10 +22,10 @@ class NoEvents(SidecarError):
     code = "events_unreadable"
 
 
-def events_in(text: str, conference: str) -> list[Mapping[str, Any]]:
-    """The envelopes of a conference in a file: one per line, or a list, or pages and batches with ``data``.
+def events_in(text: str, conference: str = "") -> dict[str, list[Mapping[str, Any]]]:
+    """The envelopes in a file by their conference: one per line, or a list, or pages and batches with ``data``.
 
-    Raises NoEvents.
+    ``conference``: this one alone, by our id or Twilio's; without it all, samples aside. Raises NoEvents.
     """
     try:
         documents = [msgspec.json.decode(text)]
@@ -33,14 +35,29 @@ def events_in(text: str, conference: str) -> list[Mapping[str, Any]]:
         except msgspec.DecodeError as error:
             raise NoEvents(f"The file is not JSON, nor JSON line by line: {error}.") from None
     found = [one for document in documents for one in _envelopes(document)]
-    mine = [one for one in found if conference in (one.get("conference"), one.get("conference_sid"))]
-    if not mine:
-        raise NoEvents(
-            f"No event of conference {conference[:64]} is among the {len(found)} in the file.",
-            next_step="Give its id as the events do, in `conference` or `conference_sid`.",
-        )
-    ids = {one.get("conference") for one in mine}  # before Twilio's id is known, events are without it
-    return [one for one in found if one.get("conference") in ids]
+    if conference:
+        ids = {
+            one.get("conference") for one in found if conference in (one.get("conference"), one.get("conference_sid"))
+        }
+        if not ids:
+            raise NoEvents(
+                f"No event of conference {conference[:64]} is among the {len(found)} in the file.",
+                next_step="Give its id as the events do, in `conference` or `conference_sid`.",
+            )
+    else:
+        ids = {one.get("conference") for one in found} - {SAMPLE_CONFERENCE}
+        if not ids:
+            raise NoEvents("There is no event of a call in the file.")
+    by_id: dict[str, list[Mapping[str, Any]]] = {}
+    for one in found:
+        if one.get("conference") in ids:  # before Twilio's id is known, events are without it
+            by_id.setdefault(str(one["conference"]), []).append(one)
+    return by_id
+
+
+def worst(verdicts: Iterable[Verdict]) -> str:
+    """The state that matters most."""
+    return min((verdict.state for verdict in verdicts), key=_WORST_FIRST.index)
 
 
 def in_words(verdict: Verdict) -> Sequence[str]:

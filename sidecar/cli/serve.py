@@ -13,6 +13,7 @@ import typer
 from aiohttp import web
 
 from sidecar.cli import logs
+from sidecar.cli.settings import unknown
 from sidecar.cli.tls import server_context
 from sidecar.config import Settings, load
 
@@ -56,7 +57,7 @@ async def _serve(settings: Settings) -> None:
         connections = app[STRANGERS].connections
         await GuardedSite(runner, settings.host, settings.port, connections=connections, ssl_context=tls).start()
         nobody = not await app[ACCOUNTS].users()
-        for line in _greeting(settings, nobody=nobody):
+        for line in greeting(settings, nobody=nobody):
             print(line, flush=True)
         await stop.wait()
         await shut_down(app)  # while it still answers, so that balancers and calls learn of it
@@ -64,7 +65,7 @@ async def _serve(settings: Settings) -> None:
         await runner.cleanup()
 
 
-def _greeting(settings: Settings, *, nobody: bool) -> list[str]:
+def greeting(settings: Settings, *, nobody: bool) -> list[str]:
     """What works, what is off, and the next step. ``nobody``: there is no user who could sign in."""
     base = f"{settings.scheme}://{settings.host}:{settings.port}"
     lines = [f"Sidecar is ready: {base}", f"Twilio voice URL: {settings.base_url}/twilio/voice"]
@@ -74,6 +75,8 @@ def _greeting(settings: Settings, *, nobody: bool) -> list[str]:
         lines.append("Off: calls are refused until TWILIO_AUTH_TOKEN is set, for no signature can be checked.")
     if not settings.twilio_account_sid:
         lines.append("Off: streams that die are not reopened until TWILIO_ACCOUNT_SID is set.")
+    for name, meant in unknown().items():
+        lines.append(f"No effect: {name} is no setting{f'; {meant} is' if meant else ''}.")
     return lines
 
 

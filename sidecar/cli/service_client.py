@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from sidecar.adapters.webhook_http import failure_in_words
 from sidecar.config import load
 from sidecar.domain.errors import SidecarError
 
@@ -44,13 +45,18 @@ class ServiceClient:
             async with self.http.request(method, self.base + path, **more) as answer:
                 body = await answer.json(content_type=None)
                 if answer.status >= HTTPStatus.BAD_REQUEST:
-                    raise ServiceRefused(str(body["detail"]), code=str(body["code"]))
+                    raise refused(body)
                 return body
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
-            raise ServiceRefused(
-                f"The service at {self.base} did not answer: {type(error).__name__}.",
-                next_step="Start it (sidecar serve), or say where it is with --url.",
-            ) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            what = f"The service at {self.base} does not answer ({failure_in_words(error)})."
+        except (ValueError, KeyError, TypeError):
+            what = f"What answers at {self.base} is not this service."
+        raise ServiceRefused(what, next_step="Start it (sidecar serve), or say where it is with --url.")
+
+
+def refused(problem: Any) -> ServiceRefused:
+    """What a problem of the API says. KeyError or TypeError for what is none."""
+    return ServiceRefused(str(problem["detail"]), code=str(problem["code"]))
 
 
 @asynccontextmanager

@@ -12,6 +12,8 @@ from pydantic_settings import DotEnvSettingsSource, EnvSettingsSource, InitSetti
 from sidecar.config import Settings
 from sidecar.config.sources import holds_secret, variable
 
+_PREFIX = "SIDECAR_"
+
 
 def unknown() -> dict[str, str]:
     """Variables that begin with SIDECAR_ and name no setting, each with the setting that may be meant, or ""."""
@@ -20,8 +22,10 @@ def unknown() -> dict[str, str]:
         f"{variable(name, field)}_FILE" for name, field in Settings.model_fields.items() if holds_secret(name, field)
     }
     found = {name.upper() for source in (EnvSettingsSource, DotEnvSettingsSource) for name in source(Settings).env_vars}
-    strange = sorted(name for name in found - known if name.startswith("SIDECAR_"))
-    return {name: next(iter(get_close_matches(name, known, n=1)), "") for name in strange}
+    strange = sorted(name for name in found - known if name.startswith(_PREFIX))
+    short = {name.removeprefix(_PREFIX): name for name in known}  # what all have in common makes nothing alike
+    alike = {name: get_close_matches(name.removeprefix(_PREFIX), short, n=1) for name in strange}
+    return {name: short[found[0]] if found else "" for name, found in alike.items()}
 
 
 class Shown(NamedTuple):

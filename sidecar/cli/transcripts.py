@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from sidecar.cli.completeness import EXIT_CODES, UNREADABLE, NoEvents, events_in, in_words
+from sidecar.cli.completeness import EXIT_CODES, UNREADABLE, NoEvents, events_in, in_words, worst
 from sidecar.cli.store import open_database
 from sidecar.config import load
 from sidecar.domain.errors import NotFound, SidecarError
@@ -66,35 +66,47 @@ def export(
 
 @transcripts.command()
 def verify(
-    conference: Annotated[str, typer.Argument(metavar="CONFERENCE", help="Our id (cnf_…) or Twilio's (CF…).")],
+    conference: Annotated[
+        str, typer.Argument(metavar="CONFERENCE", help="Our id (cnf_…) or Twilio's (CF…); of a file, all without it.")
+    ] = "",
     from_file: Annotated[
         Path | None,
         typer.Option(help="Your own events, as JSON, instead of the store's; - is standard input."),
     ] = None,
     database_url: Annotated[str | None, typer.Option(help="Instead of SIDECAR_DATABASE_URL.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document per conference.")] = False,
 ) -> None:
     """Say whether a transcript is complete. Exit code 0: it is; 1: it is not; 2: it cannot be read; 3: not finished.
 
-    Example: sidecar transcripts verify cnf_01K9 --from-file events.json
+    Example: sidecar transcripts verify --from-file events.jsonl
     """
     try:
         if from_file is None:
-            verdict = asyncio.run(_verdict(load(database_url=database_url).database_url, conference))
+            verdicts = {conference: _of_store(load(database_url=database_url).database_url, conference)}
         else:
             text = sys.stdin.read() if str(from_file) == "-" else from_file.read_text(encoding="utf-8")
-            verdict = verdict_of(events_in(text, conference))
+            verdicts = {one: verdict_of(events) for one, events in events_in(text, conference).items()}
     except (OSError, UnicodeDecodeError, NoEvents, NotFound) as error:
         print(f"sidecar: {error}", file=sys.stderr)
         raise typer.Exit(UNREADABLE) from None
-    whole = from_file is None and verdict.state == "complete" and verdict.missing
-    if whole:  # the store has every type of event, so nothing may be missing in it
-        verdict = msgspec.structs.replace(verdict, state="incomplete")
-    if as_json:
-        print(msgspec.json.encode(verdict).decode())
-    else:
-        print("\n".join(in_words(verdict)))
-    raise typer.Exit(EXIT_CODES[verdict.state])
+    for one, verdict in verdicts.items():
+        if as_json:
+            print(msgspec.json.encode({"conference": one, **msgspec.to_builtins(verdict)}).decode())
+        else:
+            print("" if conference else f"{one} ", "\n".join(in_words(verdict)), sep="")
+            if from_file is not None and verdict.state == "incomplete":
+                print(f"  have it told again: sidecar webhooks resend whe_… --conference {one}")
+    raise typer.Exit(EXIT_CODES[worst(verdicts.values())])
+
+
+def _of_store(url: str, conference: str) -> Verdict:
+    """The store has every type of event, so nothing may be missing in it. Raises NotFound, NoEvents."""
+    if not conference:
+        raise NoEvents("Which conference?", next_step="Give its id, or --from-file FILE for all of a file.")
+    verdict = asyncio.run(_verdict(url, conference))
+    if verdict.state == "complete" and verdict.missing:
+        return msgspec.structs.replace(verdict, state="incomplete")
+    return verdict
 
 
 async def _verdict(url: str, conference: str) -> Verdict:

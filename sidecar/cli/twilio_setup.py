@@ -13,6 +13,7 @@ from sidecar.adapters.twilio_numbers import TwilioNumbers
 from sidecar.config import Settings, load
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.number_wiring import ASSISTANT_PATH, Change, Number, changes, chosen, wanted
+from sidecar.telephony import build_telephony
 
 twilio = typer.Typer(help="The number of your Twilio account.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -116,8 +117,6 @@ async def set_up_assistant(settings: Settings, *, dry_run: bool, force: bool) ->
 @asynccontextmanager
 async def account_numbers(settings: Settings) -> AsyncIterator[TwilioNumbers]:
     """The account of the settings. Raises SetupRefused without one."""
-    from sidecar.app import build_telephony
-
     telephony = build_telephony(settings)
     if telephony is None:
         raise SetupRefused(

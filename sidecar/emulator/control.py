@@ -31,7 +31,18 @@ from sidecar.emulator.fault_orders import (
 from sidecar.emulator.faults import Fault, TooManyFaults
 from sidecar.emulator.keys import EXCHANGE, RUNS
 from sidecar.emulator.player import Run, read_clips, speak_when_ready
-from sidecar.emulator.scenario import Says, ScenarioInvalid, check_absolute, from_json
+from sidecar.emulator.scenario import (
+    Says,
+    Scenario,
+    ScenarioInvalid,
+    Seconds,
+    beginning,
+    check_absolute,
+    from_json,
+    json_object,
+    sample_names,
+    shipped,
+)
 from sidecar.emulator.state import Call, Conference, State, Stream
 from sidecar.emulator.urls import request_url
 
@@ -51,6 +62,18 @@ class CallOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     to: str = CALLED_NUMBER
     label: str = ""
     says: tuple[Says, ...] = ()
+
+
+class SampleOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of our own sample calls by its name, or what begins in its first ``seconds``. ``voice_url``: see CallOrder.
+
+    ``room`` "": the one of the voice URL, else a fresh one.
+    """
+
+    sample: str
+    room: str = ""
+    seconds: Seconds | None = None
+    voice_url: str = ""
 
 
 class SayOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,8 +119,9 @@ async def play_scenario(request: web.Request) -> web.Response:
     """201 with the run's id, room and state, as soon as its recordings are read."""
     exchange = request.app[EXCHANGE]
     try:
-        scenario = from_json(await request.read(), SOURCE)
-        _check_voice_url(scenario.voice_url)
+        scenario = await _scenario_of(request)
+        voice_url = _voice_url(scenario.voice_url, exchange.state, CALLED_NUMBER)
+        scenario = msgspec.structs.replace(scenario, voice_url=voice_url)
         clips = [
             await read_clips(actor.says, exchange.recordings, SOURCE, f"participants[{i}].says")
             for i, actor in enumerate(scenario.participants)
@@ -262,21 +286,37 @@ def _missing(exchange: Exchange, order: FaultOrder) -> str:
             return ""
 
 
+async def _scenario_of(request: web.Request) -> Scenario:
+    """What the body says, or the sample that it names. Raises ScenarioInvalid."""
+    body = await request.read()
+    raw = json_object(body, SOURCE)
+    if not isinstance(raw, dict) or "sample" not in raw:
+        return from_json(body, SOURCE)
+    order: SampleOrder = await body_of(request, SampleOrder)
+    if order.sample not in sample_names():
+        raise ScenarioInvalid(SOURCE, "sample", f"expected one of {', '.join(sample_names())}.")
+    scenario = msgspec.structs.replace(shipped(order.sample), voice_url=order.voice_url, room=order.room)
+    return scenario if order.seconds is None else beginning(scenario, order.seconds)
+
+
 def _checked(order: CallOrder, state: State) -> CallOrder:
-    if not order.voice_url:
-        order = msgspec.structs.replace(order, voice_url=state.hook_of(order.to).url)
-    _check_voice_url(order.voice_url)
     check_absolute(order.says, SOURCE, "says")
-    return order
+    return msgspec.structs.replace(order, voice_url=_voice_url(order.voice_url, state, order.to))
 
 
-def _check_voice_url(text: str) -> None:
+def _voice_url(given: str, state: State, number: str) -> str:
+    """The one that is given, else that of the number which is called. Raises ScenarioInvalid."""
+    text = given or state.hook_of(number).url
+    if not text:
+        expected = f"expected one, for {number} has none of its own (sidecar twilio setup gives it one)."
+        raise ScenarioInvalid(SOURCE, "voice_url", expected)
     try:
         usable = request_url(text).scheme in {"http", "https"}
     except ValueError:
         usable = False
     if not usable:
         raise ScenarioInvalid(SOURCE, "voice_url", "expected an absolute http or https URL.")
+    return text
 
 
 def _remember(runs: dict[str, Run], run: Run) -> None:

@@ -134,7 +134,8 @@ class Run:
 
     def __init__(self, scenario: Scenario, clips: list[Clips], exchange: Exchange) -> None:
         self.id = f"scn_{secrets.token_hex(8)}"
-        self.room = scenario.room or f"room-{secrets.token_hex(4)}"
+        asked = URL(scenario.voice_url).query.get("room")
+        self.room = scenario.room or asked or f"room-{secrets.token_hex(4)}"
         self.state = RunState.CALLING
         self._scenario, self._exchange = scenario, exchange
         self._error: str | None = None
@@ -275,7 +276,7 @@ async def speak_when_ready(exchange: Exchange, call: Call, clips: Clips) -> None
 def voice_url(base: str, room: str, actor: Actor) -> str:
     """The voice URL with room, label, name and role in its query; the result is requested and signed as it is."""
     query = {"room": room, "label": actor.label, "name": actor.name, "role": actor.role}
-    return str(URL(base).extend_query({key: value for key, value in query.items() if value}))
+    return str(URL(base).update_query({key: value for key, value in query.items() if value}))
 
 
 def _can_speak(part: Part) -> bool:

@@ -113,6 +113,23 @@ def shipped(name: str) -> Scenario:
     return load(SHIPPED / f"{name}.toml")
 
 
+def sample_names() -> list[str]:
+    """Which scenarios come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def beginning(scenario: Scenario, seconds: float) -> Scenario:
+    """Only what begins within its first so many seconds; who would join later does not."""
+    actors = tuple(
+        msgspec.structs.replace(actor, says=tuple(said for said in actor.says if said.at < seconds))
+        for actor in scenario.participants
+        if actor.joins_at <= seconds
+    )
+    labels = {actor.label for actor in actors}
+    steps = tuple(step for step in scenario.steps if step.at < seconds and step.label in labels)
+    return msgspec.structs.replace(scenario, participants=actors, steps=steps)
+
+
 def from_json(body: bytes, source: str) -> Scenario:
     """The same shape as JSON; recordings must be absolute paths. Raises ScenarioInvalid."""
     scenario = from_object(json_object(body, source), source)

@@ -106,7 +106,10 @@ class WebhookDeliveries(Protocol):
         ...
 
     async def resend_failed(self, endpoint_id: str, *, since: datetime, tenant: str, now: datetime) -> int:
-        """Resend every failed delivery that was made since then. How many: the oldest RESEND_MOST at most."""
+        """Resend every delivery that was made since then and has failed, also if its next try is only to come.
+
+        How many: the oldest RESEND_MOST at most.
+        """
         ...
 
     async def resend_range(

@@ -126,7 +126,8 @@ async def limit_strangers(request: web.Request, handler: Handler) -> web.StreamR
     try:
         leave = strangers.requests.enter(strangers.address(request))
     except Full:
-        raise _refused(strangers, web.HTTPTooManyRequests, "too_many_requests") from None
+        said = "Too many requests are under way. Try again in a moment."
+        raise _refused(strangers, web.HTTPTooManyRequests, "too_many_requests", said) from None
     strangers.connections.asked(transport)
     try:
         async with asyncio.timeout(REQUEST_TIMEOUT_S) as limit:
@@ -138,12 +139,13 @@ async def limit_strangers(request: web.Request, handler: Handler) -> web.StreamR
     except TimeoutError:
         if not limit.expired():
             raise
-        raise _refused(strangers, web.HTTPRequestTimeout, "request_late") from None
+        said = f"The request and its credentials were not read within {REQUEST_TIMEOUT_S:.0f} s. Try again."
+        raise _refused(strangers, web.HTTPRequestTimeout, "request_late", said) from None
     except ConnectionError:
         if visit.known:
             raise
         # aiohttp would log a traceback, which is more than a stranger who hangs up is worth.
-        raise _refused(strangers, web.HTTPBadRequest, "request_broken_off") from None
+        raise _refused(strangers, web.HTTPBadRequest, "request_broken_off", "The request broke off.") from None
     finally:
         leave()
         strangers.connections.answered(transport)
@@ -151,9 +153,10 @@ async def limit_strangers(request: web.Request, handler: Handler) -> web.StreamR
     return response
 
 
-def _refused(strangers: Strangers, kind: type[web.HTTPException], reason: str) -> web.HTTPException:
+def _refused(strangers: Strangers, kind: type[web.HTTPException], reason: str, said: str) -> web.HTTPException:
+    """``reason``: for the metrics; ``said``: for whoever asked."""
     strangers.refusals[reason] += 1
-    error = kind(text=f"{reason}\n", headers={"Retry-After": str(RETRY_AFTER_S)})
+    error = kind(text=f"{said}\n", headers={"Retry-After": str(RETRY_AFTER_S)})
     error.force_close()
     return error
 

@@ -312,6 +312,23 @@ async def test_what_happens_while_an_endpoint_is_disabled_is_shown_as_failed_and
     assert len((await office.turn()).claims) == 1
 
 
+async def test_what_failed_and_waits_for_its_next_try_is_sent_again_at_once_when_somebody_asks(
+    office: Office, bound: BoundFork
+) -> None:
+    """What was not tried yet is left as it is."""
+    await office.add()
+    await office.log.append([ended(bound)])
+    (claim,) = (await office.turn()).claims
+    assert await office.deliveries.resend_failed("whe_1", since=NOON, tenant="", now=NOON) == 0
+    await office.turn(finished=[finished(claim, Outcome.REFUSED)])
+    await office.log.append([ended(bound)])
+    (new,) = (await office.turn(NOON + 61 * S)).claims
+    assert await office.deliveries.resend_failed("whe_1", since=NOON, tenant="", now=NOON + 62 * S) == 1
+    (again,) = (await office.turn(NOON + 62 * S)).claims
+    assert (again.message.id, again.number, again.tries) == (claim.message.id, 2, 1)
+    assert new.message.id != again.message.id
+
+
 async def test_gone_disables_the_endpoint_fails_what_waits_and_tells_the_tenant_s_others(
     office: Office, bound: BoundFork
 ) -> None:

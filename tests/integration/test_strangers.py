@@ -148,6 +148,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(
     async with connection(open_service, request + b"CallSid=") as (reader, _):
         assert await status_of(reader) == 408
         assert b"Connection: close" in await reader.readuntil(b"\r\n\r\n")
+        assert b"were not read within" in await reader.read()
     assert open_service.refusals == {"request_late": 1}
 
 

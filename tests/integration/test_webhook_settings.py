@@ -59,7 +59,9 @@ async def ana(tmp_path: Path) -> AsyncIterator[Person]:
 
 
 async def test_an_endpoint_is_added_and_its_secret_stands_on_one_page_only(ana: Person) -> None:
-    assert "Nobody is told yet" in await ana.get(PATH)
+    empty = await ana.get(PATH)
+    assert "Nobody is told yet" in empty
+    assert "sidecar webhooks listen --forward-to" in empty
     page = await ana.send(PATH, {"url": URL, "description": "the CRM", "type:conference.ended": "on"})
     secret = re.search(r"whsec_[A-Za-z0-9+/=]{44}", page)
     assert secret

@@ -147,6 +147,20 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_line_of_curl_with_a_body_says_that_it_is_json() -> None:
+    """Without it curl says that it is a form, and the API refuses that."""
+    wrong, seen = [], 0
+    for page in (ROOT / "docs").glob("*.md"):
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL):
+            for command in re.split(r"^\s*(?=curl )", block, flags=re.MULTILINE):
+                if "/v1/" in command and re.search(r" (-d|--data) ", command):
+                    seen += 1
+                    if "Content-Type: application/json" not in command:
+                        wrong.append(f"{page.name}: {command}")
+    assert seen
+    assert wrong == []
+
+
 def test_no_file_names_a_package_index_or_somebody_s_machine() -> None:
     pattern = re.compile("|".join(map(re.escape, HOSTS)) + "|(?<![\\w)}>$])(?:" + "|".join(MACHINE_PATHS) + ")")
     found = []

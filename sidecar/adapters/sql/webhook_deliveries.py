@@ -108,9 +108,11 @@ class SqlWebhookDeliveries:
     async def resend_failed(self, endpoint_id: str, *, since: datetime, tenant: str, now: datetime) -> int:
         """Oldest first."""
         of = webhook_deliveries.c
+        waits_after_failure = and_(is_pending, of.tries > 0)
         failed = (
             select(of.id)
-            .where(of.endpoint_id == endpoint_id, of.state == DeliveryState.FAILED, of.created_at >= since)
+            .where(of.endpoint_id == endpoint_id, of.created_at >= since)
+            .where(or_(of.state == DeliveryState.FAILED, waits_after_failure))
             .order_by(of.id)
             .limit(RESEND_MOST)
         )

@@ -135,7 +135,9 @@ async def endpoint_row(
     )
     row = (await connection.execute(of_tenant.with_for_update() if to_change else of_tenant)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no webhook endpoint {endpoint_id}.")
+        raise NotFound(
+            f"There is no webhook endpoint {endpoint_id}.", next_step="List them: GET /v1/webhook_endpoints."
+        )
     return row
 
 

@@ -117,7 +117,10 @@ async def _demo(
 
                 def tell(page: str) -> None:
                     wallboard, call = door.link("/"), door.link(page)
-                    show.addresses(wallboard, call, phone=place.phone, key=door.key, ssh=ssh, elsewhere=elsewhere)
+                    show.addresses(
+                        wallboard, call, phone=place.phone, key=door.key, database=_database_url(Path(folder)),
+                        ssh=ssh, elsewhere=elsewhere,
+                    )  # fmt: skip
 
                 calls = stage.play_for_ever(lanes, tell)
                 tasks.create_task(calls, name="calls")

@@ -33,12 +33,14 @@ class Show:
         *,
         phone: str,
         key: str,
+        database: str,
         ssh: str | None = None,
         elsewhere: Sequence[str] = (),
     ) -> None:
         """Where to look, hear and speak, how to stop, what to try next.
 
-        ``phone``: the emulator's address. ``key``: of the API. ``elsewhere``: addresses for browsers on other machines.
+        ``phone``: the emulator's address. ``key``: of the API. ``database``: its URL.
+        ``elsewhere``: addresses for browsers on other machines.
         """
         self.line("")
         self.line(f"    wallboard           {wallboard_url}")
@@ -46,6 +48,7 @@ class Show:
         self.line(f"    listen              {phone}/listen")
         self.line(f"    softphone           {phone}/softphone")
         self.line(f"    API key             {key}")
+        self.line(f"    database            {database}")
         for url in elsewhere:
             self.line(f"    from elsewhere      {url}")
         if elsewhere:

@@ -7,6 +7,7 @@ import re
 import sys
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -47,14 +48,14 @@ def listen(
     as_json: AsJson = False,
 ) -> None:
     """Forward the events of all calls, signed. Example: sidecar webhooks listen --forward-to http://127.0.0.1:9000/"""
-    wanted = checked_types(filter(None, types.split(",")))
+    wanted, receiver = checked_types(filter(None, types.split(","))), _receiver(forward_to)
 
     async def run() -> None:
         async with service_client(url, key) as service, aiohttp.ClientSession() as http:
             secret = secret_of(service.key)
-            _say(f"{service.base} -> {forward_to}: {', '.join(wanted)}")
+            _say(f"{service.base} -> {receiver}: {', '.join(wanted)}")
             _say(f"Signed with {secret} (the same each time, for this key)")
-            forwarder = Forwarder(http, forward_to, secret, SystemClock(), as_json)
+            forwarder = Forwarder(http, receiver, secret, SystemClock(), as_json)
             async for event in Feed(service, _say).events():
                 if wants(wanted, event["type"]):
                     await forwarder.forward(event)
@@ -79,6 +80,7 @@ def trigger(
     """Send a sample event. Example: sidecar webhooks trigger transcript.completed --to http://127.0.0.1:9000/"""
     if (to is None) == (endpoint is None):
         raise WebhooksFailed("Somebody has to get it.", next_step="Give either --to URL or --endpoint whe_….")
+    receiver = _receiver(to) if to is not None else ""
     types = durable_types() if type_ == "all" else [type_]
 
     async def run() -> bool:
@@ -92,10 +94,12 @@ def trigger(
         async with aiohttp.ClientSession() as http:
             signer = secret or _own_secret(key)
             key_of(signer)
-            forwarder = Forwarder(http, to or "", signer, clock, as_json)
+            events = [sample(one, event_id=clock.new_id("evt"), tenant="", timestamp=clock.now()) for one in types]
+            if secret is None:
+                _say(f"Signed with {signer}, made from the key (another: --secret)")
+            forwarder = Forwarder(http, receiver, signer, clock, as_json)
             taken = True
-            for one in types:
-                event = sample(one, event_id=clock.new_id("evt"), tenant="", timestamp=clock.now())
+            for event in events:
                 taken &= await forwarder.forward(msgspec.to_builtins(event))
             return taken
 
@@ -108,7 +112,8 @@ def resend(
     id_: Annotated[str, typer.Argument(metavar="ID", help="A delivery (dlv_…), or an endpoint (whe_…).")],
     *,
     failed_since: Annotated[
-        str | None, typer.Option(help="Of an endpoint: all that failed since then; 2h, 3d, or a time as RFC 3339.")
+        str | None,
+        typer.Option(help="Of an endpoint: all that failed since then, waiting or not; 2h, 3d, or a time (RFC 3339)."),
     ] = None,
     conference: Annotated[str | None, typer.Option(help="Of an endpoint: events of this one (cnf_… or CF…).")] = None,
     from_seq: Annotated[int, typer.Option(help="With --conference: the first.")] = 1,
@@ -172,6 +177,15 @@ async def _endpoint_of(service: ServiceClient, delivery: str) -> str:
         else:
             return str(endpoint["id"])
     raise WebhooksFailed(f"No endpoint has a delivery {delivery[:64]}.", code="not_found")
+
+
+def _receiver(address: str) -> str:
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise WebhooksFailed(
+            f"{address[:80]} is no address.", next_step="Such as http://127.0.0.1:9000/", code="address_invalid"
+        )
+    return address
 
 
 def _own_secret(key: str | None) -> str:

@@ -12,8 +12,9 @@ from http import HTTPStatus
 
 import aiohttp
 
+from sidecar.adapters.webhook_http import failure_in_words
 from sidecar.cli.feed import SILENCE_TIMEOUT_S, Envelope, frames
-from sidecar.cli.service_client import ServiceClient, ServiceRefused
+from sidecar.cli.service_client import ServiceClient, refused
 
 RETRY_S = 1.0
 CONNECT_TIMEOUT_S = 5.0
@@ -44,7 +45,9 @@ class Feed:
                 async for event in self._one_stream():
                     yield event
             except (aiohttp.ClientError, TimeoutError) as error:
-                self._say(f"the service at {self._service.base} does not answer ({type(error).__name__})")
+                self._say(
+                    f"the service at {self._service.base} does not answer ({failure_in_words(error)}); I try again"
+                )
                 await asyncio.sleep(RETRY_S)
 
     async def _one_stream(self) -> AsyncIterator[Envelope]:
@@ -58,7 +61,7 @@ class Feed:
             f"{self._service.base}/v1/stream", params=topics, timeout=timeout
         ) as response:
             if response.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                raise ServiceRefused("The key opens no event stream.", code="key_refused")
+                raise refused(await response.json(content_type=None))
             response.raise_for_status()
             async for _, frame in frames(response):
                 if "snapshot" in frame:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
+from sidecar.adapters.webhook_http import failure_in_words
 from sidecar.cli.feed import Envelope
 from sidecar.ports.clock import Clock
 from sidecar.server.webhook_request import USER_AGENT
@@ -65,4 +66,4 @@ class Forwarder:
         except TimeoutError:
             return None, f"no answer in {ANSWER_TIMEOUT_S:.0f} s"
         except (aiohttp.ClientError, ValueError) as error:
-            return None, type(error).__name__
+            return None, failure_in_words(error)

@@ -146,7 +146,7 @@ async def resend(request: web.Request, delivery_id: str) -> Delivery:
 
 
 async def resend_failed(request: web.Request, *, since: datetime) -> int:
-    """All that failed for good and was made since then; how many. EndpointRefused, NotFound."""
+    """All that was made since then and failed, or waits for its next try; how many. EndpointRefused, NotFound."""
     wanted, now = _endpoint_id(request), request.app[CLOCK].now()
     count = await request.app[WEBHOOK_DELIVERIES].resend_failed(
         wanted, since=since, tenant=request[CALLER].tenant, now=now

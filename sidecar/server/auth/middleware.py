@@ -120,6 +120,8 @@ def _turned_away(request: web.Request) -> web.Response:
     else:
         code, challenge = "sign_in_needed", 'Bearer realm="sidecar"'
         detail = "Sign in, or send Authorization: Bearer sck_…. Make a key: sidecar keys create NAME"
+        if route_of(request) == STREAM_ROUTE and "ticket" in request.query:
+            detail = "The ticket was used already, or is older than a minute. Make one: POST /v1/stream_tickets"
     return problem(request, HTTPStatus.UNAUTHORIZED, code, detail, headers={hdrs.WWW_AUTHENTICATE: challenge})
 
 

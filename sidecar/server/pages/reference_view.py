@@ -286,7 +286,7 @@ class _Reader:
 def curl(
     method: str, path: str, parameters: Sequence[Mapping[str, Any]], body: Mapping[str, Any] | None, *, streams: bool
 ) -> str:
-    """The operation on a command line, with the examples of the document."""
+    """The operation on a command line, with the examples of the document, and programs that every machine has."""
     given = {one["name"]: one.get("example") for one in parameters if one["in"] == "path"}
     place = re.sub(r"\{(\w+)\}", lambda name: quote(str(given[name[1]] or name[0]), safe="{}"), path)
     wanted = [one for one in parameters if one["in"] == "query" and ("example" in one or one.get("required"))][:1]
@@ -295,7 +295,7 @@ def curl(
     if method != "GET":
         parts.insert(1, f"-X {method}")
     if any(one["name"] == "Idempotency-Key" for one in parameters):
-        parts.append('-H "Idempotency-Key: $(uuidgen)"')
+        parts.append('-H "Idempotency-Key: $(date +%s%N)"')
     if body is not None:
         parts.append(f"-H 'Content-Type: {JSON}'")
         parts.append(f"-d {shlex.quote(json.dumps(body.get('example', {}), ensure_ascii=False))}")

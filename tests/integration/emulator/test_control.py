@@ -15,7 +15,9 @@ VOICE = "http://127.0.0.1:1/voice"
 
 BAD: list[tuple[str, Any, str]] = [
     ("scenarios", [], "request body: "),
-    ("scenarios", {"participants": [{"label": "a"}]}, "voice_url: expected an absolute http or https URL."),
+    ("scenarios", {"participants": [{"label": "a"}]}, "voice_url: expected one, for +12025550100 has none of its own"),
+    ("scenarios", {"sample": "none", "voice_url": VOICE}, "sample: expected one of corner_dental, harbor_bikes"),
+    ("scenarios", {"sample": "corner_dental", "title": "x"}, "request body: "),
     ("scenarios", {"voice_url": "ftp://h/", "participants": [{"label": "a"}]}, "voice_url: "),
     ("scenarios", {"voice_url": VOICE, "participants": [{"label": "a", "age": 7}]}, "participants[0]: "),
     (

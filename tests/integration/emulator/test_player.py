@@ -71,6 +71,22 @@ async def test_parts_of_one_recording_are_spoken_at_their_own_times(tmp_path: Pa
         assert [wanted in socket.audio() for socket in s.service.sockets].count(True) == 1
 
 
+async def test_a_sample_call_by_its_name_meets_in_the_room_that_the_voice_url_says() -> None:
+    """Of its first half second, in which nobody says anything yet; each is known by label and role."""
+    async with small() as s:
+        forks(s)
+        order = {"sample": "corner_dental", "seconds": 0.5, "voice_url": s.service.base + "/voice?room=support-1"}
+        status, other = await s.post("/control/scenarios", order | {"room": "crm-1"})
+        assert (status, other["room"]) == (201, "crm-1")
+        status, answer = await s.post("/control/scenarios", order)
+        assert (status, answer["room"]) == (201, "support-1")
+        report = await played(s, str(answer["id"]))
+        assert (report["state"], [call["label"] for call in report["calls"]]) == ("ended", ["agent", "customer"])
+        await played(s, str(other["id"]))
+        asked = {(one.get("room"), one.get("role")) for one in s.service.requests}
+        assert asked == {(room, role) for room in ("crm-1", "support-1") for role in ("agent", "customer")}
+
+
 async def test_steps_hold_and_mute_at_their_time(tmp_path: Path) -> None:
     """As if done by REST, told to the service; a step for who is not there is passed over; the last is waited for."""
     says = [{"wav": str(recording(tmp_path / "a.wav", 0.2, 0.1))}]

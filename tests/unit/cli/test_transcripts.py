@@ -113,6 +113,36 @@ def test_a_file_is_verified_in_whatever_form_it_was_kept(
     assert verify(conference, "--from-file", str(tmp_path / "absent.json"))[0] == 2
 
 
+def test_without_a_conference_all_calls_of_a_file_are_verified_and_the_worst_decides(
+    tmp_path: Path, call: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """Samples are passed over. Of the store one call is asked for."""
+    conference, told = call
+    early = [event | {"conference": "cnf_early"} for event in told[:2]]
+    sample = told[0] | {"conference": "cnf_sample"}
+    whole = "complete: 2 utterances, 0 gaps, up to event 4; the manifest (revision 2) fits\n"
+    file = tmp_path / "events.jsonl"
+
+    def said_of(*events: dict[str, Any]) -> tuple[int, str]:
+        file.write_text("\n".join(map(json.dumps, events)))
+        return verify("--from-file", str(file))
+
+    assert said_of(sample, *told) == (0, f"{conference} {whole}")
+    code, said = said_of(sample, *early, *told)
+    assert (code, said.splitlines()[1]) == (3, f"{conference} {whole.strip()}")
+    assert said.startswith("cnf_early not finished: ")
+    code, said = said_of(*early, *told[1:])
+    assert (code, said.splitlines()[-1]) == (
+        1,
+        f"  have it told again: sidecar webhooks resend whe_… --conference {conference}",
+    )
+    code, said = said_of(sample)
+    assert (code, "no event of a call" in said) == (2, True)
+    assert verify("--from-file", str(file), "--json", conference)[0] == 2
+    code, said = verify()
+    assert (code, "--from-file FILE" in said) == (2, True)
+
+
 def test_the_documented_check_finds_out_the_same(tmp_path: Path, call: tuple[str, list[dict[str, Any]]]) -> None:
     """Run as it stands on the page, by a Python that knows nothing of this package."""
     [script] = re.findall(r"```python\n(.+?)```", PAGE.read_text(), flags=re.DOTALL)

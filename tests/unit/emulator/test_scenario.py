@@ -16,6 +16,7 @@ from sidecar.emulator.scenario import (
     Says,
     Scenario,
     ScenarioInvalid,
+    beginning,
     from_json,
     from_object,
     load,
@@ -38,6 +39,25 @@ label = "customer"
 number = "+12025550143"
 joins_at = 3
 """
+
+
+def test_the_beginning_has_what_begins_in_it_and_who_is_there_by_then() -> None:
+    """Steps of who is not there go too."""
+    whole = from_object(
+        {
+            "participants": [
+                {"label": "a", "says": [{"wav": "a.wav"}, {"wav": "a.wav", "at": 4}]},
+                {"label": "late", "joins_at": 5},
+            ],
+            "steps": [{"at": n, "do": "mute", "label": label} for n, label in ((1, "a"), (1, "late"), (4, "a"))],
+        },
+        "here",
+    )
+    part = beginning(whole, 4)
+    assert [actor.label for actor in part.participants] == ["a"]
+    assert [said.at for said in part.participants[0].says] == [0]
+    assert [(step.at, step.label) for step in part.steps] == [(1, "a")]
+    assert beginning(whole, 6) == whole
 
 
 def test_a_file_is_a_scenario_with_its_recordings_beside_it(tmp_path: Path) -> None:

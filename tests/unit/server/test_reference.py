@@ -79,7 +79,7 @@ def test_a_line_to_copy_is_one_command_of_a_shell() -> None:
     for one in operations.values():
         assert parts_of(one.curl)[0] == "curl"
     assert parts_of(operations["pause_transcription"].curl) == [
-        "curl", "-X", "POST", "-H", "Authorization: Bearer $SIDECAR_API_KEY", "-H", "Idempotency-Key: $(uuidgen)",
+        "curl", "-X", "POST", "-H", "Authorization: Bearer $SIDECAR_API_KEY", "-H", "Idempotency-Key: $(date +%s%N)",
         "-H", "Content-Type: application/json", "-d", '{"reason": "card number"}',
         "https://origin.invalid/v1/conferences/CF00000000000000000000000000000001/pause",
     ]  # fmt: skip

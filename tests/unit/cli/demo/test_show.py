@@ -12,13 +12,16 @@ from sidecar.cli.demo.show import Show, ssh_command
 def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.CaptureFixture[str]) -> None:
     """Without SSH nothing is said of it."""
     pages, phone = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
-    Show(quiet=False).addresses(f"{pages}/", f"{pages}/conferences/cnf_1", phone=phone, key="sck_1")
+    Show(quiet=False).addresses(
+        f"{pages}/", f"{pages}/conferences/cnf_1", phone=phone, key="sck_1", database="sqlite:////tmp/demo.sqlite3"
+    )
     said = capsys.readouterr().out
     assert "wallboard           http://127.0.0.1:8080/\n" in said
     assert "http://127.0.0.1:8080/conferences/cnf_1\n" in said
     assert "http://127.0.0.1:8081/listen\n" in said
     assert "http://127.0.0.1:8081/softphone\n" in said
     assert "API key             sck_1\n" in said
+    assert "database            sqlite:////tmp/demo.sqlite3\n" in said
     assert "Ctrl-C stops." in said
     assert "next: your own WAV, your Twilio number" in said
     assert "ssh" not in said
@@ -26,7 +29,7 @@ def test_addresses_come_with_how_to_stop_and_what_to_try_next(capsys: pytest.Cap
 
 def test_for_other_machines_there_are_addresses_and_a_word_of_warning(capsys: pytest.CaptureFixture[str]) -> None:
     """A browser does not know the certificate, and whoever comes may hear and speak."""
-    Show(quiet=False).addresses("x", "y", phone="z", key="sck_1", elsewhere=["https://my-machine:8080/"])
+    Show(quiet=False).addresses("x", "y", phone="z", key="sck_1", database="d", elsewhere=["https://my-machine:8080/"])
     said = capsys.readouterr().out
     assert "from elsewhere      https://my-machine:8080/\n" in said
     assert "The browser will warn" in said
@@ -35,7 +38,7 @@ def test_for_other_machines_there_are_addresses_and_a_word_of_warning(capsys: py
 def test_over_ssh_the_command_for_the_users_own_machine_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     """Ready to be copied."""
     Show(quiet=False).addresses(
-        "http://127.0.0.1:8080", "x", phone="y", key="sck_1", ssh="ssh -L 8080:127.0.0.1:8080 me@host"
+        "http://127.0.0.1:8080", "x", phone="y", key="sck_1", database="d", ssh="ssh -L 8080:127.0.0.1:8080 me@host"
     )
     assert "ssh -L 8080:127.0.0.1:8080 me@host" in capsys.readouterr().out
 
