@@ -25,7 +25,7 @@ SAMPLES_PER_TICK = 160
 APART_MS = 1_200  # a machine that has a lot to do makes pauses of its own
 SOUND = 500  # of 32,767: what is louder is somebody's voice
 LIMIT_S = 90.0
-GONE_S = 600.0
+GONE_S = 1_800.0
 
 Envelope = dict[str, Any]
 _one_begins = asyncio.Lock()  # a dozen calls at the same moment are too much for a busy machine
