@@ -108,6 +108,7 @@ class Context:
         self._entries: list[_Entry] = []
         self._summary = ""
         self._summarised = 0  # entries that the summary stands for
+        self._summarising = 0  # entries that one which is being made will stand for
 
     def behave(self, assistant: Assistant) -> None:
         """It has other manners."""
@@ -125,6 +126,8 @@ class Context:
         self._entries[at] = msgspec.structs.replace(self._entries[at], text=text)
         if at < self._summarised:
             self._summary, self._summarised = "", 0
+        if at < self._summarising:
+            self._summarising = 0
 
     def note(self, at_ms: int, text: str) -> None:
         """A fact that nobody said, or what only the assistant is told."""
@@ -185,11 +188,13 @@ class Context:
             return None
         before = f"-- Summary so far: {self._summary}\n" if self._summary else ""
         lines = _fenced([entry for entry in waiting if entry.kind != "remark"])
+        self._summarising = until
         return [Told("system", _NOTE_TAKER), Told("user", f"{before}{lines}\n{_SUMMARISE}")], until
 
     def summarised(self, summary: str, until: int) -> None:
-        """The summary stands for all entries before that one now."""
-        self._summary, self._summarised = _one_line(summary)[:SUMMARY_MAX_CHARACTERS], until
+        """The summary stands for all entries before that one now; not if one of them was forgotten meanwhile."""
+        if until == self._summarising:
+            self._summary, self._summarised = _one_line(summary)[:SUMMARY_MAX_CHARACTERS], until
 
     def _put(self, entry: _Entry) -> None:
         insort(self._entries, entry, lo=self._summarised)

@@ -28,12 +28,13 @@ def context(prompt: str = "", audience: Audience = Audience.ALL) -> Context:
     )  # fmt: skip
 
 
-def hear(told: Context, name: str, text: str, at_ms: int) -> None:
+def hear(told: Context, name: str, text: str, at_ms: int) -> str:
     said = UtteranceFinal(
         id=f"utt_{next(_ids):06}", participant="par_1", fork="frk_1", session="ses_1", result_index=0, revision=1,
         start_ms=at_ms, end_ms=at_ms + 500, text=text, engine="scripted", lag_ms=0,
     )  # fmt: skip
     told.hear(said, name, own=name == "Ava")
+    return said.id
 
 
 def test_lines_stand_in_the_order_of_speech_with_its_own_answers_between_them() -> None:
@@ -197,3 +198,18 @@ def test_nobody_can_speak_himself_out_of_his_line(said: list[tuple[str, str, int
     assert all(line.startswith("[") for line in inside)
     assert len(list(lines_in("\n".join(inside)))) == len(inside) <= len(said)
     assert not inside or (lines[0], lines[-3]) == ("<call>", "</call>")
+
+
+def test_a_summary_that_was_made_of_words_which_were_taken_out_meanwhile_is_thrown_away() -> None:
+    """A model takes its time for it, and a person redacts by hand in it."""
+    told = context()
+    word = hear(told, BEN, "My word is swordfish.", 0)
+    long_talk(told, 1_000)
+    wanted = told.to_summarise()
+    assert wanted is not None
+    told.forget(word, "My word is [redacted].")
+    told.summarised("Ben's word is swordfish.", wanted[1])
+    assert "swordfish" not in told.history()[0].text
+    again = told.to_summarise()
+    assert again is not None
+    assert "[redacted]" in again[0][1].text
