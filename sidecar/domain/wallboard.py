@@ -130,7 +130,7 @@ class ConferenceFold:
         self._ended_ms: int | None = None
         self._speech_from_ms: int | None = None
         self._speech_to_ms: int | None = None
-        self._back_ms = 0  # since when nobody is on hold who was, or transcription goes on
+        self._back_ms = 0  # since when nobody is on hold who was, transcription goes on, or everybody is heard again
         self._paused = False
         self._overtalk = 0
         self._gaps = 0
@@ -198,9 +198,7 @@ class ConferenceFold:
 
     def silent_since_ms(self) -> int | None:
         """Since when nobody has spoken; None when nobody can tell (``WallboardRow``)."""
-        here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
-        all_heard = bool(here) and all(person.fork in _HEARD for person in here)
-        if self._state() is not ConferenceState.LIVE or self._on_hold() or self._paused or not all_heard:
+        if self._state() is not ConferenceState.LIVE or self._on_hold() or self._paused or not self._all_heard():
             return None
         ends = [partial.end_ms for partial in self._partials.values()]
         return max([*ends, self._speech_to_ms or 0, self._started_ms or 0, self._back_ms])
@@ -236,6 +234,12 @@ class ConferenceFold:
         return self._people.setdefault(who, _Person())
 
     def _note_other(self, event: ev.Event) -> None:
+        all_heard = self._all_heard()
+        self._note_people(event)
+        if self._all_heard() and not all_heard:  # what was said before, nobody knows
+            self._back_ms = max(self._back_ms, self._conference.clock_ms(event.timestamp))
+
+    def _note_people(self, event: ev.Event) -> None:
         match data := event.data:
             case UtteranceRedacted(id=utterance, text=text):
                 if self._line is not None and self._line.id == utterance:
@@ -309,6 +313,10 @@ class ConferenceFold:
         if self._ended_ms is not None:
             return ConferenceState.ENDED
         return ConferenceState.WAITING if self._started_ms is None else ConferenceState.LIVE
+
+    def _all_heard(self) -> bool:
+        here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]
+        return bool(here) and all(person.fork in _HEARD for person in here)
 
     def _on_hold(self) -> bool:
         here = [person for person in self._people.values() if person.state is ParticipantState.JOINED]

@@ -150,7 +150,7 @@ class AlertDesk:
 
     async def _follow(self, subscription: Subscription) -> None:
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due = loop.time() + TICK_S  # whoever finds forks of a dead process says first that nobody hears them
         while True:
             if self._rules_changed:
                 await self._read_rules()

@@ -206,6 +206,15 @@ def test_nothing_is_called_silence_that_may_be_speech_which_nobody_hears(quiet: 
     assert play.wait(100, from_s=6) == []
 
 
+def test_silence_begins_anew_when_everybody_is_heard_again() -> None:
+    """After a restart or a lost stream nobody knows what was said meanwhile."""
+    play = Play(alert_rule(Silence(seconds=20))).begin()
+    play.say("cus", "Just a moment.", 8, 10)
+    play.tell(ev.ForkInterrupted(fork="frk_cus", participant="cus", reason="service_restarted", at_ms=12_000), 12)
+    play.tell(ev.ForkResumed(fork="frk_cus", participant="cus", stream_sid="MZ2", epoch=2, at_ms=60_000), 60)
+    assert [one.at_ms for one in play.wait(120, from_s=61)] == [80_000]
+
+
 def test_overtalk_counts_who_really_spoke_at_the_same_time_within_the_window() -> None:
     play = Play(alert_rule(Overtalk(seconds=4, window_s=20), cooldown_s=0)).begin()
     play.say("ana", "as I said", 10, 14)

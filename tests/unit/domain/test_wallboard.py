@@ -150,6 +150,9 @@ def test_nobody_claims_silence_while_somebody_is_not_heard() -> None:
     assert (
         row(*CALL, lost, ev.ParticipantLeft(participant="par_c", reason="x", at_ms=1), at_ms=40).silent_since_ms == 40
     )
+    folding = fold(*CALL, final("u1", "par_c", 0, 4_000), lost)
+    folding.take(event(again, folding.seq + 1, at_ms=60_000))
+    assert folding.silent_since_ms() == 60_000
 
 
 def test_an_assistant_has_no_fork_and_is_none_the_less_heard() -> None:

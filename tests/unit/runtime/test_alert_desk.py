@@ -187,6 +187,22 @@ async def test_a_killed_desk_forgets_no_alert_and_raises_none_twice(rig: Rig) ->
             assert len({alert.utterance for alert in alerts}) == 3
 
 
+async def test_the_time_without_a_service_is_no_silence(rig: Rig) -> None:
+    """The one that begins finds out first whom nobody hears."""
+    async with rig.running():
+        await rig.rule(alert_rule(Silence(seconds=30)))
+        call = await rig.call()
+        await rig.say(call, 0, "One moment.")
+    await asyncio.sleep(60)
+    async with rig.running():
+        lost = ev.ForkInterrupted(
+            fork=call.fork.id, participant=call.participant.id, reason="service_restarted", at_ms=900
+        )
+        await rig.tell(call, lost)
+        await asyncio.sleep(30)
+        assert await rig.raised(call) == []
+
+
 async def test_a_changed_rule_looks_at_what_comes_and_not_at_what_was(rig: Rig) -> None:
     async with rig.running():
         call = await rig.call()
