@@ -41,12 +41,16 @@ class KeepingDesk:
         self._clock = clock
         self._language = language
         self._decided: Mapping[str, Keeping] = {}
+        self._decisions = 0  # made by this process
         self._rules: dict[str, tuple[Keeping, Rules]] = {}
         self._default_rules = Rules(default.policy, language=language)
 
     async def load(self) -> None:
         """Read what was decided. Raises StoreUnavailable."""
-        self._decided = await self._keepings.all()
+        decisions = self._decisions
+        decided = await self._keepings.all()
+        if decisions == self._decisions:  # else it may have been read before one that holds by now
+            self._decided = decided
 
     def of(self, tenant: str) -> Keeping:
         """What holds for a tenant."""
@@ -70,6 +74,7 @@ class KeepingDesk:
         """From now on. Raises PatternRefused, StoreUnavailable; then it is as it was."""
         self.rules_for(keeping.policy)
         await self._keepings.decide(tenant, keeping)
+        self._decisions += 1
         self._decided = {**self._decided, tenant: keeping}
 
     async def delete(self, conference: Conference) -> None:

@@ -35,12 +35,15 @@ class Decisions:
     def __init__(self) -> None:
         self.made: dict[str, Keeping] = {}
         self.away = False
+        self.reading_takes_s = 0.0
 
     async def all(self) -> Mapping[str, Keeping]:
-        """Unless it is away."""
+        """As they were when it was asked, unless it is away."""
         if self.away:
             raise StoreUnavailable("away")
-        return dict(self.made)
+        made = dict(self.made)
+        await asyncio.sleep(self.reading_takes_s)
+        return made
 
     async def decide(self, tenant: str, keeping: Keeping) -> None:
         """Kept."""
@@ -153,3 +156,14 @@ async def test_a_decision_holds_at_once_and_that_of_another_process_soon() -> No
     decisions.made["acme"] = Keeping()
     await let_run(one, READ_AGAIN_S + 1)
     assert left("acme", card) == "[card number]"
+
+
+async def test_a_decision_is_not_forgotten_for_what_was_read_before_it() -> None:
+    decisions = Decisions()
+    one = desk(decisions, Shredder())
+    decisions.reading_takes_s = 1.0
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(one.load())
+        await asyncio.sleep(0.5)
+        await one.decide("acme", Keeping(retention_days=7))
+    assert one.of("acme").retention_days == 7
