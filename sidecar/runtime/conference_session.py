@@ -30,7 +30,7 @@ from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.recorder import Recorder, nothing_stored
 from sidecar.runtime.recovery import StreamReopener, WantedStream, find_out
-from sidecar.runtime.transcript_reader import read_manifest
+from sidecar.runtime.transcript_reader import read_manifest, record_manifest
 
 log = structlog.get_logger()
 
@@ -322,7 +322,7 @@ class ConferenceSession:
         if self._before_completion is not None:
             await self._before_completion(self.conference.id)
         completed = await read_manifest(self._event_log, self.conference.id)
-        await self._recorder.record(completed)
+        completed = await record_manifest(self._event_log, self._recorder, completed)
         log.info("transcript_completed", conference=self.conference.id, last_seq=completed.last_seq)
 
     async def _watch(self) -> None:

@@ -15,7 +15,7 @@ from sidecar.ports.transcripts import Transcripts
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.recorder import Recorder
-from sidecar.runtime.transcript_reader import read_manifest
+from sidecar.runtime.transcript_reader import read_manifest, record_manifest
 
 
 class RedactionByHand:
@@ -58,5 +58,5 @@ class RedactionByHand:
             assert event is not None  # noqa: S101 - its id is new, so it was stored
             manifest = await read_manifest(self._log, conference.id)
             if manifest.revision > 1:  # it was complete
-                await recorder.record(manifest)
+                await record_manifest(self._log, recorder, manifest)
         return event

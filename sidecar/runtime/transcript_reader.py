@@ -1,4 +1,7 @@
-"""Reads a whole transcript from the log, in pages, without blocking it for long: calls go on meanwhile."""
+"""Reads a whole transcript from the log, in pages, without blocking it for long: calls go on meanwhile.
+
+What it adds up to is told here, too, for that is read from the log and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sidecar.domain.exports import Export, read_export
 from sidecar.domain.manifest import Manifest
 from sidecar.ports.directory import Directory
 from sidecar.ports.event_log import EventLog
+from sidecar.runtime.recorder import Recorder
 
 # A page is decoded at once: some milliseconds.
 PAGE_EVENTS = 250
@@ -48,6 +52,21 @@ async def read_manifest(log: EventLog, conference_id: str) -> TranscriptComplete
         manifest.add(page)
         after = page[-1].seq or 0
     return manifest.completed()
+
+
+async def record_manifest(log: EventLog, recorder: Recorder, manifest: TranscriptCompleted) -> TranscriptCompleted:
+    """Store and tell what was just read; once more, as its next revision, if words were taken out meanwhile.
+
+    Raises StoreUnavailable, StoreOverloaded.
+    """
+    while True:
+        [event] = await recorder.record(manifest)
+        if event is None or event.seq == manifest.last_seq + 1:
+            return manifest
+        present = await read_manifest(log, recorder.conference.id)
+        if present.sha256 == manifest.sha256:
+            return manifest
+        manifest = present
 
 
 async def _events(log: EventLog, conference_id: str) -> list[Event]:
