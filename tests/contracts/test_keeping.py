@@ -88,7 +88,7 @@ async def test_what_was_taken_out_by_hand_is_nowhere(any_database: Database, cal
     )  # fmt: skip
     await store(any_database, call, line, turn, other, alert)
     async with any_database.write() as connection:
-        await _a_delivery_that_was_answered_with(connection, call, f"got {SECRET}")
+        await _a_delivery_that_was_answered_with(connection, f"got {SECRET}", call)
     assert SECRET in await everything(any_database)
     await store(any_database, call, redaction(line))
     assert SECRET.lower() not in (await everything(any_database)).lower()
@@ -107,23 +107,27 @@ async def test_what_was_taken_out_by_hand_is_nowhere(any_database: Database, cal
     assert "My word" not in await everything(any_database)
 
 
-async def _a_delivery_that_was_answered_with(connection: AsyncConnection, call: BoundFork, text: str) -> None:
+async def _a_delivery_that_was_answered_with(connection: AsyncConnection, text: str, *calls: BoundFork) -> None:
+    """Of the first event of each; of several it is a batch, which belongs to none."""
     await connection.execute(
         webhook_endpoints.insert().values(
-            id="whe_1", tenant="", url="https://example.com", description="", types="[]", state="enabled",
+            id="whe_2", tenant="", url="https://example.com", description="", types="[]", state="enabled",
             created_at=NOON, secret="whsec_x",
         )
     )  # fmt: skip
     await connection.execute(
         webhook_deliveries.insert().values(
-            id="whd_1", endpoint_id="whe_1", tenant="", message_id="msg_1", type="utterance.final",
-            conference_id=call.conference.id, events=1, state="delivered", created_at=NOON,
+            id="whd_1", endpoint_id="whe_2", tenant="", message_id="msg_1", type="utterance.final",
+            conference_id=None if len(calls) > 1 else calls[0].conference.id, events=len(calls), state="delivered",
+            created_at=NOON,
         )
     )  # fmt: skip
     await connection.execute(
-        webhook_delivery_events.insert().values(
-            delivery_id="whd_1", position=0, conference_id=call.conference.id, seq=1
-        )
+        webhook_delivery_events.insert(),
+        [
+            {"delivery_id": "whd_1", "position": position, "conference_id": call.conference.id, "seq": 1}
+            for position, call in enumerate(calls)
+        ],
     )
     await connection.execute(
         webhook_attempts.insert().values(
@@ -175,6 +179,7 @@ async def test_a_conference_that_is_deleted_leaves_no_row_and_no_word(
                 caller="key_1", key="k", fingerprint="f", created_at=NOON, body=f'{{"c":"{call.conference.id}"}}'
             )
         )
+        await _a_delivery_that_was_answered_with(connection, f"got {SECRET}", call, other)
     erasure = SqlErasure(any_database)
     with pytest.raises(NotDeletable) as refused:
         await erasure.begin(call.conference, now=NOON)
@@ -199,6 +204,7 @@ async def test_a_conference_that_is_deleted_leaves_no_row_and_no_word(
     for gone in (call.conference.id, call.participant.id, call.fork.id, call.participant.call_sid, SECRET):
         assert gone.lower() not in left.lower()
     assert "kept" in left
+    assert "whd_1" in left  # the batch told of the other one, too
     assert "dial_1" in left  # it still counts for the caps
 
 

@@ -16,7 +16,12 @@ from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.rows import conference_of
 from sidecar.adapters.sql.search_index import merge_index
 from sidecar.adapters.sql.tables import answers, conferences, dial_outs, metadata
-from sidecar.adapters.sql.webhook_tables import webhook_attempts, webhook_deliveries, webhook_delivery_events
+from sidecar.adapters.sql.webhook_tables import (
+    has_response,
+    webhook_attempts,
+    webhook_deliveries,
+    webhook_delivery_events,
+)
 from sidecar.domain.conference import Conference
 from sidecar.domain.keeping import check_deletable
 
@@ -80,6 +85,11 @@ async def _erase_some(connection: AsyncConnection, conference_id: str) -> bool:
     # That somebody was called still counts for the caps; whom and where from is forgotten.
     forgotten = update(dial_outs).where(dial_outs.c.conference_id == conference_id)
     await connection.execute(forgotten.values(conference_id=None, label=""))
+    # A batch tells of other conferences, too, and stays. What was answered to it may quote this one.
+    told = webhook_delivery_events
+    quoting = select(told.c.delivery_id).where(told.c.conference_id == conference_id)
+    answered = update(webhook_attempts).where(has_response, webhook_attempts.c.delivery_id.in_(quoting))
+    await connection.execute(answered.values(response=""))
     for statement in _steps(conference_id):
         if (await connection.execute(statement)).rowcount:
             return True

@@ -1,8 +1,7 @@
-"""What webhooks leave behind is taken away: with time, and with the conferences that it is about."""
+"""What webhooks leave behind is taken away with time. With a conference, ``erasure`` takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
@@ -13,7 +12,6 @@ from sidecar.adapters.sql.webhook_tables import (
     webhook_attempts,
     webhook_deliveries,
     webhook_delivery_events,
-    webhook_outbox,
 )
 from sidecar.domain.webhooks import DeliveryState
 
@@ -52,17 +50,3 @@ async def clean(connection: AsyncConnection, *, log_before: datetime, bodies_bef
     if kept:
         await connection.execute(update(webhook_deliveries).where(of.id.in_(kept)).values(body=None))
     return CLEAN_MOST in (len(old), len(answered), len(kept))
-
-
-async def forget_conferences(connection: AsyncConnection, ids: Collection[str]) -> None:
-    """Take these conferences out of what was and is to be told, before their events are deleted.
-
-    The log keeps that something was delivered; what receivers answered to it may quote it, so that goes too. What is
-    still to be told of them fails, as ``event_gone``.
-    """
-    carried = webhook_delivery_events
-    about = select(carried.c.delivery_id).where(carried.c.conference_id.in_(ids))
-    answered = update(webhook_attempts).where(webhook_attempts.c.delivery_id.in_(about))
-    await connection.execute(answered.values(response="", error=""))
-    await connection.execute(delete(carried).where(carried.c.conference_id.in_(ids)))
-    await connection.execute(delete(webhook_outbox).where(webhook_outbox.c.conference_id.in_(ids)))
