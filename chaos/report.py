@@ -30,7 +30,6 @@ WHAT = {
 }
 # At most so many of a hundred recogniser drops may leave a word doubled.
 DOUBLED_PERCENT = 0.5
-CAPTIONS_BACK_MS = 1_500
 
 
 def broken(results: Results) -> list[str]:

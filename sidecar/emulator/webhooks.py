@@ -22,7 +22,6 @@ from sidecar.emulator.urls import request_url
 
 CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 15.0  # both tries together
-MAX_TRIES = 2  # the second only when the first found no connection
 MAX_ANSWER_BYTES = 64 * 1024  # Twilio's limit for a TwiML document
 
 IDEMPOTENCY_HEADER = "I-Twilio-Idempotency-Token"
@@ -82,7 +81,7 @@ class Webhooks:
         raise WebhookFailed(ErrorNumber.HTTP_RETRIEVAL_FAILURE, text)
 
     async def _try(self, target: URL, method: str, body: dict[str, str] | None, headers: dict[str, str]) -> Answer:
-        for last in (False, True):
+        for last in (False, True):  # the second only when the first found no connection
             try:
                 async with self._http.request(
                     method, target, data=body, headers=headers, allow_redirects=False

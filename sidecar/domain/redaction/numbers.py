@@ -196,10 +196,5 @@ def phone_in(run: Run, region: str) -> Iterator[Place]:
         yield Place(run.pieces[0].first - (1 if run.plus else 0), run.pieces[-1].last)
 
 
-def known_region(region: str) -> bool:
-    """Whether telephone numbers of that country are known."""
-    return region in phonenumbers.SUPPORTED_REGIONS
-
-
 def _whole(run: Run) -> Place:
     return Place(run.pieces[0].first, run.pieces[-1].last)
