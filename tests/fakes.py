@@ -156,6 +156,7 @@ class FakeTelephony:
         self.legs = asyncio.Queue[AssistantLeg]()
         self.removed: list[str] = []
         self.coached: list[str | None] = []
+        self.audience_takes_s = 0.0
 
     async def find_conference(self, room: str) -> str | None:
         """The one conference, whatever the room."""
@@ -223,6 +224,7 @@ class FakeTelephony:
 
     async def set_audience(self, conference_sid: str, call_sid: str, *, coached: str | None) -> None:
         """Write down who hears it."""
+        await asyncio.sleep(self.audience_takes_s)
         self._maybe_fail()
         self.coached.append(coached)
 

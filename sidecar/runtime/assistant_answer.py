@@ -41,7 +41,6 @@ class Answering:
         self._kept_bytes = 0
         self._may_sound = False
         self._begun = False
-        self._filling = False
         self._flows = asyncio.Event()  # nothing is kept any more
         self._ordered_ms = now_ms()
         self._words_ms: int | None = None
@@ -93,24 +92,20 @@ class Answering:
         """There is room."""
         self._room_ms = self._now_ms()
         self._may_sound = True
-        if not self._filling:
-            self._begin()
+        self._begin()
 
     async def fill(self, wanted: Callable[[], bool]) -> None:
         """Something short while it thinks, if that is still wanted by the time it is spoken. Raises VoiceFailed."""
-        self._filling = True
         audio = b"".join([part async for part in self._voice.speak(FILLER)])
-        self._filling = False
-        if not self._may_sound and self._ready_ms is None and wanted():
-            self._begun = True
-            self._mouth.begin(self.turn)
-            self._text = f"{FILLER} "
-            self.filler_ms = len(audio) // BYTES_PER_MS
-            self._mouth.piece(self.turn, FILLER)
-            self._mouth.audio(self.turn, audio)
-            self._mouth.piece_done(self.turn)
-        if self._may_sound:
-            self._begin()
+        if self._may_sound or self._ready_ms is not None or not wanted():
+            return
+        self._begun = True
+        self._mouth.begin(self.turn)
+        self._text = f"{FILLER} {self._text}"
+        self.filler_ms = len(audio) // BYTES_PER_MS
+        self._mouth.piece(self.turn, FILLER)
+        self._mouth.audio(self.turn, audio)
+        self._mouth.piece_done(self.turn)
 
     def latency(self, first_sound_ms: int | None) -> TurnLatency:
         """How long each stage took."""
@@ -149,7 +144,7 @@ class Answering:
         await self._mouth.until_waiting(AHEAD_MS)
 
     def _tell(self, act: Callable[[], None]) -> None:
-        if self._may_sound and not self._filling:
+        if self._may_sound:
             act()
         else:
             self._kept.append(act)

@@ -134,10 +134,11 @@ class Conversation:
 
     def announced(self, seconds: float, *, asks: bool) -> None:
         """For so long the call hears that it comes. ``asks``: then somebody has to say yes."""
-        quiet_until_ms = self.now_ms() + round(seconds * 1000)
+        now_ms = self.now_ms()
+        quiet_until_ms = now_ms + round(seconds * 1000)
         self._turns.be_quiet_until(quiet_until_ms)
         if asks:
-            self.hearing.ask_first(quiet_until_ms)
+            self.hearing.ask_first(now_ms, quiet_until_ms)
 
     def there(self, away_ms: int | None) -> None:
         """A line is open; ``away_ms``: for how long there was none, if this is not the first."""
@@ -151,7 +152,8 @@ class Conversation:
         if spoken is not None:
             self._turns.recover(spoken)
         if self._assistant.announce is Announce.ASK and not self.hearing.agreed:
-            self.hearing.ask_first(self.now_ms())
+            now_ms = self.now_ms()
+            self.hearing.ask_first(now_ms, now_ms)
         if not self.roster.humans:
             self.on_leave(floor.Leaving.LAST_HUMAN_LEFT)
 
@@ -284,7 +286,7 @@ class Conversation:
                 self._tell_panel(note, "")
 
     def _tell_panel(self, note: str, detail: str) -> None:
-        self.on_change(note, detail)
+        self.on_change(note, self._recorder.redacted(detail))  # a model that hears the call may repeat a number
 
     def _turn_over(self, turn: str, heard: str) -> None:
         self._obey(self._floor.over(turn, heard, self.now_ms()))

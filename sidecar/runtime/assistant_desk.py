@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ from sidecar.runtime.assistant_records import TurnRecords
 from sidecar.runtime.assistant_session import RENDERINGS_MOST, AssistantSession, End
 from sidecar.runtime.ears import Ears
 from sidecar.runtime.event_bus import EventBus
-from sidecar.runtime.event_writer import EventWriter
+from sidecar.runtime.event_writer import EventWriter, StoreOverloaded
 from sidecar.runtime.recorder import Recorder
 from sidecar.runtime.recovery import TOKEN_LIFE
 
@@ -128,6 +129,7 @@ class AssistantDesk:
         self.ears = Ears()
         self._tasks: asyncio.TaskGroup | None = None
         self._knows_all = asyncio.Event()  # those of an earlier process: none invited now is taken for one of them
+        self._changing_manners = asyncio.Lock()
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -173,7 +175,7 @@ class AssistantDesk:
     async def invite(self, conference: Conference, wish: Wish) -> Assistant:
         """An assistant that is on its way; what becomes of it is told by events.
 
-        Raises AssistantRefused, AssistantPresent, ConferenceOver: then nothing was done.
+        Raises AssistantRefused, AssistantPresent, ConferenceOver, NotYet, StoreOverloaded: then none comes.
         """
         policy = self._policy
         if not self.open:
@@ -199,21 +201,26 @@ class AssistantDesk:
             requested_at=self._clock.now(),
         )
         await self._knows_all.wait()
+        if self._stopping.is_set():
+            raise NotYet("The service is stopping.", next_step="Ask again in a moment.")
         await self._rows.reserve(assistant, per_hour=policy.per_hour)
         session = self._open(assistant, conference)
-        await session.recorder.record(
-            AssistantRequested(
-                assistant=assistant.id,
-                participant=assistant.participant_id,
-                name=assistant.name,
-                by=assistant.by,
-                prompt=assistant.prompt,
-                speaks=assistant.speaks,
-                announce=assistant.announce,
-                audience=assistant.audience,
-                at_ms=session.recorder.now_ms(),
-            )
+        requested = AssistantRequested(
+            assistant=assistant.id,
+            participant=assistant.participant_id,
+            name=assistant.name,
+            by=assistant.by,
+            prompt=assistant.prompt,
+            speaks=assistant.speaks,
+            announce=assistant.announce,
+            audience=assistant.audience,
+            at_ms=session.recorder.now_ms(),
         )
+        try:
+            await session.recorder.record(requested)
+        except StoreOverloaded as error:
+            session.finish(End(reason=error.code, failed=True))  # nobody would see why it is there
+            raise
         log.info("assistant_requested", assistant=assistant.id, conference=conference.id)
         return assistant
 
@@ -241,14 +248,17 @@ class AssistantDesk:
         self, session: AssistantSession, *, speaks: Speaks | None, audience: Audience | None, muted: bool | None
     ) -> Assistant:
         """Other manners; None: as it was. Raises AssistantRefused, TelephonyFailed: then nothing changed."""
-        now = session.assistant
-        wanted = audience or now.audience
-        if wanted is not now.audience:
-            await session.set_audience(wanted)
-        changed = await self._rows.set_manners(
-            now.id, speaks=speaks or now.speaks, audience=wanted, muted=now.muted if muted is None else muted
-        )
-        session.set_manners(changed)
+        if audience is not None and audience is not session.assistant.audience:
+            await session.set_audience(audience)
+        async with self._changing_manners:  # what is left as it was is left as whoever came before wanted it
+            now = session.assistant
+            changed = await self._rows.set_manners(
+                now.id,
+                speaks=speaks or now.speaks,
+                audience=audience or now.audience,
+                muted=now.muted if muted is None else muted,
+            )
+            session.set_manners(changed)
         return changed
 
     # -- its leg -----------------------------------------------------------------------------------------------
@@ -351,8 +361,17 @@ class AssistantDesk:
         while not self._stopping.is_set():
             try:
                 await recorder.record(failed)
-            except SidecarError as error:
+            except StoreOverloaded as error:
                 log.warning("assistant_failure_not_stored", assistant=assistant.id, code=error.code)
-                await asyncio.sleep(GIVE_UP_AGAIN_S)
+                await self._stops_within(GIVE_UP_AGAIN_S)
+            except SidecarError as error:  # its conference is gone, perhaps: nobody will ever see it
+                log.error("assistant_failure_refused", assistant=assistant.id, code=error.code)
+                return
             else:
                 return
+
+    async def _stops_within(self, seconds: float) -> None:
+        """Returns after this time, or when the service stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()

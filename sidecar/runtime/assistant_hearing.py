@@ -60,6 +60,7 @@ class Hearing:
         self._on_leave = on_leave
         self._talking: dict[str, Talking] = {}  # by participant
         self.agreed = False
+        self._asked_ms = 0
         self._agreed_by_ms: int | None = None  # while it waits for a yes
         self._takes_part = False
         self._closed = False
@@ -83,9 +84,10 @@ class Hearing:
                 self._mind.recall(event.data)
         self._obey([order for one in self._roster.present for order in self._floor.present(one, self._now_ms())])
 
-    def ask_first(self, asked_ms: int) -> None:
-        """The call is asked until then whether it may take part: somebody has to say yes."""
-        self._agreed_by_ms = asked_ms + round(AGREED_WITHIN_S * 1000)
+    def ask_first(self, from_ms: int, to_ms: int) -> None:
+        """In this time the call is asked whether it may take part: somebody has to say yes, and not before."""
+        self._asked_ms = from_ms
+        self._agreed_by_ms = to_ms + round(AGREED_WITHIN_S * 1000)
 
     def begin(self) -> None:
         """It has a line, and takes part."""
@@ -126,10 +128,10 @@ class Hearing:
                 self._mind.forget(utterance, text)
             case UtteranceFinal() as said:
                 self._remember(said)
-                if self._takes_part and said.fork and self._agreed_by_ms is None:
-                    self._obey(self._floor.words(said, now_ms))
-                elif self._takes_part and said.fork:
+                if said.fork and self._agreed_by_ms is not None:
                     self._take_consent(said)
+                elif said.fork and self._takes_part:
+                    self._obey(self._floor.words(said, now_ms))
             case _:
                 pass
 
@@ -139,10 +141,12 @@ class Hearing:
             self._mind.read(said, self._roster.name(said.participant), own=own)
 
     def _take_consent(self, said: UtteranceFinal) -> None:
-        agreed = consent(words_of(said.text))
+        """Its line may be on its way still."""
+        agreed = consent(words_of(said.text)) if said.start_ms >= self._asked_ms else None
         if agreed:
             self.agreed, self._agreed_by_ms = True, None
-            self._mind.begin()
+            if self._takes_part:
+                self._mind.begin()
             self._on_agreed()
         elif agreed is False:
             self._on_leave("declined")

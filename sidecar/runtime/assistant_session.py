@@ -109,7 +109,9 @@ class AssistantSession:
             return False
         for older in self._lines.values():
             older.cancel()
-        self._lines[line] = self._tasks.create_task(self._hold_line(line), name=f"line:{self.assistant.id}")
+        holding = self._tasks.create_task(self._hold_line(line), name=f"line:{self.assistant.id}")
+        holding.add_done_callback(lambda _: self._line_over(line))  # one that is cancelled at once never runs
+        self._lines[line] = holding
         self._lines_changed.set()
         return True
 
@@ -193,6 +195,8 @@ class AssistantSession:
             with self._bus.subscribe([conference_topic(self.recorder.conference.id)], gather_s=0.0) as news:
                 async with asyncio.TaskGroup() as tasks:
                     await self.conversation.hearing.read(self._event_log, self.recorder.conference.id)
+                    if recover:  # before anything can end it: what it was saying comes before that it left
+                        self.conversation.recover(self.assistant.speaking)
                     running = [
                         tasks.create_task(self.conversation.run(), name=f"conversation:{who}"),
                         tasks.create_task(self._follow(news), name=f"follows:{who}"),
@@ -208,8 +212,9 @@ class AssistantSession:
 
     async def _stay(self, *, recover: bool) -> None:
         """Come, and be there: until the line does not come back."""
+        if self._ending.is_set():
+            return  # before it was called in
         if recover:
-            self.conversation.recover(self.assistant.speaking)
             self._show(Doing.JOINING)
         elif not await self._come():
             return
@@ -290,9 +295,10 @@ class AssistantSession:
             await self.conversation.mouth.run(line)
         except LineLost as error:
             log.warning("assistant_line_lost", assistant=self.assistant.id, code=error.code)
-        finally:
-            del self._lines[line]
-            self._lines_changed.set()
+
+    def _line_over(self, line: Line) -> None:
+        del self._lines[line]
+        self._lines_changed.set()
 
     async def _follow(self, news: Subscription) -> None:
         """What happens on the call, as it is told to everybody."""

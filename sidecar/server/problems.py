@@ -30,6 +30,7 @@ from sidecar.domain.redaction.by_hand import UtteranceChanged
 from sidecar.domain.search import QueryRefused
 from sidecar.ports.answers import KeyRefused
 from sidecar.ports.search import SearchTimedOut
+from sidecar.runtime.assistant_desk import NotYet
 from sidecar.runtime.conference_session import SessionGone
 from sidecar.runtime.event_writer import StoreOverloaded
 from sidecar.runtime.switchboard import NoRoom, NotAttachable
@@ -50,6 +51,7 @@ _STATUS: tuple[tuple[type[SidecarError], HTTPStatus], ...] = (
     (SearchTimedOut, HTTPStatus.SERVICE_UNAVAILABLE),
     (SessionGone, HTTPStatus.SERVICE_UNAVAILABLE),
     (NoRoom, HTTPStatus.SERVICE_UNAVAILABLE),
+    (NotYet, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreOverloaded, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (RecogniserUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),

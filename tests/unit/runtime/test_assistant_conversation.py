@@ -10,8 +10,9 @@ import pytest
 
 from sidecar.adapters.sql import Database
 from sidecar.domain.assistant import Announce, Audience
-from sidecar.domain.assistant_events import AssistantDoing, AssistantTurn
+from sidecar.domain.assistant_events import AssistantDoing, AssistantLeft, AssistantTurn
 from sidecar.domain.barge_in import CONFIRM_WITHIN_MS
+from sidecar.ports.chat_model import ToolCall
 from sidecar.ports.directory import BoundFork
 from sidecar.runtime.assistant_conversation import Conversation
 from sidecar.speech import g711
@@ -120,6 +121,41 @@ async def test_what_long_thinking_is_covered_with_stands_before_the_answer(rig: 
         assert (turn.heard, turn.outcome) == ("Let me see.", "gave_up")
         assert line.played_ms == played_ms + 60 * len("Let me see.")
         assert "gave_up" in [told.note for told in rig.of(AssistantDoing)]
+
+
+async def test_a_voice_that_has_no_word_for_long_thinking_costs_the_word_and_not_the_answer(rig: Rig) -> None:
+    async with rig.running(FakeChatModel([5.0, "Five days."]), FakeVoice(failures=["Let me see."])):
+        await rig.join(await rig.invite(announce=Announce.NONE, audience=Audience.AGENT))
+        await rig.says(rig.agent, "Ava, how long does it take?")
+        turn = await rig.until(AssistantTurn)
+        assert (turn.heard, turn.outcome) == ("Five days.", "completed")
+
+
+async def test_what_a_model_has_supervisors_told_is_redacted(rig: Rig) -> None:
+    """One that hears the call knows numbers that no transcript has."""
+    call = ToolCall("1", "notify_supervisor", '{"reason": "Card 4111 1111 1111 1111 is refused."}')
+    async with rig.running(FakeChatModel([call], ["They know."])):
+        await rig.join(await rig.invite(announce=Announce.NONE, audience=Audience.AGENT))
+        await rig.says(rig.agent, "Ava, call the supervisor please.")
+        await rig.until(AssistantTurn)
+        notes = [told.detail for told in rig.of(AssistantDoing) if told.note == "supervisor_wanted"]
+        assert notes == ["Card [card number] is refused."]
+
+
+async def test_only_an_answer_to_its_question_lets_it_in_or_keeps_it_out(rig: Rig) -> None:
+    """What somebody was saying as it began to ask is none; what is said before its line is open is one."""
+    async with rig.running(FakeChatModel(["Of course."])):
+        for words in ("Yes that is my address since a long time", "No that is not what I meant at all"):
+            await asyncio.sleep(5)
+            await rig.join(await rig.invite(announce=Announce.ASK))
+            await rig.says(rig.customer, words)
+            left = await rig.until(AssistantLeft, len(rig.of(AssistantLeft)) + 1)
+            assert left.reason == "not_agreed"
+        await rig.invite(announce=Announce.ASK)
+        await asyncio.sleep(5)
+        await rig.says(rig.customer, "No, thank you.")
+        left = await rig.until(AssistantLeft, 3, within_s=1.0)
+        assert left.reason == "declined"
 
 
 @pytest.mark.parametrize("agreed", [True, False])

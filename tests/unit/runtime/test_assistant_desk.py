@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database
+from sidecar.adapters.sql.erasure import SqlErasure
 from sidecar.domain.assistant import (
     Announce,
     Assistant,
@@ -17,7 +17,6 @@ from sidecar.domain.assistant import (
     AssistantRefused,
     Audience,
     Doing,
-    LineRefused,
     Stage,
 )
 from sidecar.domain.assistant_events import (
@@ -33,10 +32,13 @@ from sidecar.domain.events import ConferenceEnded, UtteranceFinal, UtterancePart
 from sidecar.domain.notice import Announcement
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.chat_model import ToolCall, Usage
-from sidecar.runtime.assistant_desk import NotYet
-from sidecar.runtime.assistant_session import JOIN_TIMEOUT_S, REJOIN_TIMEOUT_S, RENDERINGS_MOST
+from sidecar.runtime import event_writer
+from sidecar.runtime.assistant_desk import GIVE_UP_AGAIN_S, NotYet
+from sidecar.runtime.assistant_session import JOIN_TIMEOUT_S, RENDERINGS_MOST, End
+from sidecar.runtime.event_writer import StoreOverloaded
 from tests.assistant_rig import LEG, Rig, assistant_rig
 from tests.fake_engines import FakeChatModel, FakeVoice
+from tests.virtual_time import timeless
 
 pytestmark = pytest.mark.virtual_time
 
@@ -130,48 +132,6 @@ async def test_what_the_network_says_of_its_call_is_visible_at_once(rig: Rig) ->
         assert failed.detail == "Twilio says failed: 31000 no application"
 
 
-async def test_a_token_opens_one_line_and_the_newer_line_goes_on(rig: Rig) -> None:
-    """Of a line that breaks, what was heard is recorded; without another within some time it has left."""
-    async with rig.running(FakeChatModel([LONG])):
-        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
-        first = await rig.join(one)
-        token = await rig.desk.rendering(one.id, LEG)
-        assert token is not None
-        await rig.desk.bind(token=token, call_sid=LEG)
-        with pytest.raises(LineRefused):
-            await rig.desk.bind(token=token, call_sid=LEG)
-        await rig.says(rig.agent, "Ava, how long does it take?")
-        await asyncio.sleep(3)
-        second = await rig.join(one)
-        turn = await rig.until(AssistantTurn)
-        assert (turn.outcome, first.closed, second.closed) == ("line_lost", True, False)
-        assert LONG.startswith(turn.heard)
-        assert turn.heard
-        [line] = rig.of(UtteranceFinal)[1:]
-        assert f"{line.text} {line.cut}" == LONG
-        session = await rig.desk.present(rig.conference.id, one.id)
-        assert session.doing is Doing.LISTENING
-        session.line_went(second)
-        await asyncio.sleep(0.5)
-        assert str(session.doing) == "joining"
-        left = await rig.until(AssistantLeft, within_s=REJOIN_TIMEOUT_S + 1)
-        assert left.reason == "line_lost"
-        assert rig.network.removed == [LEG]
-
-
-async def test_a_line_that_takes_nothing_is_closed_in_time(rig: Rig) -> None:
-    async with rig.running(FakeChatModel([LONG])):
-        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
-        line = await rig.join(one, stalls=True)
-        await rig.says(rig.agent, "Ava, how long does it take?")
-        async with asyncio.timeout(10):
-            while not line.closed:
-                await asyncio.sleep(0.1)
-        turn = await rig.until(AssistantTurn)
-        assert (turn.heard, turn.outcome) == ("", "line_lost")
-        assert turn.utterance is None
-
-
 async def test_a_leg_whose_lines_never_hold_gets_no_more_of_them(rig: Rig) -> None:
     async with rig.running():
         one = await rig.invite()
@@ -190,6 +150,58 @@ async def test_a_leg_that_asks_while_its_process_begins_is_not_hung_up(rig: Rig)
         await before.rendering(one.id, LEG)
     await rig.rows.dismiss(one.id)
     assert await before.rendering(one.id, LEG) is None
+
+
+async def test_who_stops_invites_nobody(rig: Rig) -> None:
+    """Nothing of it is stored either: the next process is not to look for somebody who was never called in."""
+    async with rig.running() as desk:
+        await desk.shut_down()
+        with pytest.raises(NotYet):
+            await rig.invite()
+        assert await rig.rows.of_conference(rig.conference.id) == []
+
+
+async def test_an_invitation_that_cannot_be_stored_brings_nobody(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked was told that it failed, so somebody who came all the same would be a stranger."""
+    async with rig.running():
+        monkeypatch.setattr(event_writer, "WAITING_ENTRIES", 0)
+        with pytest.raises(StoreOverloaded):
+            await rig.invite()
+        monkeypatch.undo()
+        failed = await rig.until(AssistantFailed, within_s=GIVE_UP_AGAIN_S + 1)
+        assert failed.reason in ("store_overloaded", "internal_error")
+        assert rig.network.legs.empty()
+        await rig.invite()
+
+
+async def test_what_the_log_will_never_take_is_not_tried_for_ever(rig: Rig) -> None:
+    """Its conference was deleted while it was there."""
+    erasure = timeless(SqlErasure(rig.database))
+    async with rig.running() as desk:
+        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
+        session = await rig.desk.present(rig.conference.id, one.id)
+        while await erasure.go_on(rig.conference.id):
+            pass
+        session.finish(End(reason="conference_ended", gone=True))
+        await asyncio.sleep(GIVE_UP_AGAIN_S)
+        assert desk.live == 0
+
+
+async def test_of_two_who_change_its_manners_at_once_both_have_their_way(rig: Rig) -> None:
+    """To change its audience takes a request to the network; who mutes it meanwhile mutes it."""
+    async with rig.running():
+        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
+        await rig.join(one)
+        session = await rig.desk.present(rig.conference.id, one.id)
+        rig.network.audience_takes_s = 1.0
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(rig.desk.set_manners(session, speaks=None, audience=Audience.ALL, muted=None))
+            await asyncio.sleep(0.5)
+            tasks.create_task(rig.desk.set_manners(session, speaks=None, audience=None, muted=True))
+        row = await rig.rows.assistant(one.id)
+        assert row is not None
+        for known in (row, session.assistant):
+            assert (known.muted, known.audience) == (True, Audience.ALL)
 
 
 class SlowRows:
@@ -214,49 +226,6 @@ async def test_who_is_invited_while_a_process_begins_is_not_taken_for_one_of_bef
         await asyncio.sleep(2)
         assert desk.session(one.id) is session
         assert rig.network.legs.qsize() == 1
-
-
-async def test_what_it_says_while_the_service_stops_is_recorded_and_the_next_process_goes_on(rig: Rig) -> None:
-    """The leg waits; nothing is recorded twice; the stay is the same."""
-    async with rig.running(FakeChatModel([LONG])):
-        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
-        await rig.join(one)
-        await rig.says(rig.agent, "Ava, how long does it take?")
-        await asyncio.sleep(3)
-    turn = await rig.until(AssistantTurn)
-    assert turn.outcome == "left"
-    assert turn.heard
-    assert rig.network.removed == []
-    model = FakeChatModel(["Five days."])
-    async with rig.running(model):
-        await asyncio.sleep(1)
-        await rig.join(one)
-        await rig.says(rig.agent, "Ava, say it again.")
-        turn = await rig.until(AssistantTurn, 2)
-        assert (turn.heard, turn.outcome) == ("Five days.", "completed")
-        told = "\n".join(message.text for message in model.asked[0])
-        assert "how long does it take?" in told
-        assert "It takes five days" in told
-    assert len(rig.of(AssistantJoined)) == 1
-
-
-async def test_what_a_process_that_died_was_saying_is_recorded_by_the_next(rig: Rig) -> None:
-    async with rig.running(FakeChatModel([LONG])):
-        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
-        await rig.join(one)
-        await rig.says(rig.agent, "Ava, how long does it take?")
-        await asyncio.sleep(3)
-        row = await rig.rows.assistant(one.id)
-    assert row is not None
-    assert row.speaking is not None
-    # As if it had been killed then.
-    await rig.rows.note_speaking(one.id, msgspec.structs.replace(row.speaking, utterance="utt_of_the_dead"))
-    async with rig.running():
-        turn = await rig.until(AssistantTurn, 2)
-        assert (turn.outcome, turn.heard) == ("service_restarted", row.speaking.heard)
-        await asyncio.sleep(0.5)
-        [again] = await rig.rows.live()
-        assert again.speaking is None
 
 
 async def test_it_asks_and_comes_in_with_a_yes_only(rig: Rig) -> None:
