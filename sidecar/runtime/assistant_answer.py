@@ -96,7 +96,8 @@ class Answering:
 
     async def fill(self, wanted: Callable[[], bool]) -> None:
         """Something short while it thinks, if that is still wanted by the time it is spoken. Raises VoiceFailed."""
-        audio = b"".join([part async for part in self._voice.speak(FILLER)])
+        async with aclosing(self._voice.speak(FILLER)) as voice:
+            audio = b"".join([part async for part in voice])
         if self._may_sound or self._ready_ms is not None or not wanted():
             return
         self._begun = True
