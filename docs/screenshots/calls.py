@@ -158,6 +158,25 @@ def _two(
     return call, one, call.join(customer, "customer")
 
 
+def alarmed(service: ServiceProcess) -> Call:
+    """Two rules found something; one alert was taken note of. A number was hidden."""
+    call, maya, customer = bikes(service, "harbor-bikes-alerts")
+    call.say(customer, "Take my card, it is [card number].", start_ms=75_000)
+    found = call.say(customer, "Or I will cancel the whole order.", start_ms=78_000)
+    call.say(maya, "Please do not, I will see to it.", start_ms=81_000)
+    call.now_ms = 84_000
+    for alert, severity, name, more in (
+        ("alr_1", "notice", "Long silence", {"kind": "silence", "measured_ms": 31_000}),
+        ("alr_2", "warning", "Cancel or complaint", {"kind": "phrase", "utterance": found, "quote": "cancel"}),
+    ):
+        call.tell(
+            "alert.raised", alert=alert, rule=f"rul_{alert}", severity=severity, name=name, at_ms=call.now_ms,
+            participant=customer.participant if "utterance" in more else None, **more,
+        )  # fmt: skip
+    call.tell("alert.acknowledged", alert="alr_1", by="Ana", at_ms=call.now_ms, note="They looked for a number.")
+    return call
+
+
 def noted(call: Call) -> None:
     """Somebody has looked through it afterwards."""
     for at_ms, text in ((9_000, "Good opening."), (31_000, "Promised to call back: ask on Thursday.")):

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -24,7 +25,8 @@ from docs.screenshots import calls
 from sidecar.cli.children import free_ports
 from tests.browser.call import Call, Helper, ServiceProcess, Speaker
 from tests.browser.conftest import ARGUMENTS, BROWSERS
-from tests.browser.service import SESSION, STANDING_STILL
+from tests.browser.service import ADMIN, SESSION, STANDING_STILL
+from tests.browser.settings_story import set_up
 
 HERE = Path(__file__).parent
 ALL = HERE.parents[1] / "build" / "screenshots"
@@ -41,12 +43,14 @@ NO_CHANCE = "Math.random = () => 0.5; delete globalThis.SharedWorker"
 @dataclass(frozen=True)
 class State:
     """A state to photograph. ``reach`` brings a fresh page there; ``zoom``: at 200 %. ``panel``: 320 px wide,
-    whatever the width of the others."""
+    whatever the width of the others. ``whole``: all of a page that is longer than the screen. ``session``: whose."""
 
     name: str
     reach: Callable[[Page], None]
     zoom: bool = False
     panel: bool = False
+    whole: bool = False
+    session: str = SESSION
 
 
 def settle(page: Page, ms: int = 400) -> None:
@@ -138,6 +142,22 @@ def troubled(page: Page, url: str, helper: Helper) -> None:
     settle(page)
 
 
+def redacting(page: Page, url: str) -> None:
+    """Words of a line are about to be taken out."""
+    still(page, url)
+    page.locator(".utterance").nth(2).locator(".at").click()
+    page.keyboard.press("x")
+    page.locator("#redact-text").evaluate("text => text.setSelectionRange(0, text.value.length - 8)")
+    settle(page, 3_000)  # the word that a link was copied is gone
+
+
+def rotated(page: Page, url: str) -> None:
+    """The new secret of an endpoint."""
+    still(page, url)
+    page.get_by_role("button", name="Rotate").click()
+    page.wait_for_selector(".copy-line")
+
+
 def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -> Iterator[State]:
     """All states, in the order of the brief for them."""
     live, _, customer = calls.bikes(story, "harbor-bikes")
@@ -179,7 +199,26 @@ def states(empty: ServiceProcess, full: ServiceProcess, story: ServiceProcess) -
     yield State("notes", lambda page: still(page, ended.url))
     yield State("history", lambda page: still(page, f"{full.url}/history"))
     yield State("search", lambda page: still(page, f"{story.url}/history?q=bike"))
-    yield State("styleguide", lambda page: still(page, f"{story.url}/styleguide"))
+    alarmed = calls.alarmed(story)
+    yield State("alerts", lambda page: follow(page, alarmed.url))
+    yield State("redact", lambda page: redacting(page, ended.url))
+    yield from settings_states(story)
+    yield State("docs", lambda page: still(page, f"{story.url}/docs"))
+    yield State("styleguide", lambda page: still(page, f"{story.url}/styleguide"), whole=True)
+
+
+def settings_states(story: ServiceProcess) -> Iterator[State]:
+    """An administrator's pages, from top to bottom."""
+    settings = set_up(story)
+    places = {
+        "webhooks": "/settings/webhooks", "webhook": settings.endpoint, "webhook-delivery": settings.delivery,
+        "alert-rules": "/settings/alerts", "alert-rule": settings.rule, "redaction": "/settings/redaction",
+        "keys": "/settings/keys", "users": "/settings/users", "audit": "/settings/audit",
+    }  # fmt: skip
+    for name, place in places.items():
+        reach = partial(still, url=story.url + place)
+        yield State(f"settings-{name}", reach, whole=True, session=ADMIN)
+    yield State("settings-webhook-secret", partial(rotated, url=story.url + settings.endpoint), session=ADMIN)
 
 
 def photograph(browser: Browser, state: State, theme: str, width: int) -> bytes:
@@ -191,13 +230,13 @@ def photograph(browser: Browser, state: State, theme: str, width: int) -> bytes:
         viewport={"width": view[0], "height": view[1]}, device_scale_factor=scale, timezone_id="Europe/Berlin",
         color_scheme="light" if theme == "light" else "dark", reduced_motion="reduce", locale="en-GB",
     )  # fmt: skip
-    context.add_cookies([{"name": one.cookie, "value": SESSION, "url": one.url} for one in ServiceProcess.all])
+    context.add_cookies([{"name": one.cookie, "value": state.session, "url": one.url} for one in ServiceProcess.all])
     page = context.new_page()
     page.add_init_script(NO_CHANCE)
     page.clock.install(time=STANDING_STILL - timedelta(minutes=1))
     page.clock.pause_at(STANDING_STILL)
     state.reach(page)
-    picture = page.screenshot(full_page=state.name == "styleguide")
+    picture = page.screenshot(full_page=state.whole)
     context.close()
     return picture
 

@@ -17,8 +17,8 @@ from tests.callers import BEARER
 from tests.stores import lay_out
 
 ROOT = Path(__file__).resolve().parents[2]
-HTTP_TIMEOUT_S = 10.0
-WAIT_TIMEOUT_S = 30.0
+HTTP_TIMEOUT_S = 60.0
+WAIT_TIMEOUT_S = 60.0
 _numbers = itertools.count(1)
 
 

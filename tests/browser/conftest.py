@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,21 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
     """Makes pages in contexts of their own; fails the test when one of them logs an error that was not expected.
 
     ``width``, ``height`` and whatever a Playwright context takes; ``may_fail``: requests may be refused here;
-    ``signed_in``: at every service of this run.
+    ``signed_in``: at every service of this run, as a supervisor unless ``session`` is another.
     """
+    with _pages(browser) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def lasting_page(browser: Browser) -> Iterator[NewPage]:
+    """The same for pages that all tests of a file share."""
+    with _pages(browser) as make:
+        yield make
+
+
+@contextmanager
+def _pages(browser: Browser) -> Iterator[NewPage]:
     contexts: list[BrowserContext] = []
     wrongs: list[str] = []
 
@@ -51,7 +65,13 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         dialog.dismiss()
 
     def make(
-        *, width: int = 1280, height: int = 720, may_fail: bool = False, signed_in: bool = True, **options: object
+        *,
+        width: int = 1280,
+        height: int = 720,
+        may_fail: bool = False,
+        signed_in: bool = True,
+        session: str = SESSION,
+        **options: object,
     ) -> Page:
         context = browser.new_context(
             viewport={"width": width, "height": height},
@@ -60,7 +80,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
         )
         contexts.append(context)
         if signed_in:
-            context.add_cookies([{"name": one.cookie, "value": SESSION, "url": one.url} for one in ServiceProcess.all])
+            context.add_cookies([{"name": one.cookie, "value": session, "url": one.url} for one in ServiceProcess.all])
         page = context.new_page()
         page.on("pageerror", lambda error: wrongs.append(f"uncaught: {error}"))
         page.on("console", lambda m: wrongs.append(m.text) if m.type == "error" and not may_fail else None)
@@ -82,16 +102,27 @@ def page(new_page: NewPage, shared_service: ServiceProcess) -> Page:
 @pytest.fixture(scope="session")
 def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """One service for all tests that leave it alive."""
-    service = ServiceProcess(free_ports(1), f"sqlite:///{tmp_path_factory.mktemp('store')}/sidecar.db")
-    service.start()
-    yield service
-    service.kill()
+    with _service(tmp_path_factory.mktemp("store")) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def lasting_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service that only the tests of one file know."""
+    with _service(tmp_path_factory.mktemp("store")) as service:
+        yield service
 
 
 @pytest.fixture
 def own_service(tmp_path: Path) -> Iterator[ServiceProcess]:
     """A service that the test may kill."""
-    service = ServiceProcess(free_ports(1), f"sqlite:///{tmp_path}/sidecar.db")
+    with _service(tmp_path) as service:
+        yield service
+
+
+@contextmanager
+def _service(folder: Path) -> Iterator[ServiceProcess]:
+    service = ServiceProcess(free_ports(1), f"sqlite:///{folder}/sidecar.db")
     service.start()
     yield service
     service.kill()

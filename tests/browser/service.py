@@ -30,6 +30,7 @@ from sidecar.adapters.sql import (
     SqlAuditLog,
     SqlDirectory,
     SqlEventLog,
+    SqlOutbox,
     SqlSearch,
     SqlTranscripts,
     migrate,
@@ -40,7 +41,6 @@ from sidecar.domain.access import NameRefused, UserRole
 from sidecar.domain.assistant_events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
-from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.alert_desk import AlertDesk
@@ -50,10 +50,12 @@ from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard
 from sidecar.runtime.wallboard import WallboardState
 from sidecar.server import app_keys, stream
+from sidecar.server.api.alert_rules import add_rule
 from sidecar.server.api.alerts import acknowledge
 from sidecar.server.api.notes import add_note
 from sidecar.server.api.panel_tokens import make_panel_token
 from sidecar.server.api.pauses import pause, resume
+from sidecar.server.api.redactions import redact
 from sidecar.server.api.transcripts import export_transcript
 from sidecar.server.api.utterances import list_utterances
 from sidecar.server.auth.login import add_login
@@ -64,9 +66,11 @@ from sidecar.server.pages import add_pages
 from sidecar.server.pages.errors import page_errors
 from sidecar.server.problems import problems
 from sidecar.server.reference import add_reference
+from sidecar.server.routes import add_webhook_routes
 from sidecar.server.strangers import STRANGERS, Strangers
 from sidecar.server.stream_hub import StreamHub
 from sidecar.server.twilio.edge import TwilioEdge
+from tests.browser.service_parts import add_parts
 from tests.callers import add_key, add_link, add_session, add_user
 from tests.fake_engines import FakeVoice
 from tests.fakes import FakeClock, ScriptedRecogniser
@@ -84,7 +88,8 @@ STANDING_STILL = datetime(2025, 3, 3, 12, 44, 7, 500_000, tzinfo=UTC)
 WRITER = web.AppKey("writer", EventWriter)
 DATABASE = web.AppKey("database", Database)
 # What the cookie of a signed-in browser holds.
-SESSION = "session-of-the-browser-tests"
+SESSION = "session-of-the-browser-tests"  # a supervisor's
+ADMIN = "admin-of-the-browser-tests"
 
 
 class Fact(msgspec.Struct):
@@ -234,6 +239,9 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
     app.router.add_post("/v1/conferences/{id}/resume", resume)
     app.router.add_post("/v1/conferences/{id}/panel_tokens", make_panel_token)
     app.router.add_post("/v1/conferences/{id}/alerts/{alert}/acknowledge", acknowledge)
+    app.router.add_post("/v1/conferences/{id}/utterances/{utterance}/redact", redact)
+    app.router.add_post("/v1/alert_rules", add_rule)
+    add_webhook_routes(app)
 
     async def allow_origin(request: web.Request) -> web.Response:
         """The pages of this origin may frame the panel."""
@@ -254,20 +262,21 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
 
     async def lifespan(app: web.Application) -> AsyncIterator[None]:
         await migrate(database_url)
-        database, bus = Database(database_url), EventBus()
+        database, bus, outbox = Database(database_url), EventBus(), SqlOutbox()
         app[DATABASE] = database
         app[app_keys.ACCOUNTS], app[app_keys.AUDIT] = SqlAccounts(database), SqlAuditLog(database)
         app[app_keys.PASSWORDS] = ArgonPasswords()
         with suppress(NameRefused):  # started again on the same store
             await add_key(app[app_keys.ACCOUNTS])
             await add_session(app[app_keys.ACCOUNTS], await add_user(app[app_keys.ACCOUNTS]), SESSION)
-        event_log = ForgetfulLog(database)
+            olga = await add_user(app[app_keys.ACCOUNTS], "Olga", role=UserRole.ADMIN)
+            await add_session(app[app_keys.ACCOUNTS], olga, ADMIN)
+        event_log = ForgetfulLog(database, outbox)
         writer = EventWriter(event_log, bus, clock)
         app[app_keys.EVENT_LOG], app[app_keys.DIRECTORY] = event_log, SqlDirectory(database)
         app[app_keys.TRANSCRIPTS], app[app_keys.SEARCH] = SqlTranscripts(database), SqlSearch(database)
         app[app_keys.CLOCK], app[app_keys.EVENT_BUS], app[WRITER] = clock, bus, writer
-        rules = Rules(Policy())
-        app[app_keys.EVENT_WRITER], app[app_keys.REDACTION_RULES] = writer, lambda _tenant: rules
+        app[app_keys.EVENT_WRITER] = writer
         app[app_keys.STREAM_HUB] = StreamHub()
         app[app_keys.ANSWERS] = SqlAnswers(database)
         switchboard = Switchboard(
@@ -294,6 +303,7 @@ def build(database_url: str, public_url: str, clock: Clock) -> web.Application:
         )  # fmt: skip
         async with asyncio.TaskGroup() as tasks:
             running = [
+                *await add_parts(app, database, outbox, clock, tasks),
                 tasks.create_task(writer.run(), name="event-writer"),
                 tasks.create_task(board.run(), name="wallboard"),
                 tasks.create_task(alert_desk.run(), name="alerts"),

@@ -17,11 +17,11 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect, sync_playwright
 
 from sidecar.cli.children import free_ports
 from sidecar.speech import g711
+from tests.browser.axe import grave
 from tests.browser.conftest import ARGUMENTS, BROWSERS
 from tests.e2e.demo import recording
 
@@ -145,12 +145,6 @@ def wait_for_sound(place: Page | Frame, meter: str = "#others") -> None:
     place.wait_for_function(louder, timeout=SOUND_TIMEOUT_MS)
 
 
-def grave_violations(page: Page) -> list[str]:
-    """What axe finds that keeps people out."""
-    found = Axe().run(page).response["violations"]
-    return [one["id"] for one in found if one["impact"] in {"serious", "critical"}]
-
-
 def test_listen_plays_on_one_click_and_is_gone_on_the_next(demo: Demo, context: BrowserContext) -> None:
     page = context.new_page()
     page.goto(demo.call)
@@ -189,14 +183,14 @@ def test_who_joins_by_microphone_hears_is_heard_and_reads_the_own_words(demo: De
     with context.expect_page() as opened:
         page.get_by_role("link", name="Join").click()
     phone = opened.value
-    assert grave_violations(phone) == []
+    assert grave(phone) == []
     phone.get_by_label("Your name on the call").fill("Dana")
     phone.get_by_role("button", name="Join").click()
     expect(phone.locator("#state")).to_have_text("You are being heard")
     wait_for_sound(phone, "#you")
     wait_for_sound(phone, "#others")
     expect(phone.locator("#people")).to_have_text(re.compile("^With (agent, customer|customer, agent)$"))
-    assert grave_violations(phone) == []
+    assert grave(phone) == []
     with context.expect_page() as opened:
         phone.get_by_role("link", name="See your words").click()
     words = opened.value

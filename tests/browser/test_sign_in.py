@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
+from tests.browser.axe import grave
 from tests.browser.call import Call
 from tests.browser.conftest import NewPage
 
@@ -22,12 +22,6 @@ def link(call: Call, name: str, then: str = "/") -> str:
     """A fresh link for a new user."""
     token = call.service.post("/test/links", {"name": name})["token"]
     return f"{call.service.url}/login?token={token}&next={then}"
-
-
-def grave(page: Page) -> list[str]:
-    """What axe finds serious or worse."""
-    found = Axe().run(page).response["violations"]
-    return [one["id"] for one in found if one["impact"] in {"serious", "critical"}]
 
 
 def test_from_a_link_to_the_call_and_out_again(new_page: NewPage, call: Call) -> None:

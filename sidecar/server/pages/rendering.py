@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sidecar.domain.blocks import Person, display_name
+from sidecar.domain.redaction.marks import pieces
 from sidecar.server.auth.caller import user_name
 from sidecar.server.pages.static_files import StaticFiles
 
@@ -32,7 +33,16 @@ class Renderer:
         )
         self._environment.globals.update({"static": static.url, "modules": static.modules})
         self._environment.filters.update(
-            {"offset": offset, "span": span, "wall": wall, "day": day, "iso": iso, "called": called, "island": island}
+            {
+                "offset": offset,
+                "span": span,
+                "wall": wall,
+                "day": day,
+                "iso": iso,
+                "called": called,
+                "island": island,
+                "pieces": pieces,
+            }
         )
 
     def html(self, template: str, page: object, *, user: str = "", **frame: object) -> str:

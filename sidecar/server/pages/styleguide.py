@@ -10,9 +10,11 @@ from aiohttp import web
 
 from sidecar.domain import events as ev
 from sidecar.domain.conference import Conference, ConferenceState, Role
+from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.wallboard import ConferenceFold
 from sidecar.server.pages.conference_view import ConferencePage, conference_page
 from sidecar.server.pages.rendering import respond
+from sidecar.server.pages.styleguide_hooks import SampleHooks, sample_hooks
 from sidecar.server.pages.wallboard_view import ShownRow, shown_row
 
 _ZERO = datetime(2026, 3, 2, 12, 41, tzinfo=UTC)
@@ -30,7 +32,7 @@ _PEOPLE = (
 _LINES: tuple[tuple[Any, ...], ...] = (
     ("par_maya", 4, 8, "Good morning, this is Maya at Harbor Bikes. How can I help you today?"),
     ("par_customer", 9, 17, "Hi, I ordered a city bike last Tuesday and it still has not arrived."),
-    ("par_customer", 18, 20, "I need it before the weekend."),
+    ("par_customer", 18, 20, "I need it before the weekend. My card is [card number]."),
     ("par_maya", 26, 30, "Thank you, I can see it. The parcel is waiting at the depot."),
     ("par_ava", 41, 44, "Refunds take five working days.", "If you prefer, I can also"),
     ("par_lee", 60, 62, "I have told the depot."),
@@ -38,14 +40,16 @@ _LINES: tuple[tuple[Any, ...], ...] = (
 _GAP = ev.TranscriptGap(
     participant="par_customer", fork="frk", from_ms=21_000, to_ms=25_000, reason="stream_reconnected"
 )
+_NOTE = NoteAdded(note="not", at_ms=30_000, text="Promised to call back: ask on Thursday.", by="Ana")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StyleguidePage:
-    """All that ``styleguide.html`` may use: a call as the conference page shows it, and rows of the wallboard."""
+    """All that ``styleguide.html`` may use: a call as the conference page shows it, rows of the wallboard, webhooks."""
 
     call: ConferencePage
     board: list[ShownRow]
+    hooks: SampleHooks
 
 
 async def show(request: web.Request) -> web.Response:
@@ -69,10 +73,11 @@ def _page() -> StyleguidePage:
         _sign("par_lee", "Lee", Role.SUPERVISOR, coaching=True),
         _sign("par_maya", "Maya", Role.AGENT, muted=True),
     ]
-    running = [*arrivals, started, *forks, *lines, _GAP]
+    running = [*arrivals, started, *forks, *lines, _GAP, _NOTE]
     return StyleguidePage(
         call=conference_page(_CALL, [], _events(*running), epoch="", now=_NOW),
         board=[_row(*running), _row(*arrivals[:1]), _row(*running, *signs), _row(*running, over)],
+        hooks=sample_hooks(_NOW),
     )
 
 

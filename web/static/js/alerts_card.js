@@ -2,7 +2,8 @@
 
 import { acknowledge } from "./alerts.js";
 import { offset, span } from "./clock.js";
-import { cloneTemplate, setText, slot } from "./rows.js";
+import { cloneTemplate, slot } from "./rows.js";
+import { rangeOf, setText } from "./said.js";
 import { toast } from "./toast.js";
 
 const painted = globalThis.CSS?.highlights;
@@ -98,15 +99,11 @@ export function paintFound(found, elementOf) {
   if (!painted) return;
   const ranges = [];
   for (const [key, spans] of found) {
-    const node = elementOf(key)?.firstChild;
+    const element = elementOf(key);
     for (const { quote } of spans) {
       // Words that were redacted since are not there any more.
-      const start = quote && node?.nodeType === Node.TEXT_NODE ? node.data.indexOf(quote) : -1;
-      if (start < 0) continue;
-      const range = new Range();
-      range.setStart(node, start);
-      range.setEnd(node, start + quote.length);
-      ranges.push(range);
+      const start = quote && element ? element.textContent.indexOf(quote) : -1;
+      if (start >= 0) ranges.push(rangeOf(element, start, start + quote.length));
     }
   }
   painted.set("alert", new Highlight(...ranges));

@@ -6,7 +6,8 @@ import { showTurns } from "./assistant_turns.js";
 import { DOING, noteWords } from "./assistant_words.js";
 import { offset } from "./clock.js";
 import { preference, setPreference } from "./prefs.js";
-import { setText, slot } from "./rows.js";
+import { slot } from "./rows.js";
+import { setText } from "./said.js";
 import { toast } from "./toast.js";
 
 const PROMPTS_KEPT = 5;

@@ -2,7 +2,8 @@
 
 import { offset, span } from "./clock.js";
 import { OUTCOMES, TOOL_OUTCOMES, WHY } from "./assistant_words.js";
-import { cloneTemplate, setText, slot } from "./rows.js";
+import { cloneTemplate, slot } from "./rows.js";
+import { setText } from "./said.js";
 
 const STAGES = ["model", "voice", "waited", "sent"];
 

@@ -1,6 +1,7 @@
 // The connection pill, the banner and the favicon: is this live, how far behind, and what happens next.
 
-import { setText, slot } from "./rows.js";
+import { slot } from "./rows.js";
+import { setText } from "./said.js";
 import { counted } from "./clock.js";
 
 const AMBER_MS = 2_000;

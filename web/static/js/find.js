@@ -1,6 +1,8 @@
 // Find in the call: counts hits in all rows, also those not on the page, while the call goes on. Hits are painted by
 // the Custom Highlight API, so the text nodes stay as they are.
 
+import { rangeOf } from "./said.js";
+
 const painted = globalThis.CSS?.highlights;
 
 export class Find {
@@ -98,10 +100,8 @@ export class Find {
   }
 
   #range({ key, at }) {
-    const node = this.elementOf(key)?.firstChild;
+    const element = this.elementOf(key);
     // Lower case may be longer than the text (İ); then a hit may lie past its end.
-    if (!node || at + this.query.length > node.length) return null;
-    const range = new StaticRange({ startContainer: node, startOffset: at, endContainer: node, endOffset: at + this.query.length });
-    return range;
+    return element ? rangeOf(element, at, at + this.query.length) : null;
   }
 }

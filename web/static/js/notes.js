@@ -2,7 +2,8 @@
 
 import { ask, freshKey } from "./api.js";
 import { counted, offset } from "./clock.js";
-import { setText, slot } from "./rows.js";
+import { slot } from "./rows.js";
+import { setText } from "./said.js";
 import { toast } from "./toast.js";
 
 const byId = (id) => document.getElementById(id);

@@ -12,7 +12,8 @@ import { Host } from "./panel_host.js";
 import { showPause } from "./pause.js";
 import { heading } from "./people.js";
 import { preference } from "./prefs.js";
-import { RowMaker, setText } from "./rows.js";
+import { RowMaker } from "./rows.js";
+import { setText } from "./said.js";
 import { called, Store } from "./store.js";
 import { Stream } from "./stream.js";
 

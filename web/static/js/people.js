@@ -2,7 +2,8 @@
 
 import { called } from "./store.js";
 import { counted, countedGaps, offset, span, wall } from "./clock.js";
-import { cloneTemplate, setText, signWords, slot } from "./rows.js";
+import { cloneTemplate, signWords, slot } from "./rows.js";
+import { setText } from "./said.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEARD = new Set(["started", "resumed", "own"]);

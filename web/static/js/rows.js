@@ -2,6 +2,7 @@
 
 import { called } from "./store.js";
 import { counted, countedGaps, offset, span, wall, wallToSecond } from "./clock.js";
+import { setSaid, setText } from "./said.js";
 
 const templates = new Map();
 
@@ -12,20 +13,6 @@ export function cloneTemplate(id) {
 }
 
 export const slot = (element, name) => element.querySelector(`[data-slot="${name}"]`);
-
-/** Set an element's text by the smallest change, so that a selection in the part that stays survives. */
-export function setText(element, text) {
-  const node = element.firstChild;
-  if (node?.nodeType !== Node.TEXT_NODE || node.nextSibling) {
-    if (element.textContent !== text) element.textContent = text;
-    return;
-  }
-  const old = node.data;
-  if (old === text) return;
-  let same = 0;
-  while (same < old.length && same < text.length && old[same] === text[same]) same += 1;
-  node.replaceData(same, old.length - same, text.slice(same));
-}
 
 /** The signs that hold, as the pages mark them. */
 export const signWords = (hold, muted, coaching) =>
@@ -68,7 +55,7 @@ export class RowMaker {
     const name = slot(element, "name");
     setText(name, called(person));
     name.title = called(person);
-    setText(slot(element, "text"), row.text);
+    setSaid(slot(element, "text"), row.text);
     if (row.cut && !slot(element, "cut")) element.querySelector(".text").append(cloneTemplate("row-cut"));
     if (row.cut) setText(slot(element, "cut"), row.cut);
     this.#fillFound(element, row.partial ? [] : this.store.found.get(row.key) ?? []);

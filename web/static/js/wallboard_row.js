@@ -1,7 +1,8 @@
 // A row of the wallboard as elements: the rules of the server's wallboard_view.py, filled by text nodes only.
 
 import { counted, countedGaps, offset, span } from "./clock.js";
-import { cloneTemplate, setText, signWords, slot } from "./rows.js";
+import { cloneTemplate, signWords, slot } from "./rows.js";
+import { setText } from "./said.js";
 
 const PEOPLE_SHOWN = 3;
 const SILENCE_SHOWN_MS = 5_000;

@@ -7,6 +7,7 @@ import re
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from sidecar.domain.alerts import Severity
 from sidecar.server.pages import add_pages
 from tests.unit.server.pages.conftest import Pages
 
@@ -25,3 +26,7 @@ async def test_the_style_guide_shows_speakers_a_gap_and_the_states_of_a_call() -
     assert '<li class="row gap"' in html
     for state in ("Live", "Waiting", "Ended"):
         assert f'<span data-slot="words">{state}</span>' in html
+    assert '<span class="chip"><span class="visually-hidden">[</span>card number<' in html
+    assert set(re.findall(r'class="alert-line" href="#main" data-severity="(\w+)"', html)) == set(Severity)
+    for words in ("Enabled", "Paused", "Disabled", "200 taken", "503 refused", "Acknowledged by Ana"):
+        assert words in html
