@@ -7,7 +7,7 @@ import asyncio
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event, UtteranceFinal
-from sidecar.domain.redaction.by_hand import TAKEN_OUT, without
+from sidecar.domain.redaction.by_hand import TAKEN_OUT, UtteranceChanged, without
 from sidecar.domain.redaction.events import UtteranceRedacted
 from sidecar.ports.clock import Clock
 from sidecar.ports.event_log import EventLog
@@ -32,9 +32,17 @@ class RedactionByHand:
         self._one_at_a_time = asyncio.Lock()  # so that each manifest counts the redaction before it
 
     async def redact(
-        self, conference: Conference, utterance_id: str, *, by: str, span: tuple[int, int] | None = None
+        self,
+        conference: Conference,
+        utterance_id: str,
+        *,
+        by: str,
+        span: tuple[int, int] | None = None,
+        seen: int | None = None,
     ) -> Event:
         """Take out these characters of a line, or all of it. The event, when nothing stored says them any more.
+
+        ``seen``: the line's revision that somebody looked at; None: whatever it is now.
 
         Of a transcript that is complete there is a new manifest, too. Raises NotFound, ValueError for a span that the
         line has not, UtteranceChanged, StoreUnavailable, StoreOverloaded.
@@ -44,6 +52,8 @@ class RedactionByHand:
             if found is None or not isinstance(found[0].data, UtteranceFinal):
                 raise NotFound(f"Conference {conference.id} has no utterance {utterance_id[:64]}.")
             line, revision = found[0].data, found[1]
+            if seen not in (None, revision):
+                raise UtteranceChanged(f"Utterance {line.id} was redacted meanwhile.", next_step="Read it again.")
             recorder = Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock)
             [event] = await recorder.record(
                 UtteranceRedacted(

@@ -20,10 +20,14 @@ log = structlog.get_logger()
 
 
 class RedactionWish(msgspec.Struct, forbid_unknown_fields=True):
-    """Which characters of the text go: from ``start`` to before ``end``, counted from 0. Left out: all of them."""
+    """Which characters of the text go: from ``start`` to before ``end``, counted from 0. Left out: all of them.
+
+    ``revision``: of the line as it was looked at; in another one the same place may be other words.
+    """
 
     start: int | None = None
     end: int | None = None
+    revision: int | None = None
 
 
 async def redact(request: web.Request) -> web.Response:
@@ -32,13 +36,15 @@ async def redact(request: web.Request) -> web.Response:
     if (wish.start is None) is not (wish.end is None):
         raise _no_place("start and end belong together.")
     span = None if wish.start is None or wish.end is None else (wish.start, wish.end)
-    return await once(request, lambda: _redact(request, span))
+    return await once(request, lambda: _redact(request, span, wish.revision))
 
 
-async def _redact(request: web.Request, span: tuple[int, int] | None) -> web.Response:
+async def _redact(request: web.Request, span: tuple[int, int] | None, revision: int | None) -> web.Response:
     conference, utterance = request[CONFERENCE], request.match_info["utterance"]
     try:
-        event = await request.app[REDACTION_BY_HAND].redact(conference, utterance, by=request[CALLER].name, span=span)
+        event = await request.app[REDACTION_BY_HAND].redact(
+            conference, utterance, by=request[CALLER].name, span=span, seen=revision
+        )
     except ValueError as error:
         raise _no_place(str(error)) from error
     assert isinstance(event.data, UtteranceRedacted)  # noqa: S101 - it was asked for

@@ -49,6 +49,7 @@ async def read_call(request: web.Request, *, newest: int) -> ConferencePage:
         phone=phone_of(request, conference),
         assistant=await _assistant(request, conference),
         may_note=request[CALLER].may(Scope.NOTES_WRITE),
+        may_redact=request[CALLER].may(Scope.TRANSCRIPTS_REDACT),
         may_acknowledge=request[CALLER].may(Scope.ALERTS_ACKNOWLEDGE),
     )
 

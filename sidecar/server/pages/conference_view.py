@@ -29,6 +29,7 @@ SHORTCUTS = (
     ("/", "Find in this call"),
     ("j  k", "Next or previous utterance"),
     ("n", "Note something to the chosen utterance, else to this moment"),
+    ("x", "Redact the chosen utterance, or the words that are selected (supervisors)"),
     ("y", "Copy a link to the chosen utterance, else the newest"),
     ("a", "Acknowledge the loudest open alert"),
     ("Esc", "Close, or let go of the chosen utterance"),
@@ -127,7 +128,7 @@ class Blank:
 class ConferencePage:
     """All that ``conference.html`` may use. ``history``: what the script starts from, as JSON.
 
-    ``phone``: in a demo, while the call goes on. ``may_note``: whether this reader may add notes.
+    ``phone``: in a demo, while the call goes on. ``may_note``, ``may_redact``: whether this reader may.
     """
 
     id: str
@@ -147,6 +148,7 @@ class ConferencePage:
     rows: list[Shown]
     notes: int
     may_note: bool
+    may_redact: bool
     people: list[ShownPerson]
     shares: list[Share]
     talk_words: str
@@ -174,6 +176,7 @@ def conference_page(
     phone: Phone | None = None,
     assistant: AssistantNow | None = None,
     may_note: bool = False,
+    may_redact: bool = False,
     may_acknowledge: bool = False,
 ) -> ConferencePage:
     """The page of a conference as its events tell it. ``epoch``: the life of the store that they are from.
@@ -206,6 +209,7 @@ def conference_page(
         rows=[_shown(row, people, conference) for row in transcript.rows[-FIRST_PAINT_ROWS:]],
         notes=sum(isinstance(event.data, NoteAdded) for event in events),
         may_note=may_note,
+        may_redact=may_redact,
         people=[_listed(person, shares[person.participant]) for person in transcript.people],
         shares=talk_bar((person.role, shares[person.participant]) for person in transcript.people),
         talk_words=_talk_words(transcript.people, shares),

@@ -177,6 +177,7 @@ function showAssistant() {
 function paintRows(dirty = new Set()) {
   follow.keepPlace(() => list.render(dirty, follow.following));
   find.refresh();
+  redactor?.refresh();
   paintFound(store.found, textOf);
 }
 
@@ -236,6 +237,25 @@ function noteMoment() {
 /** While the stream is open it tells of the note, and of whatever came before it. */
 function onNoted({ seq, timestamp, ...data }) {
   if (store.completed) onEvent({ type: "note.added", seq, timestamp, data });
+}
+
+// Redaction by hand: few may, so its script comes when somebody does.
+
+let redactor = null;
+
+async function redact() {
+  if (byId("redact").hidden) return;
+  const { Redactor } = await import("./redact.js");
+  redactor ??= new Redactor({
+    url: `/v1/conferences/${history_.conference.id}/utterances`, rowOf: (key) => store.byKey.get(key),
+    chosen: () => list.selected, nameOf: (row) => called(store.person(row.participant)), onRedacted,
+  });
+  redactor.open();
+}
+
+/** Of a transcript that is complete no stream tells any more. */
+function onRedacted({ utterance: id, seq, ...left }) {
+  if (store.completed) onEvent({ type: "utterance.redacted", seq, timestamp: new Date(serverNow()).toISOString(), data: { id, ...left } });
 }
 
 async function nextNote() {
@@ -323,6 +343,8 @@ function bind() {
   byId("retry").addEventListener("click", () => stream.retryNow());
   byId("copy-link").addEventListener("click", () => copyLink(list.selected));
   byId("notes").addEventListener("click", nextNote);
+  byId("redact").addEventListener("mousedown", (event) => event.preventDefault()); // words that are selected stay so
+  byId("redact").addEventListener("click", redact);
   byId("find-next").addEventListener("click", () => find.step(1));
   byId("find-previous").addEventListener("click", () => find.step(-1));
   byId("speaker").addEventListener("change", (event) => {
@@ -347,6 +369,7 @@ function bind() {
     j: () => step(1),
     k: () => step(-1),
     n: () => notes.open(),
+    x: redact,
     y: () => copyLink(list.selected ?? store.rows.findLast((row) => row.kind === "utterance" && !row.partial)?.key),
     a: () => alertCard.acknowledgeLoudest(),
     "/": () => byId("find").select(),

@@ -6,7 +6,8 @@ const TYPING = 'input:not([type="checkbox"]):not([type="radio"]), textarea, sele
 export function listenForKeys(actions, lettersOn) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.key !== "Escape" && (event.target.closest?.(TYPING) || document.querySelector("dialog[open]"))) return;
+    if (document.querySelector("dialog[open]")) return; // Esc closes it, and does nothing else
+    if (event.key !== "Escape" && event.target.closest?.(TYPING)) return;
     if (event.key.length === 1 && !lettersOn()) return;
     const action = actions[event.key];
     if (!action) return;
