@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sidecar.server.api import alert_rules, alerts, assistants, webhook_deliveries, webhook_endpoints
+from sidecar.server.api import (
+    alert_rules,
+    alerts,
+    assistants,
+    redaction_settings,
+    webhook_deliveries,
+    webhook_endpoints,
+)
 from sidecar.server.api.api_keys import list_keys, make_key, revoke_key
 from sidecar.server.api.audit_log import list_audit
 from sidecar.server.api.conferences import get_conference, list_conferences
@@ -49,6 +56,9 @@ def add_routes(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_post("/v1/api_keys", make_key)
     app.router.add_delete("/v1/api_keys/{key}", revoke_key)
     app.router.add_get("/v1/audit", list_audit)
+    app.router.add_get("/v1/redaction", redaction_settings.get_redaction)
+    app.router.add_patch("/v1/redaction", redaction_settings.change_redaction)
+    app.router.add_post("/v1/redaction/test", redaction_settings.try_redaction)
     app.router.add_get("/v1/stream", stream)
     app.router.add_post("/v1/stream_tickets", make_stream_ticket)
     app.router.add_get("/healthz", healthz)

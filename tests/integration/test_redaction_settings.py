@@ -77,3 +77,45 @@ async def test_what_an_administrator_saves_holds_for_the_next_words_and_after_a_
         await ws.send_str('{"event":"stop","sequenceNumber":"999","stop":{}}')
         [line] = [e["data"]["text"] for e in await service.until("fork.stopped") if e["type"] == "utterance.final"]
     assert line == "my order is [ticket], mail [email address], card 4111 1111 1111 1111"
+
+
+async def test_the_api_and_the_page_decide_the_same(tmp_path: Path) -> None:
+    """Only what is named changes, what cannot be changes nothing, and a trial neither stores nor changes anything."""
+    async with running_service(tmp_path, ScriptedRecogniser()) as service:
+        at = f"{service.base}/v1/redaction"
+        as_installed = {"kinds": ["card", "ssn"], "region": "US", "patterns": [], "retention_days": 0}
+        assert await service.get("/v1/redaction") == as_installed
+        ticket = {"label": "ticket", "pattern": r"TK-?\d{6}"}
+        for wrong, code in [
+            ({"region": "XX"}, "redaction_invalid"),
+            ({"retention_days": -1}, "redaction_invalid"),
+            ({"retention_days": 36_501}, "redaction_invalid"),
+            ({"patterns": [{"label": "x", "pattern": "(a"}]}, "pattern_invalid"),
+            ({"patterns": [{"label": "<b>", "pattern": "a"}]}, "pattern_invalid"),
+            ({"patterns": [ticket] * 21}, "pattern_invalid"),
+            ({"kinds": ["own"]}, "body_invalid"),
+            ({"nonsense": 1}, "body_invalid"),
+        ]:
+            async with service.http.patch(at, json=wrong) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (422, code)
+        async with service.http.post(
+            f"{at}/test", json={"text": SAID, "kinds": ["email"], "patterns": [ticket]}
+        ) as told:
+            assert await told.json() == {
+                "text": "my order is [ticket], mail [email address], card 4111 1111 1111 1111",
+                "found": ["ticket", "email address"],
+            }
+        async with service.http.post(f"{at}/test", json={"text": SAID}) as told:
+            assert (await told.json())["found"] == ["card number"]
+        assert await service.get("/v1/redaction") == as_installed
+
+        async with service.http.patch(at, json={"patterns": [ticket], "region": "de"}) as answer:
+            decided = as_installed | {"patterns": [ticket], "region": "DE"}
+            assert (answer.status, await answer.json()) == (200, decided)
+        async with service.http.patch(at, json={"retention_days": 30}) as answer:
+            assert await answer.json() == decided | {"retention_days": 30}
+        assert await service.get("/v1/redaction") == decided | {"retention_days": 30}
+        entries = await service.app[AUDIT].entries("", limit=9)
+        [second, first] = [entry for entry in entries if entry.action == "redaction.changed"]
+        assert (first.before or {})["patterns"] == 0
+        assert (second.before, (second.after or {})["retention_days"]) == (first.after, 30)

@@ -6,25 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import structlog
 from aiohttp import web
 
-from sidecar.domain.audit import Details
-from sidecar.domain.dial_out import known_country
 from sidecar.domain.keeping import RETENTION_DAYS_MOST, Keeping
-from sidecar.domain.pattern_syntax import PatternRefused
 from sidecar.domain.redaction.own_patterns import PATTERNS_MOST, OwnPattern
 from sidecar.domain.redaction.rules import LABELS, Kind, Policy
-from sidecar.server.app_keys import KEEPING
-from sidecar.server.audit import audit
-from sidecar.server.auth.caller import CALLER
+from sidecar.server.acts import redaction as acts
+from sidecar.server.acts.redaction import TRIAL_MAX_CHARS
 from sidecar.server.forms import Form, form_of, go_on
 from sidecar.server.pages.settings import respond_settings
-
-log = structlog.get_logger()
+from sidecar.server.problems import RequestRefused
 
 PATH = "/settings/redaction"
-TRIAL_MAX_CHARS = 1_000
+DAYS_DIGITS_MOST = 9
 # What each switch means to whoever sets it.
 MEANINGS: dict[Kind, str] = {
     Kind.CARD: "payment cards, and the code on their back",
@@ -59,7 +53,7 @@ class RedactionPage:
 
 async def show(request: web.Request) -> web.Response:
     """``GET``: as it holds now."""
-    keeping = request.app[KEEPING].of(request[CALLER].tenant)
+    keeping = acts.holding(request)
     policy = keeping.policy
     page = RedactionPage(
         switches=_switches(),
@@ -78,28 +72,23 @@ async def change(request: web.Request) -> web.Response:
     trial = form.get("trial", "")[:TRIAL_MAX_CHARS]
     try:
         keeping = _keeping(form)
-        rules = request.app[KEEPING].rules_for(keeping.policy)
-    except (NotUnderstood, PatternRefused) as error:
+        rules = acts.accepted(request, keeping)
+    except NotUnderstood as error:
         return _respond(request, _again(form, error=str(error)), status=HTTPStatus.UNPROCESSABLE_ENTITY)
+    except RequestRefused as error:
+        return _respond(request, _again(form, error=error.message), status=HTTPStatus.UNPROCESSABLE_ENTITY)
     if form.get("do") == "try":
-        findings = rules.findings(trial)
-        found = ", ".join(dict.fromkeys(finding.label for finding in findings)) or "nothing"
-        return _respond(request, _again(form, tried=rules.masked(trial, findings), found=found))
-    tenant = request[CALLER].tenant
-    before = request.app[KEEPING].of(tenant)
-    await request.app[KEEPING].decide(tenant, keeping)
-    log.info("redaction_changed", kinds=len(keeping.policy.kinds), patterns=len(keeping.policy.patterns))
-    await audit(request, "redaction.changed", "redaction", before=_details(before), after=_details(keeping))
+        left, found = acts.tried(rules, trial)
+        return _respond(request, _again(form, tried=left, found=", ".join(found) or "nothing"))
+    await acts.decide(request, keeping)
     return go_on(f"{PATH}?saved=1")
 
 
 def _keeping(form: Form) -> Keeping:
     """What the form says. Raises NotUnderstood."""
     region, days = form.get("region", "").strip().upper(), form.get("retention_days", "").strip()
-    if not known_country(region):
-        raise NotUnderstood("The country is two letters, such as US or DE.")
-    if not days.isascii() or not days.isdigit() or int(days) > RETENTION_DAYS_MOST:
-        raise NotUnderstood(f"Days are a number up to {RETENTION_DAYS_MOST}; 0 keeps calls for ever.")
+    if not days.isascii() or not days.isdigit() or len(days) > DAYS_DIGITS_MOST:
+        raise NotUnderstood(acts.DAYS_WRONG)
     lines = [line for line in form.get("patterns", "").splitlines() if line.strip()]
     patterns = []
     for number, line in enumerate(lines, start=1):
@@ -129,15 +118,6 @@ def _again(form: Form, *, tried: str | None = None, found: str = "", error: str 
 
 def _switches() -> Sequence[tuple[Kind, str, str]]:
     return [(kind, meaning, f"[{LABELS[kind]}]") for kind, meaning in MEANINGS.items()]
-
-
-def _details(keeping: Keeping) -> Details:
-    return {
-        "kinds": ",".join(sorted(keeping.policy.kinds)),
-        "region": keeping.policy.region,
-        "patterns": len(keeping.policy.patterns),
-        "retention_days": keeping.retention_days,
-    }
 
 
 def _respond(request: web.Request, page: RedactionPage, *, status: int = HTTPStatus.OK) -> web.Response:
