@@ -167,6 +167,7 @@ STATES: tuple[tuple[str, int, Callable[[Page, Busy], None], bool], ...] = (
     ("alert rules", 320, at("/settings/alerts"), False), ("alert rule", 1280, opened("{rule}"), False),
     ("redaction", 320, at("/settings/redaction"), False), ("account", 1280, at("/settings/account"), False),
     ("keys", 1280, at("/settings/keys"), False), ("users", 1280, at("/settings/users"), False),
+    ("audit", 320, at("/settings/audit"), False),
 )  # fmt: skip
 
 

@@ -88,6 +88,7 @@ RULES: dict[str, Rule] = {
     "POST /settings/account/sessions/{session}/end": Rule(Way.SESSION),
     "GET /settings/redaction": Rule(Scope.ADMIN),
     "POST /settings/redaction": Rule(Scope.ADMIN),
+    "GET /settings/audit": Rule(Scope.ADMIN),
     "GET /settings/keys": Rule(Scope.ADMIN),
     "POST /settings/keys": Rule(Scope.ADMIN),
     "POST /settings/keys/{key}/revoke": Rule(Scope.ADMIN),

@@ -14,6 +14,7 @@ from sidecar.server.pages import (
     panel,
     settings,
     settings_account,
+    settings_audit,
     settings_keys,
     settings_redaction,
     settings_users,
@@ -57,6 +58,7 @@ def _add_access(router: web.UrlDispatcher) -> None:
     router.add_post("/settings/account/sessions/{session}/end", settings_account.end_session)
     router.add_get("/settings/redaction", settings_redaction.show)
     router.add_post("/settings/redaction", settings_redaction.change)
+    router.add_get("/settings/audit", settings_audit.show)
     router.add_get("/settings/keys", settings_keys.show)
     router.add_post("/settings/keys", settings_keys.create)
     router.add_post("/settings/keys/{key}/revoke", settings_keys.revoke)

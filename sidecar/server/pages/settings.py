@@ -33,6 +33,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(path="/settings/redaction", title="Redaction", scope=Scope.ADMIN),
     Section(path="/settings/keys", title="Keys", scope=Scope.ADMIN),
     Section(path="/settings/users", title="Users", scope=Scope.ADMIN),
+    Section(path="/settings/audit", title="Audit", scope=Scope.ADMIN),
 )
 
 
