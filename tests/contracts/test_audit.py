@@ -37,9 +37,19 @@ async def test_a_tenant_s_entries_are_read_the_newest_first_page_by_page(audit: 
     assert [one.target for one in await audit.entries("acme", limit=50)] == ["key_7"]
 
 
-async def test_the_database_itself_refuses_to_change_an_entry(audit: AuditLog, any_database: Database) -> None:
+async def test_the_database_itself_refuses_to_change_or_to_delete_an_entry(
+    audit: AuditLog, any_database: Database
+) -> None:
     await audit.add(entry(1))
-    with pytest.raises((StoreRefused, StoreUnavailable, SQLAlchemyError)):
-        async with any_database.write() as connection:
-            await connection.execute(text("UPDATE audit_entries SET actor_name = 'Eve'"))
-    assert list(await audit.entries("", limit=50)) == [entry(1)]
+    replaced = (
+        "INSERT OR REPLACE INTO audit_entries SELECT id, tenant, 'Eve', actor_name, by, action, target, address, at"
+    )
+    for harm in (
+        "UPDATE audit_entries SET actor_name = 'Eve'",
+        "DELETE FROM audit_entries WHERE id = 'aud_001'",
+        f"{replaced}, before, after FROM audit_entries" if any_database.is_sqlite else "TRUNCATE audit_entries",
+    ):
+        with pytest.raises((StoreRefused, StoreUnavailable, SQLAlchemyError)):
+            async with any_database.write() as connection:
+                await connection.execute(text(harm))
+        assert list(await audit.entries("", limit=50)) == [entry(1)], harm

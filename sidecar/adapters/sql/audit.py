@@ -1,4 +1,4 @@
-"""The audit log on SQL. A trigger in the database refuses to change an entry, whoever asks."""
+"""The audit log on SQL. Triggers in the database refuse to change or delete an entry, whoever asks."""
 
 from __future__ import annotations
 

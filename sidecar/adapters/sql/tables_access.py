@@ -76,7 +76,7 @@ api_keys = Table(
     ),
 )
 
-# Added, never changed: a trigger refuses an UPDATE. ``before`` and ``after`` are JSON.
+# Added, never changed nor deleted: triggers refuse it. ``before`` and ``after`` are JSON.
 audit_entries = Table(
     "audit_entries",
     metadata,
