@@ -150,7 +150,7 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
         writer = EventWriter(event_log, bus, clock)
         assistants = SqlAssistants(database)
         engines = await _assistant_engines(given, settings, stack)
-        keeping = await _keeping(app, settings, database, clock)
+        app[keys.KEEPING] = keeping = await _keeping(settings, database, bus, clock)
         desk = AssistantDesk(
             AssistantPolicy(
                 name=settings.assistant_name,
@@ -260,13 +260,13 @@ async def _running(app: web.Application, settings: Settings, given: Given) -> As
                 task.cancel()
 
 
-async def _keeping(app: web.Application, settings: Settings, database: Database, clock: Clock) -> KeepingDesk:
+async def _keeping(settings: Settings, database: Database, bus: EventBus, clock: Clock) -> KeepingDesk:
     """What tenants have decided about redaction and retention."""
     default = Keeping(policy=settings.redaction, retention_days=settings.retention_days)
     rows, erasure = SqlKeepings(database), SqlErasure(database)
-    app[keys.KEEPING] = KeepingDesk(default, keepings=rows, erasure=erasure, clock=clock, language=settings.language)
-    await app[keys.KEEPING].load()
-    return app[keys.KEEPING]
+    desk = KeepingDesk(default, keepings=rows, erasure=erasure, bus=bus, clock=clock, language=settings.language)
+    await desk.load()
+    return desk
 
 
 def _webhooks(

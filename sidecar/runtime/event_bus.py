@@ -41,6 +41,16 @@ class SubscriberTooSlow(SubscriptionClosed):
     code = "subscriber_too_slow"
 
 
+class TopicEnded(SubscriptionClosed):
+    """One of the topics is gone for good. Subscribe again without it."""
+
+    code = "topic_ended"
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"Nothing will come of {topic} any more.")
+        self.topic = topic
+
+
 class Told(msgspec.Struct, frozen=True):
     """An event on its way: its topic and the bytes that every subscriber shares."""
 
@@ -79,6 +89,11 @@ class EventBus:
         """The state behind a topic changed: its subscribers wake up, with an empty batch if nothing else waits."""
         for subscriber in tuple(self._subscribers.get(topic, ())):
             subscriber.stir()
+
+    def end(self, topic: str) -> None:
+        """Nothing will come of a topic any more: whoever waits for it, alone or among others, gets TopicEnded."""
+        for subscriber in tuple(self._subscribers.get(topic, ())):
+            subscriber.end(topic)
 
     def subscribe(self, topics: Iterable[str], *, gather_s: float = GATHER_S) -> Subscription:
         """From now on every event of these topics is kept for the subscriber. Close it, or use it in ``with``.
@@ -141,10 +156,14 @@ class Subscription:
         """Called by ``EventBus.stir``."""
         self._any.set()
 
+    def end(self, topic: str) -> None:
+        """Called by ``EventBus.end``."""
+        self._close(TopicEnded(topic))
+
     async def next_batch(self) -> list[Told]:
         """What waits, in order: at least one event, or none when a topic was stirred. Cancelling it loses nothing.
 
-        Raises SubscriberTooSlow or SubscriptionClosed; what still waited is dropped then.
+        Raises SubscriberTooSlow, TopicEnded or SubscriptionClosed; what still waited is dropped then.
         """
         await self._any.wait()
         if self._gather_s and not self._durable.is_set():

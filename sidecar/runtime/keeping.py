@@ -14,6 +14,7 @@ from sidecar.domain.keeping import Keeping, NotDeletable
 from sidecar.domain.redaction.rules import Policy, Rules
 from sidecar.ports.clock import Clock
 from sidecar.ports.keeping import Erasure, Keepings
+from sidecar.runtime.event_bus import EventBus, conference_topic
 
 log = structlog.get_logger()
 
@@ -32,12 +33,20 @@ class KeepingDesk:
     """``run`` is its one task. ``rules`` may be asked from the first ``load`` on."""
 
     def __init__(
-        self, default: Keeping, *, keepings: Keepings, erasure: Erasure, clock: Clock, language: str = "en"
+        self,
+        default: Keeping,
+        *,
+        keepings: Keepings,
+        erasure: Erasure,
+        bus: EventBus,
+        clock: Clock,
+        language: str = "en",
     ) -> None:
         """``default``: for tenants that have not decided. ``language``: in which numbers are spoken."""
         self.default = default
         self._keepings = keepings
         self._erasure = erasure
+        self._bus = bus
         self._clock = clock
         self._language = language
         self._decided: Mapping[str, Keeping] = {}
@@ -80,7 +89,9 @@ class KeepingDesk:
     async def delete(self, conference: Conference) -> None:
         """A conference and everything about it, for good; returns when it is gone. Raises NotDeletable."""
         await self._erasure.begin(conference, now=self._clock.now())
+        self._bus.end(conference_topic(conference.id))
         await self._erase(conference.id)
+        self._bus.end(conference_topic(conference.id))  # who had found it just before it was gone
 
     async def run(self) -> None:
         """Until it is cancelled: finish what was begun, delete what is due, read decisions again."""

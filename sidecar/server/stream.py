@@ -24,6 +24,7 @@ from sidecar.runtime.event_bus import (
     Subscription,
     SubscriptionClosed,
     Told,
+    TopicEnded,
     conference_topic,
 )
 from sidecar.runtime.wallboard import WallboardReader
@@ -117,6 +118,7 @@ class _LiveStream:
         if WALLBOARD in subscription.topics:
             self._board = WallboardReader(request.app[WALLBOARD_STATE], caller.tenant, agent=caller.only_own)
         self._closing: str | None = None
+        self._gone: str | None = None
 
     @property
     def conferences(self) -> Collection[str]:
@@ -143,6 +145,9 @@ class _LiveStream:
         except SubscriberTooSlow:
             self._hub.too_slow += 1
             self.abort()
+        except TopicEnded as ended:
+            self._closing, self._gone = "deleted", ended.topic
+            await self._say_closing()
         except SubscriptionClosed:
             await self._say_closing()
         except TimeoutError:
@@ -245,7 +250,9 @@ class _LiveStream:
         """Native EventSource takes ``retry``, our page the data; both come back, not all at once."""
         first, last = CLOSING_RETRY_MS
         retry_ms = first + secrets.randbelow(last - first)
-        data = msgspec.json.encode({"retry_ms": retry_ms} | ({"reason": self._closing} if self._closing else {}))
+        why = {"reason": self._closing} if self._closing else {}
+        gone = {"topics": [self._gone]} if self._gone else {}
+        data = msgspec.json.encode({"retry_ms": retry_ms, **why, **gone})
         try:
             await self._write(sse.frame("stream.closing", data, retry_ms=retry_ms))
         except (TimeoutError, ConnectionError):

@@ -59,7 +59,7 @@ async def add_parts(
         kept=KEPT,
     )  # fmt: skip
     app[keys.KEEPING] = KeepingDesk(
-        Keeping(), keepings=SqlKeepings(database), erasure=SqlErasure(database), clock=clock
+        Keeping(), keepings=SqlKeepings(database), erasure=SqlErasure(database), bus=app[keys.EVENT_BUS], clock=clock
     )
     await app[keys.KEEPING].load()
     app[keys.REDACTION_RULES] = app[keys.KEEPING].rules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,14 @@ async def test_a_deleted_conference_is_not_found_any_more_by_anybody(tmp_path: P
         assert (await ask(service, "DELETE", path, headers=mine))[0] == 403
         assert (await ask(service, "POST", f"{path}/utterances/utt_1/redact", headers=mine))[0] == 403
 
-        assert (await ask(service, "DELETE", path))[0] == 204
-        conference = path.rpartition("/")[2]
+        conference, other = path.rpartition("/")[2], f"conference:{going_on['id']}"
+        topics = [("topic", f"conference:{conference}"), ("topic", other), ("types", "note.added")]
+        async with service.http.get(f"{service.base}/v1/stream", params=topics) as stream:
+            await _named(stream, "stream.ready")
+            assert (await ask(service, "DELETE", path))[0] == 204
+            told = await _named(stream, "stream.closing")
+            assert (told["reason"], told["topics"]) == ("deleted", [f"conference:{conference}"])
+            assert (await asyncio.wait_for(stream.content.read(), 10)).strip() == b""  # and ends
         gone = [
             path, f"{path}/utterances", f"{path}/transcript.txt", f"{path}/participants",
             f"/v1/stream?topic=conference:{conference}", f"/v1/conferences/CF{'0' * 32}",
@@ -121,6 +128,17 @@ async def test_who_looks_at_a_call_while_words_are_taken_out_sees_them_go(tmp_pa
             await _until(stream, "transcript.completed")
             await ask(service, "POST", f"{path}/utterances/{line['id']}/redact")
             assert '"text":"[redacted]"' in await _until(stream, "utterance.redacted")
+
+
+async def _named(stream: aiohttp.ClientResponse, name: str) -> Any:
+    """What the first frame of that name says."""
+    async with asyncio.timeout(10):
+        named = False
+        async for line in stream.content:
+            named |= line.decode().strip() == f"event: {name}"
+            if named and line.startswith(b"data: "):
+                return json.loads(line.removeprefix(b"data: "))
+    raise AssertionError(f"no {name}")
 
 
 async def _until(stream: aiohttp.ClientResponse, type_: str) -> str:

@@ -68,6 +68,7 @@ class Feed:
                     if await self._meet([row["id"] for row in frame["rows"]]):
                         return
                 elif "retry_ms" in frame:
+                    self._over |= {topic.removeprefix("conference:") for topic in frame.get("topics", [])}
                     await asyncio.sleep(frame["retry_ms"] / 1000)
                     return
                 elif "epoch" in frame:

@@ -26,6 +26,7 @@ from sidecar.runtime.event_bus import (
     SubscriberTooSlow,
     Subscription,
     SubscriptionClosed,
+    TopicEnded,
     conference_topic,
 )
 from tests.facts import NOON
@@ -190,6 +191,21 @@ async def test_cancelling_a_wait_loses_nothing(bus: EventBus, subscription: Subs
         async with asyncio.timeout(0.01):  # in the middle of gathering
             await subscription.next_batch()
     assert await received(subscription) == [one]
+
+
+async def test_a_topic_that_ends_is_told_to_those_who_follow_it_and_to_nobody_else(bus: EventBus) -> None:
+    with (
+        bus.subscribe([conference_topic("cnf_1"), conference_topic("cnf_2")]) as both,
+        bus.subscribe([conference_topic("cnf_2")]) as other,
+        bus.subscribe([EVERYTHING]) as all_of_it,
+    ):
+        bus.end(conference_topic("cnf_1"))
+        bus.end(conference_topic("cnf_1"))
+        with pytest.raises(TopicEnded) as ended:
+            await both.next_batch()
+        assert ended.value.topic == conference_topic("cnf_1")
+        bus.publish(event(Ping(time=NOON, unsaved=1, unsaved_in={}), conference="cnf_2"))
+        assert len(await other.next_batch()) == len(await all_of_it.next_batch()) == 1
 
 
 async def test_closing_wakes_whoever_waits(bus: EventBus, subscription: Subscription) -> None:

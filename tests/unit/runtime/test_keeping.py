@@ -14,6 +14,7 @@ from sidecar.domain.keeping import Keeping, NotDeletable
 from sidecar.domain.pattern_syntax import PatternRefused
 from sidecar.domain.redaction.own_patterns import OwnPattern
 from sidecar.domain.redaction.rules import Kind, Policy
+from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.keeping import READ_AGAIN_S, SWEEP_EVERY_S, KeepingDesk
 from tests.facts import NOON
 from tests.fakes import FakeClock
@@ -94,7 +95,8 @@ class Shredder:
 
 
 def desk(decisions: Decisions, shredder: Shredder, *, days: int = 0) -> KeepingDesk:
-    return KeepingDesk(Keeping(retention_days=days), keepings=decisions, erasure=shredder, clock=FakeClock(NOON))
+    default = Keeping(retention_days=days)
+    return KeepingDesk(default, keepings=decisions, erasure=shredder, bus=EventBus(), clock=FakeClock(NOON))
 
 
 async def let_run(one: KeepingDesk, seconds: float) -> None:

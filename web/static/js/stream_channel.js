@@ -19,6 +19,7 @@ export class Channel {
     this.line = new Line({
       query: () => this.readers.query(),
       onFrame: (type, data) => this.#deliver(type, data),
+      onGone: (topics) => this.#drop(topics),
       onMissing: () => this.#findMissing(),
       onState: (state) => this.#tellAll([...this.readers.all.keys()], { kind: "state", ...state }),
     });
@@ -93,18 +94,23 @@ export class Channel {
     }
   }
 
-  /** One topic that is gone must not keep the others from being read. Its readers load their page anew and see. */
+  /** One topic that is gone must not keep the others from being read. */
   async #findMissing() {
     const status = (topic) => statusOf(new URLSearchParams({ topic }));
     // A proxy whose service is away may say 404 to everything, even to a topic that is always there.
     if ((await status(WALLBOARD)) !== 200) return;
     const missing = [];
     for (const topic of this.readers.topics) if ((await status(topic)) === 404) missing.push(topic);
-    const keys = missing.flatMap((topic) => this.readers.of(topic));
+    if (missing.length) this.#drop(missing);
+  }
+
+  /** Its readers load their page anew and see. */
+  #drop(topics) {
+    const keys = topics.flatMap((topic) => this.readers.of(topic));
     for (const key of keys) this.readers.leave(key);
     this.#tellAll(keys, { kind: "gap" });
     if (this.isEmpty) this.#close();
-    else if (keys.length) this.line.retryNow();
+    else this.line.retryNow();
   }
 
   #tellAll(keys, message) {

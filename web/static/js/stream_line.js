@@ -36,11 +36,11 @@ export async function statusOf(query) {
 
 export class Line {
   /**
-   * query(): what to ask for, asked anew for each connection. onFrame(type, data). onMissing(): the server does not
-   * know one of the topics. onState(state), with state as below.
+   * query(): what to ask for, asked anew for each connection. onFrame(type, data). onGone(topics): they were deleted.
+   * onMissing(): the server does not know one of the topics. onState(state), with state as below.
    */
-  constructor({ query, onFrame, onMissing, onState }) {
-    Object.assign(this, { query, onFrame, onMissing, onState });
+  constructor({ query, onFrame, onGone, onMissing, onState }) {
+    Object.assign(this, { query, onFrame, onGone, onMissing, onState });
     this.phase = "closed";
     this.failures = 0;
     this.downSince = performance.now();
@@ -97,7 +97,11 @@ export class Line {
 
   #take(type, data) {
     this.heardAt = performance.now();
-    if (type === "stream.closing") return this.#wait(data.retry_ms ?? RETRY_FIRST_MS);
+    if (type === "stream.closing") {
+      this.#wait(data.retry_ms ?? RETRY_FIRST_MS);
+      if (data.topics) this.onGone(data.topics);
+      return undefined;
+    }
     if (type === "stream.ready") {
       this.failures = 0;
       this.#say("open");
