@@ -36,6 +36,8 @@ class Kind(StrEnum):
     OWN = "own"
 
 
+# Those that are made of digits.
+NUMBERS = frozenset({Kind.CARD, Kind.SSN, Kind.PHONE})
 LABELS = {
     Kind.CARD: "card number",
     Kind.SSN: "social security number",
@@ -59,6 +61,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     def on(self) -> bool:
         """Whether anything is redacted at all."""
         return bool(self.kinds or self.patterns)
+
+    @property
+    def hides_numbers(self) -> bool:
+        """Whether digits may have to be hidden, so that it matters how they go on. An own pattern may want any."""
+        return bool(self.kinds & NUMBERS or self.patterns)
 
 
 class Finding(NamedTuple):
@@ -106,10 +113,9 @@ class Rules:
         return text
 
     def masked_partial(self, text: str, asked: Asked = NOTHING_ASKED) -> str:
-        """A text that is still growing: without findings, and without any run of four or more digits."""
-        if not self.policy.on:
-            return text
-        return self.without_runs(self.masked(text, self.findings(text, asked)))
+        """A text that still grows: without findings; where numbers are hidden, without runs of four digits or more."""
+        masked = self.masked(text, self.findings(text, asked))
+        return self.without_runs(masked) if self.policy.hides_numbers else masked
 
     def without_runs(self, text: str) -> str:
         """The text without any run of four or more digits, spoken ones too."""
@@ -120,8 +126,11 @@ class Rules:
         return masked_words(words, self._long_runs(" ".join(word.text for word in words)))
 
     def tail(self, text: str, asked: Asked = NOTHING_ASKED) -> Tail:
-        """The digits in which a text ends, if they may go on in the next one. A number that is whole does not."""
-        if not self.policy.on or not may_say(1, text, self._language):
+        """The digits in which a text ends, if they may go on in the next one. A number that is whole does not.
+
+        None where no numbers are hidden: then nothing has to wait for its continuation.
+        """
+        if not self.policy.hides_numbers or not may_say(1, text, self._language):
             return NO_TAIL
         tokens, runs = runs_of(text, self._language)
         run = runs[-1] if runs else None
