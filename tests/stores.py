@@ -16,9 +16,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
 
 from sidecar.adapters.sql import Database, migrate
 from tests.postgres import PostgresMissing, create_database, drop_database, throw_away_cluster
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """As ``adapters.sql.upgrade`` does it, and no further."""
+    config = Config()
+    config.set_main_option("script_location", "sidecar.adapters.sql:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sidecar.domain.errors import SidecarError
 
 class KeyRefused(SidecarError):
     """An Idempotency-Key that does not fit: idempotency_key_reused (for another request), idempotency_key_in_use (the
-    first request with it has no answer yet, and maybe never will: its process may have died)."""
+    first request with it has no answer yet, and maybe never will: its process may have died; or none that opens)."""
 
     code = "idempotency_key_reused"
 
@@ -21,11 +21,14 @@ class KeyedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """``caller``: whose key it is (keys of two callers have nothing to do with each other).
 
     ``fingerprint``: the same for the same request and no other; of a request with a telephone number, only a hash.
+    ``secret``: only this caller has it, and it is kept nowhere. With it the answer is kept so that nobody else can read
+    it, for it tells a secret too; "": in the open.
     """
 
     caller: str
     key: str
     fingerprint: str
+    secret: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

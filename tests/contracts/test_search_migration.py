@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, DateTime, column, insert, table
 
 from sidecar.adapters.sql import Database, SqlSearch, migrate
@@ -16,18 +14,10 @@ from sidecar.domain.events import UtteranceFinal
 from sidecar.domain.search import search_query
 from sidecar.ports.search import Calls
 from tests.facts import NOON
+from tests.stores import upgrade_to
 
 BEFORE = "0009"
 SAID = ("Guten Tag, Frau Müller.", "A refund, please.", "A refund takes five days.")
-
-
-def upgrade_to(connection: Connection, revision: str) -> None:
-    """As ``adapters.sql.upgrade`` does it, and no further."""
-    config = Config()
-    config.set_main_option("script_location", "sidecar.adapters.sql:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
 
 
 def write_old_rows(connection: Connection) -> None:

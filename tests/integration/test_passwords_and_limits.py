@@ -158,9 +158,13 @@ async def test_an_admin_adds_somebody_changes_their_role_and_removes_them(
 
 async def test_a_key_made_by_rest_is_shown_once_opens_what_its_scopes_say_and_is_revoked(service: Service) -> None:
     http, keys = service.http, f"{service.base}/v1/api_keys"
-    async with http.post(keys, json={"name": "crm", "scopes": ["conferences:read"]}) as answer:
+    once, wish = {"Idempotency-Key": "k"}, {"name": "crm", "scopes": ["conferences:read"]}
+    async with http.post(keys, json=wish, headers=once) as answer:
         assert (answer.status, answer.headers["Cache-Control"]) == (201, "no-store")
         made = await answer.json()
+    async with http.post(keys, json=wish, headers=once) as answer:
+        assert (answer.status, answer.headers["Cache-Control"], await answer.json()) == (201, "no-store", made)
+        assert answer.headers["Idempotency-Replayed"] == "true"
     bearer = {"Authorization": f"Bearer {made['key']}"}
     async with http.get(f"{service.base}/v1/conferences", headers=bearer) as answer:
         assert answer.status == 200
@@ -184,11 +188,11 @@ async def test_a_key_made_by_rest_is_shown_once_opens_what_its_scopes_say_and_is
         assert answer.status == 401
     entries = await audited(service)
     assert [(entry["action"], entry["target"]) for entry in entries] == [
-        ("key.revoked", made["id"]), ("key.created", made["id"]),
+        ("key.revoked", made["id"]), ("POST /v1/api_keys", ""), ("key.created", made["id"]),  # told a second time
     ]  # fmt: skip
     page = await service.get("/v1/audit?limit=1")
     assert (page["data"], page["has_more"]) == (entries[:1], True)
-    page = await service.get(f"/v1/audit?limit=1&after={page['next_cursor']}")
+    page = await service.get(f"/v1/audit?limit=2&after={page['next_cursor']}")
     assert (page["data"], page["has_more"]) == (entries[1:], False)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,10 +129,20 @@ async def test_a_tenant_has_so_many_endpoints_at_most(service: Service) -> None:
     assert (status, problem["code"]) == (409, "endpoints_full")
 
 
-async def test_the_same_request_again_makes_no_second_endpoint(service: Service) -> None:
+async def test_the_same_request_again_makes_no_second_endpoint_or_secret_and_its_answer_lies_sealed(
+    service: Service, tmp_path: Path
+) -> None:
     first = await ask(service, "POST", PATH, {"url": URL}, again="once")
     assert await ask(service, "POST", PATH, {"url": URL}, again="once") == first
     assert len((await service.get(PATH))["data"]) == 1
+    rotate = f"{PATH}/{first[1]['id']}/rotate_secret"
+    rotated = await ask(service, "POST", rotate, {}, again="rotate")
+    assert await ask(service, "POST", rotate, {}, again="rotate") == rotated
+    assert rotated[1]["secret"] != first[1]["secret"]
+    with closing(sqlite3.connect(tmp_path / "sidecar.sqlite3")) as rows:
+        kept = [body for (body,) in rows.execute("SELECT body FROM answers")]
+    assert len(kept) == 2
+    assert "whsec_" not in str(kept)
     status, problem = await ask(service, "POST", PATH, {"url": f"{URL}/2"}, again="once")
     assert (status, problem["code"]) == (422, "idempotency_key_reused")
 

@@ -30,6 +30,7 @@ TRESPASSES = {
     "twilio": ("server/trespasser.py", "twilio"),
     "prometheus": ("runtime/trespasser.py", "prometheus_client"),
     "argon2": ("server/trespasser.py", "argon2"),
+    "cryptography": ("server/trespasser.py", "cryptography"),
     "deepgram": ("adapters/recognisers/deepgram.py", "deepgram"),
     "openai": ("adapters/voices/local.py", "openai"),
     "jinja2": ("adapters/trespasser.py", "jinja2"),

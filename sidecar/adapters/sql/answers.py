@@ -1,4 +1,4 @@
-"""Answers by Idempotency-Key on SQL. Of many who claim a key at once, one gets it."""
+"""Answers by Idempotency-Key on SQL. Of many who claim a key at once, one gets it. What tells a secret is sealed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.rows import AnyRow
+from sidecar.adapters.sql.sealed import NotOpened, seal, unseal
 from sidecar.adapters.sql.tables import answers
 from sidecar.ports.answers import Answer, KeyedRequest, KeyRefused
 
@@ -50,7 +51,9 @@ class SqlAnswers:
         values = {
             "status": answer.status,
             "content_type": answer.content_type,
-            "body": answer.body.decode(),
+            "body": seal(answer.body, request.secret, place=_place(request))
+            if request.secret
+            else answer.body.decode(),
             "location": answer.location or None,
         }
         async with self._database.write() as connection:
@@ -92,4 +95,20 @@ def _answer(row: AnyRow, request: KeyedRequest) -> Answer | None:
         )
     if row.status is None:
         return None
-    return Answer(status=row.status, content_type=row.content_type, body=row.body.encode(), location=row.location or "")
+    body = _unsealed(row.body, request) if request.secret else row.body.encode()
+    return Answer(status=row.status, content_type=row.content_type, body=body, location=row.location or "")
+
+
+def _unsealed(body: str, request: KeyedRequest) -> bytes:
+    try:
+        return unseal(body, request.secret, place=_place(request))
+    except NotOpened as error:
+        raise KeyRefused(
+            "The answer to this Idempotency-Key tells a secret, and does not open for you.",
+            next_step="See whether the request had an effect before you ask with another key.",
+            code="idempotency_key_in_use",
+        ) from error
+
+
+def _place(request: KeyedRequest) -> str:
+    return f"{request.caller} {request.key} {request.fingerprint}"

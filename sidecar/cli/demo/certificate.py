@@ -11,19 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sidecar.domain.errors import SidecarError
 from sidecar.wire.forwarded import is_loopback
 
 VALID_FOR = timedelta(days=30)
 CLOCKS_DIFFER_BY = timedelta(days=1)
 # An address that no host has (RFC 5737). Nothing is sent there; the system only says by which address it would.
 _ELSEWHERE = ("192.0.2.1", 9)
-
-
-class TlsUnavailable(SidecarError):
-    """A certificate was asked for, and the library that makes one is not installed."""
-
-    code = "tls_unavailable"
 
 
 @dataclass(frozen=True)
@@ -52,17 +45,12 @@ def names_of_this_machine() -> tuple[str, ...]:
 
 
 def make_certificate(folder: Path, names: Iterable[str]) -> Certificate:
-    """Signed by itself, for localhost and the names (host names and addresses). Raises TlsUnavailable."""
-    try:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-    except ImportError:
-        raise TlsUnavailable(
-            "--tls makes a certificate, and the library for it is not installed.",
-            next_step="Install it: pip install 'conference-sidecar[tls]'",
-        ) from None
+    """Signed by itself, for localhost and the names (host names and addresses)."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Conference Sidecar demo")])
     hosts = [

@@ -11,7 +11,8 @@ from aiohttp import hdrs, web
 
 from sidecar.domain.access import ApiKey, Scope
 from sidecar.server.acts import keys as acts
-from sidecar.server.api.bodies import NO_STORE, body_of, json_response
+from sidecar.server.api.bodies import body_of, json_response
+from sidecar.server.api.idempotency import once
 from sidecar.server.api.paging import limit_of, page, place_after
 from sidecar.server.app_keys import ACCOUNTS
 from sidecar.server.auth.caller import CALLER
@@ -55,9 +56,13 @@ async def make_key(request: web.Request) -> web.Response:
             next_step="End it with Z, for UTC.",
             pointer="#/expires_at",
         )
-    key, secret = await acts.create_key(request, wish.name, wish.scopes, wish.expires_at)
-    headers = NO_STORE | {hdrs.LOCATION: f"/v1/api_keys/{key.id}"}
-    return json_response(_shown(key) | {"key": secret}, HTTPStatus.CREATED, headers=headers)
+
+    async def act() -> web.Response:
+        key, secret = await acts.create_key(request, wish.name, wish.scopes, wish.expires_at)
+        headers = {hdrs.LOCATION: f"/v1/api_keys/{key.id}"}
+        return json_response(_shown(key) | {"key": secret}, HTTPStatus.CREATED, headers=headers)
+
+    return await once(request, act, tells_secret=True)
 
 
 async def revoke_key(request: web.Request) -> web.Response:

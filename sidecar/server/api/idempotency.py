@@ -14,8 +14,10 @@ from aiohttp import hdrs, web
 
 from sidecar.domain.errors import SidecarError
 from sidecar.ports.answers import Answer, KeyedRequest
+from sidecar.server.api.bodies import NO_STORE
 from sidecar.server.app_keys import ANSWERS, CLOCK
 from sidecar.server.auth.caller import CALLER
+from sidecar.server.auth.identity import secret_of
 from sidecar.server.problems import RequestRefused
 
 HEADER = "Idempotency-Key"
@@ -41,10 +43,19 @@ async def harmless_twice(request: web.Request, act: Act) -> web.Response:
     return response
 
 
-async def once(request: web.Request, act: Act) -> web.Response:
+async def once(request: web.Request, act: Act, *, tells_secret: bool = False) -> web.Response:
     """For what must not happen twice. ``act`` raises a SidecarError only while it has had no effect: the key is free
-    again then. Whatever it returns, failures too, is the answer for good."""
-    keyed = await _keyed(request)
+    again then. Whatever it returns, failures too, is the answer for good.
+
+    ``tells_secret``: what the answer tells is told to nobody else, so it is kept sealed, and no cache may have it.
+    """
+    response = await _once(request, act, await _keyed(request, tells_secret=tells_secret))
+    if tells_secret:
+        response.headers.update(NO_STORE)
+    return response
+
+
+async def _once(request: web.Request, act: Act, keyed: KeyedRequest | None) -> web.Response:
     if keyed is None:
         return await act()
     answers, clock = request.app[ANSWERS], request.app[CLOCK]
@@ -60,7 +71,7 @@ async def once(request: web.Request, act: Act) -> web.Response:
     return response
 
 
-async def _keyed(request: web.Request) -> KeyedRequest | None:
+async def _keyed(request: web.Request, *, tells_secret: bool = False) -> KeyedRequest | None:
     key = request.headers.get(HEADER)
     if key is None:
         return None
@@ -72,7 +83,12 @@ async def _keyed(request: web.Request) -> KeyedRequest | None:
             next_step="A UUID will do.",
         )
     asked = f"{request.method} {request.path}\n".encode() + await request.read()
-    return KeyedRequest(caller=request[CALLER].id, key=key, fingerprint=hashlib.sha256(asked).hexdigest())
+    return KeyedRequest(
+        caller=request[CALLER].id,
+        key=key,
+        fingerprint=hashlib.sha256(asked).hexdigest(),
+        secret=secret_of(request) if tells_secret else "",
+    )
 
 
 def _answer(response: web.Response) -> Answer:

@@ -14,7 +14,7 @@ from sidecar.domain.sample_events import UnknownEventType
 from sidecar.domain.webhooks import SECRET_OVERLAP, Endpoint, EndpointRefused, EndpointState
 from sidecar.ports.webhooks import Tally
 from sidecar.server.acts import webhooks as webhook_acts
-from sidecar.server.api.bodies import NO_STORE, body_of, json_response
+from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.api.paging import page
 from sidecar.server.api.webhook_deliveries import shown_delivery
@@ -96,10 +96,10 @@ async def create_endpoint(request: web.Request) -> web.Response:
             request, url=wanted.url, description=wanted.description, types=wanted.types
         )
         body = shown_endpoint(endpoint, Tally()) | {"secret": secret}
-        headers = NO_STORE | {hdrs.LOCATION: f"/v1/webhook_endpoints/{endpoint.id}"}
+        headers = {hdrs.LOCATION: f"/v1/webhook_endpoints/{endpoint.id}"}
         return json_response(body, HTTPStatus.CREATED, headers=headers)
 
-    return await once(request, act)
+    return await once(request, act, tells_secret=True)
 
 
 async def get_endpoint(request: web.Request) -> web.Response:
@@ -144,9 +144,9 @@ async def rotate_secret(request: web.Request) -> web.Response:
             return await get_endpoint(request)
         _, secret = await webhook_acts.rotate(request, overlap=timedelta(seconds=wanted.overlap_s))
         body = shown_endpoint(*await webhook_acts.one_endpoint(request)) | {"secret": secret}
-        return json_response(body, headers=NO_STORE)
+        return json_response(body)
 
-    return await once(request, act)
+    return await once(request, act, tells_secret=True)
 
 
 @refusals

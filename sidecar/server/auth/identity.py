@@ -46,7 +46,7 @@ async def caller_of(request: web.Request) -> Caller | None:
     if authorization is not None:
         if not authorization.startswith(BEARER):
             return None
-        secret = authorization.removeprefix(BEARER).strip()
+        secret = secret_of(request)
         by = _panel_caller if secret.startswith(PANEL_PREFIX) else _key_caller
         return await by(request, secret)
     if route_of(request) in TOKEN_IN_QUERY and "token" in request.query:
@@ -54,6 +54,15 @@ async def caller_of(request: web.Request) -> Caller | None:
     if route_of(request) == STREAM_ROUTE and "ticket" in request.query:
         return await _ticket_caller(request, request.query["ticket"])
     return await _session_caller(request)
+
+
+def secret_of(request: web.Request) -> str:
+    """What the caller of this request came in by, and nobody else has: a key, a token, a session's cookie."""
+    authorization = request.headers.get(hdrs.AUTHORIZATION)
+    if authorization is not None:
+        return authorization.removeprefix(BEARER).strip()
+    cookie = site(request).cookie
+    return request.cookies.get(cookie, "") if cookie is not None else ""
 
 
 async def _key_caller(request: web.Request, secret: str) -> Caller | None:
@@ -66,8 +75,7 @@ async def _key_caller(request: web.Request, secret: str) -> Caller | None:
 
 
 async def _session_caller(request: web.Request) -> Caller | None:
-    cookie = site(request).cookie
-    token = request.cookies.get(cookie) if cookie is not None else None
+    token = secret_of(request)
     if not token:
         return None
     session = await request.app[ACCOUNTS].session(token_hash(token), now=request.app[CLOCK].now())

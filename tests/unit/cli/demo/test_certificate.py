@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sidecar.cli.demo.certificate import TlsUnavailable, make_certificate, names_of_this_machine
+from sidecar.cli.demo.certificate import make_certificate, names_of_this_machine
 from sidecar.cli.tls import CertificateUnusable, server_context
 
 
@@ -48,25 +45,6 @@ def test_the_key_is_for_its_owner_only_and_the_systems_trust_stays(
     made = make_certificate(tmp_path, [])
     assert made.key.stat().st_mode & 0o077 == 0
     assert made.trusted.read_text() == made.file.read_text() + "# what the system trusts\n"
-
-
-def test_without_the_library_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = builtins.__import__
-
-    def absent(
-        name: str,
-        globals_: Mapping[str, object] | None = None,
-        locals_: Mapping[str, object] | None = None,
-        fromlist: Sequence[str] | None = (),
-        level: int = 0,
-    ) -> Any:
-        if name.startswith("cryptography"):
-            raise ImportError(name)
-        return genuine(name, globals_, locals_, fromlist, level)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(TlsUnavailable, match=r"conference-sidecar\[tls\]"):
-        make_certificate(tmp_path, [])
 
 
 def test_names_of_this_machine_are_those_that_others_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
