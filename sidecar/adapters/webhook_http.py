@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -22,6 +20,7 @@ from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from sidecar.adapters.name_lookups import LookUp, NameLookups
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.webhook_addresses import AddressPolicy, checked_url, refusal
 from sidecar.domain.webhooks import Outcome
@@ -34,11 +33,8 @@ ATTEMPT_TIMEOUT_S = 15.0
 BODY_TIMEOUT_S = 2.0
 BODY_BYTES_MOST = 64 * 1024
 RESPONSE_KEPT_BYTES = 1024
-# Look-ups block a thread each; a name server that does not answer must not take those of the rest of the service.
-RESOLVER_THREADS = 16
 
 _THROTTLED = (429, 502, 504)
-_Lookup = Callable[[str, int, int], list[Any]]
 
 # Why the attempt of this task was stopped by the guard. A list, for connections are made in tasks of their own.
 _blocked: ContextVar[list[str]] = ContextVar("blocked")
@@ -56,7 +52,7 @@ class HttpWebhookSender:
     ``version``: of the service, for the User-Agent. ``look_up``: instead of the system's, as (host, port, family).
     """
 
-    def __init__(self, policy: AddressPolicy, *, version: str, look_up: _Lookup | None = None) -> None:
+    def __init__(self, policy: AddressPolicy, *, version: str, look_up: LookUp | None = None) -> None:
         self._policy = policy
         self._resolver = _GuardedResolver(policy, look_up or _system_look_up)
         connector = aiohttp.TCPConnector(
@@ -124,17 +120,15 @@ def check_address(address: str, policy: AddressPolicy) -> None:
 class _GuardedResolver(AbstractResolver):
     """All answers for a name must be fit to be connected to, or none is used."""
 
-    def __init__(self, policy: AddressPolicy, look_up: _Lookup) -> None:
+    def __init__(self, policy: AddressPolicy, look_up: LookUp) -> None:
         self._policy = policy
-        self._look_up = look_up
-        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="webhook-resolver")
+        self._names = NameLookups(look_up)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Every address of the name; AddressBlocked for one among them that is not public."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, self._look_up, host, port, family)
+        found = await self._names.find(host, port, family)
         results = [
             ResolveResult(
                 hostname=host, host=address[0], port=port, family=family_, proto=protocol, flags=socket.AI_NUMERICHOST
@@ -147,7 +141,6 @@ class _GuardedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """Does not wait for look-ups under way."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _system_look_up(host: str, port: int, family: int) -> list[Any]:

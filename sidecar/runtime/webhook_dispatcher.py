@@ -93,6 +93,10 @@ class _Lane:
         if self.look_at is not None and self.look_at <= now:
             self.look_at = None
 
+    def clock_went_back(self, now: datetime) -> None:
+        """Moments that were noted before are no use any more."""
+        self._rest_until, self.look_at = None, now
+
     def look_again_at(self, moment: datetime) -> None:
         """At the latest."""
         self.look_at = moment if self.look_at is None else min(self.look_at, moment)
@@ -145,6 +149,12 @@ class WebhookDispatcher:
         self._ended = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        # Unset while the ends of attempts wait for a store that is away.
+        self._stored = asyncio.Event()
+        self._stored.set()
+        # Unset while claims are on their way to their lanes.
+        self._claimed = asyncio.Event()
+        self._claimed.set()
         self._stopping = False
         self.attempts: Counter[str] = Counter()
         self.backlog = 0
@@ -172,6 +182,7 @@ class WebhookDispatcher:
         self._stir.set()
         try:
             async with asyncio.timeout(timeout_s):
+                await self._claimed.wait()
                 await self._give_back(self._lanes)
                 await self._idle.wait()
         except TimeoutError:
@@ -193,17 +204,25 @@ class WebhookDispatcher:
                 pass
 
     async def _claim(self) -> None:
-        """What is due of the endpoints for which there is room."""
+        """What is due of the endpoints for which there is room. Nothing whose end is known and not stored yet."""
+        await self._stored.wait()
+        if self._stopping:
+            return
         now = self._clock.now()
         rung, self._rung = self._rung, set()
         self._changed.clear()
         free = {endpoint_id: self._lane(endpoint_id).room(now) for endpoint_id in rung | self._due(now)}
         for endpoint_id in free:
             self._lane(endpoint_id).looked_at(now)
+        found = None
+        self._claimed.clear()
         try:
             found = await self._queue.claim(free, now=now, lock_until=now + self._lock)
         except SidecarError as error:  # calls go on, whatever becomes of webhooks
             self._say_away(error)
+        finally:
+            self._claimed.set()
+        if found is None:
             self._rung |= set(free)
             await asyncio.sleep(STORE_RETRY_S)
             return
@@ -278,13 +297,19 @@ class WebhookDispatcher:
             try:
                 disabled = await self._queue.note(finished, now=self._clock.now())
             except StoreUnavailable as error:
+                self._stored.clear()
                 self._say_away(error)
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             except SidecarError as error:
-                # What the store will never take must hold up no others: these claims come back when their lock ends.
-                log.error("webhook_attempts_refused", code=error.code, reason=error.message, attempts=len(finished))
-                return
+                if len(finished) > 1:  # one that the store will never take must take no others along
+                    for each in finished:
+                        await self._store([each])
+                    return
+                # The claim comes back when its lock ends.
+                log.error("webhook_attempt_refused", delivery=finished[0].delivery_id, code=error.code)
+                disabled = ()
+            self._stored.set()
             for endpoint in disabled:
                 log.warning("webhook_endpoint_disabled", endpoint=endpoint.id, reason=endpoint.disabled_reason)
             return
@@ -310,7 +335,14 @@ class WebhookDispatcher:
                 self._say_away(error)
 
     async def _survey(self) -> None:
+        looked_at = self._clock.now()
         while True:
+            now = self._clock.now()
+            if now < looked_at:
+                log.warning("clock_went_back", by_s=round((looked_at - now).total_seconds()))
+                for lane in self._lanes.values():
+                    lane.clock_went_back(now)
+            looked_at = now
             try:
                 survey = await self._queue.survey()
             except SidecarError as error:

@@ -72,7 +72,8 @@ async def pack(
 def _batches(rows: Sequence[AnyRow], now: datetime) -> tuple[list[Sequence[AnyRow]], Sequence[AnyRow]]:
     """Those that are closed, and what waits for company."""
     chunks = [rows[start : start + BATCH_EVENTS] for start in range(0, len(rows), BATCH_EVENTS)]
-    if chunks and len(chunks[-1]) < BATCH_EVENTS and chunks[-1][0].at + BATCH_WAIT > now:
+    # Whatever seems to be of the future was put before the clock went back, and has waited long enough.
+    if chunks and len(chunks[-1]) < BATCH_EVENTS and abs(now - chunks[-1][0].at) < BATCH_WAIT:
         return chunks[:-1], chunks[-1]
     return chunks, []
 
