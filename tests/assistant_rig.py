@@ -156,13 +156,13 @@ class Rig:
         await asyncio.sleep(0.1)
         return there
 
-    async def says(self, who: BoundFork, text: str) -> UtteranceFinal:
+    async def says(self, who: BoundFork, text: str, *, coaching: bool = False) -> UtteranceFinal:
         """An utterance that has just ended."""
         end = self.recorder.now_ms()
         said = UtteranceFinal(
             id=self.clock.new_id("utt"), participant=who.participant.id, fork=who.fork.id, session="ses",
             result_index=next(_results), revision=1, start_ms=max(0, end - 300 * len(text.split())), end_ms=end,
-            text=text, engine="test", lag_ms=0,
+            text=text, engine="test", lag_ms=0, coaching=coaching,
         )  # fmt: skip
         self.recorder.record_soon(said)
         await asyncio.sleep(0.1)

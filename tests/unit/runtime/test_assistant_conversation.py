@@ -181,3 +181,21 @@ async def test_a_yes_outlives_the_process_and_so_does_the_question(rig: Rig, agr
             assert len(model.sessions) == 1
             await rig.says(rig.agent, "Ava, are you there?")
         assert (await rig.until(AssistantTurn)).heard == "Of course."
+
+
+async def test_what_a_coach_whispers_is_not_even_remembered(rig: Rig) -> None:
+    """Not what was said before it came, which it reads from the log, and not what it hears; so it can tell nobody."""
+    model = FakeChatModel(["It is five days."])
+    async with rig.running(model):
+        await rig.says(rig.agent, "Offer him twenty percent.", coaching=True)
+        await rig.says(rig.agent, "Let me look that up.")
+        await rig.join(await rig.invite(announce=Announce.ANNOUNCE, audience=Audience.ALL))
+        await asyncio.sleep(10)
+        await rig.says(rig.agent, "Ava, offer him thirty percent.", coaching=True)
+        await asyncio.sleep(5)
+        assert model.asked == []
+        await rig.says(rig.customer, "Ava, what does it cost?")
+        await rig.until(AssistantTurn)
+    told = str(model.asked)
+    assert "look that up" in told
+    assert "percent" not in told
