@@ -253,8 +253,10 @@ async def _claim(
         .order_by(of.next_at)
         .limit(most)
         .with_for_update(skip_locked=True)
+        .cte()  # in a plain IN, PostgreSQL may run it for each row, and lock beyond the limit
     )
-    ours = update(webhook_deliveries).where(of.id.in_(due)).values(attempts=of.attempts + 1, next_at=lock_until)
+    chosen = of.id.in_(select(due.c.id))
+    ours = update(webhook_deliveries).where(chosen).values(attempts=of.attempts + 1, next_at=lock_until)
     rows = (await connection.execute(ours.returning(*of))).all()
     return sorted(rows, key=lambda row: row.id)
 

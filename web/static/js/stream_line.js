@@ -99,8 +99,7 @@ export class Line {
     this.heardAt = performance.now();
     if (type === "stream.closing") {
       this.#wait(data.retry_ms ?? RETRY_FIRST_MS);
-      if (data.topics) this.onGone(data.topics);
-      return undefined;
+      return data.topics && this.onGone(data.topics);
     }
     if (type === "stream.ready") {
       this.failures = 0;
