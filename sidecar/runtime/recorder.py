@@ -51,6 +51,7 @@ class Recorder:
         self._clock = clock
         self._redaction = Redaction(rules or (lambda: DEFAULT_RULES), hand_on=self._hand_on, tally=writer.tally)
         self._lost: dict[str, TranscriptGap] = {}  # by fork: what the store never got
+        self._heard: dict[str, int] = {}  # by fork: up to where all was heard, though the last of it may wait
 
     @property
     def tally(self) -> Tally:
@@ -99,7 +100,8 @@ class Recorder:
         """All that forks say goes by here, redacted, on its way to the store and from there to everybody."""
         try:
             lost = [self._draft(gap) for gap in self._lost.values()]
-            self._writer.submit_nowait(lost + [self._draft(fact) for fact in facts])
+            covered = [self._coverage(fork) for fork in {fact.fork for fact in facts} & self._heard.keys()]
+            self._writer.submit_nowait([*lost, *(self._draft(fact) for fact in facts), *covered])
         except StoreOverloaded as error:
             self.tally.facts_lost += len(facts)
             for fact in facts:
@@ -119,8 +121,12 @@ class Recorder:
             await self.record(*lost.values())
 
     def cover(self, fork: str, covered_ms: int) -> None:
-        """Note that all speech of a fork up to here is stored. May be lost without harm: a later note says more."""
-        self._writer.submit_nowait([Coverage(fork=fork, covered_ms=self._redaction.covered_ms(fork, covered_ms))])
+        """Note that all speech of a fork up to here is handed in. May be lost without harm: a later note says more."""
+        self._heard[fork] = covered_ms
+        self._writer.submit_nowait([self._coverage(fork)])
+
+    def _coverage(self, fork: str) -> Coverage:
+        return Coverage(fork=fork, covered_ms=self._redaction.covered_ms(fork, self._heard[fork]))
 
     def tell(self, facts: Sequence[EventData]) -> None:
         """Tell passing facts (partials) to whoever listens now."""

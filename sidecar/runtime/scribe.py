@@ -52,6 +52,7 @@ class Scribe:
                 self._final(lane, result, start_ms, end_ms)
                 told_to_ms = end_ms if result.told_to_ms is None else lane.began_ms + result.told_to_ms
                 self._replay.cover(start_ms, max(end_ms, told_to_ms))
+                self._note_covered(end_ms)
             case Unrecognised():
                 cleared = lane.desk.abandon(result.segment, self._conference_ms(end_ms))
                 self._recorder.tell([cleared] if cleared else [])
@@ -120,6 +121,12 @@ class Scribe:
             self._recorder.record_soon(fact)
         elif fact:
             self._recorder.tell([fact])
+
+    def _note_covered(self, end_ms: int) -> None:
+        """With a final: up to its end, or to what a slower lane has yet to hear."""
+        missing = self._replay.missing()
+        until_ms = min(end_ms, missing[0][0]) if missing else end_ms
+        self._recorder.cover(self._fork.id, self._conference_ms(until_ms))
 
     def _news(self, lane: Lane, words: Sequence[Word]) -> tuple[list[Word], int]:
         """The words that no other lane told, and the middle of the last one that another did."""

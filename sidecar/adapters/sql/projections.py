@@ -36,7 +36,6 @@ from sidecar.domain.events import (
     TranscriptGap,
     TranscriptPaused,
     TranscriptResumed,
-    UtteranceFinal,
 )
 from sidecar.domain.redaction.events import UtteranceRedacted
 
@@ -209,14 +208,12 @@ def coverage_of(entries: Iterable[Entry]) -> dict[str, int]:
     covered: dict[str, int] = {}
     for entry in entries:
         match entry if isinstance(entry, Coverage) else entry.data:
-            case Coverage(fork=fork, covered_ms=until) | UtteranceFinal(fork=fork, end_ms=until):
-                pass
+            case Coverage(fork=fork, covered_ms=until):
+                pass  # a final does not say it: what was said before may still be heard again by another session
             case TranscriptGap(fork=fork, to_ms=until) | ForkStarted(fork=fork, at_ms=until):
                 pass  # before its first stream a fork has nothing to cover
             case _:
                 continue
-        if not fork:
-            continue  # the assistant's words came from no fork
         covered[fork] = max(until, covered.get(fork, 0))
     return covered
 

@@ -125,6 +125,8 @@ class Notebook:
         self.facts.append(fact)
         self.tell([fact])
 
+    def cover(self, fork: str, covered_ms: int) -> None: ...
+
     def tell(self, facts: Sequence[EventData]) -> None:
         for fact in facts:
             if isinstance(fact, UtteranceFinal | UtterancePartial):

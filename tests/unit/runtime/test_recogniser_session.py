@@ -48,10 +48,18 @@ HELLO: Script = [
 class Rig:
     """A session on a real store and bus, with what it told."""
 
-    def __init__(self, session: RecogniserSession, timeline: StreamClock, log: SqlEventLog, conference: str) -> None:
+    def __init__(
+        self,
+        session: RecogniserSession,
+        timeline: StreamClock,
+        log: SqlEventLog,
+        directory: SqlDirectory,
+        conference: str,
+    ) -> None:
         self.session = session
         self.timeline = timeline
         self._log = log
+        self._directory = directory
         self._conference = conference
         self.told: list[Event] = []
 
@@ -71,6 +79,11 @@ class Rig:
         """What is in the log."""
         return await self._log.read(self._conference)
 
+    async def covered_ms(self) -> int:
+        """Up to where the store says that all is told: from there on a service that was killed declares a gap."""
+        [fork] = await self._directory.forks(self._conference)
+        return fork.covered_ms
+
 
 Running = Callable[..., contextlib.AbstractAsyncContextManager[Rig]]
 
@@ -89,7 +102,8 @@ def rig(database: Database) -> Running:
         now: Callable[[], float] | None = None,
     ) -> AsyncIterator[Rig]:
         log, bus, clock = timeless(SqlEventLog(database)), EventBus(), FakeClock()
-        bound = await open_call(SqlDirectory(database))
+        directory = timeless(SqlDirectory(database))
+        bound = await open_call(directory)
         writer = EventWriter(log, bus, clock)
         recorder = Recorder(bound.conference, writer=writer, bus=bus, clock=clock)
         timeline = StreamClock(base_ms)
@@ -100,7 +114,7 @@ def rig(database: Database) -> Running:
             recorder=recorder,
             hearing=hearing or Hearing(),
         )
-        rig = Rig(session, timeline, log, bound.conference.id)
+        rig = Rig(session, timeline, log, directory, bound.conference.id)
         with bus.subscribe([conference_topic(bound.conference.id)]) as listener:
             async with asyncio.TaskGroup() as tasks:
                 storing = tasks.create_task(writer.run())
@@ -263,6 +277,22 @@ async def test_more_than_a_moment_is_for_a_gap_lane_and_live_text_goes_on(rig: R
     assert late
     assert min(one.start_ms for one in late) < 12_000
     assert not all(one.late for one in finals)  # live text went on beside it
+
+
+async def test_what_the_store_has_as_covered_was_told_though_another_lane_is_ahead(rig: Running) -> None:
+    """Killed at any of these moments, nothing is lost without a gap."""
+    engine = NumberedRecogniser()
+    engine.refusals = [RecogniserUnavailable("Busy.") for _ in range(3)]
+    ahead = False
+    async with rig(engine) as session:
+        for spoken in range(24, 72, 2):
+            await session.listen_to(numbered_speech(0, 24) if spoken == 24 else numbered_speech(spoken - 2, 2))
+            covered_ms = await session.covered_ms() - STREAM_BEGAN_MS
+            told = words_of(facts(await session.stored(), UtteranceFinal))
+            due = [int(word.text[1:]) for word in places(0, spoken) if word.end_ms <= covered_ms]
+            assert set(due) <= set(told), f"covered up to {covered_ms} ms"
+            ahead = ahead or told != list(range(len(told)))
+    assert ahead
 
 
 async def test_an_engine_that_tells_nothing_of_eight_seconds_of_speech_is_left(rig: Running) -> None:
