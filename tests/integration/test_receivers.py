@@ -19,7 +19,7 @@ from sidecar.adapters.clock import SystemClock
 from sidecar.cli.children import free_ports
 from sidecar.domain.events import encode
 from sidecar.domain.sample_events import sample
-from sidecar.server.pages.settings_webhooks_view import SNIPPETS
+from sidecar.server.pages.settings.webhooks_view import SNIPPETS
 from sidecar.server.webhook_request import as_curl
 from sidecar.wire.standard_webhooks import headers, new_secret
 from tests.receivers import command_of, kept, receiving

@@ -8,23 +8,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from sidecar.assets import assets_root
-from sidecar.server.pages import (
-    conference,
-    history,
-    panel,
-    settings,
-    settings_account,
-    settings_audit,
-    settings_keys,
-    settings_redaction,
-    settings_users,
-    wallboard,
-)
+from sidecar.server.pages import conference, history, panel, wallboard
 from sidecar.server.pages import styleguide as guide
 from sidecar.server.pages.rendering import RENDERER, Renderer
 from sidecar.server.pages.security import guard_pages
-from sidecar.server.pages.settings_alerts import add_alert_settings
-from sidecar.server.pages.settings_webhooks import add_webhook_settings
+from sidecar.server.pages.settings import account, audit, frame, keys, redaction, users
+from sidecar.server.pages.settings.alerts import add_alert_settings
+from sidecar.server.pages.settings.webhooks import add_webhook_settings
 from sidecar.server.pages.static_files import StaticFiles
 
 
@@ -41,7 +31,7 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
     app.router.add_get("/history", history.show)
     app.router.add_get("/conferences/{id}", conference.show)
     app.router.add_get("/agent/{id}", panel.show)
-    app.router.add_get("/settings", settings.show)
+    app.router.add_get("/settings", frame.show)
     add_alert_settings(app)
     add_webhook_settings(app)
     _add_access(app.router)
@@ -52,19 +42,19 @@ def add_pages(app: web.Application, *, styleguide: bool = False) -> None:
 
 def _add_access(router: web.UrlDispatcher) -> None:
     """The settings' pages about who may come in, and what is kept."""
-    router.add_get("/settings/account", settings_account.show)
-    router.add_post("/settings/account/password", settings_account.set_password)
-    router.add_post("/settings/account/sessions/end_others", settings_account.end_others)
-    router.add_post("/settings/account/sessions/{session}/end", settings_account.end_session)
-    router.add_get("/settings/redaction", settings_redaction.show)
-    router.add_post("/settings/redaction", settings_redaction.change)
-    router.add_get("/settings/audit", settings_audit.show)
-    router.add_get("/settings/keys", settings_keys.show)
-    router.add_post("/settings/keys", settings_keys.create)
-    router.add_post("/settings/keys/{key}/revoke", settings_keys.revoke)
-    router.add_get("/settings/users", settings_users.show)
-    router.add_post("/settings/users", settings_users.add)
-    router.add_post("/settings/users/{user}/link", settings_users.make_link)
-    router.add_post("/settings/users/{user}/role", settings_users.change_role)
-    router.add_post("/settings/users/{user}/clear_password", settings_users.clear_password)
-    router.add_post("/settings/users/{user}/remove", settings_users.remove)
+    router.add_get("/settings/account", account.show)
+    router.add_post("/settings/account/password", account.set_password)
+    router.add_post("/settings/account/sessions/end_others", account.end_others)
+    router.add_post("/settings/account/sessions/{session}/end", account.end_session)
+    router.add_get("/settings/redaction", redaction.show)
+    router.add_post("/settings/redaction", redaction.change)
+    router.add_get("/settings/audit", audit.show)
+    router.add_get("/settings/keys", keys.show)
+    router.add_post("/settings/keys", keys.create)
+    router.add_post("/settings/keys/{key}/revoke", keys.revoke)
+    router.add_get("/settings/users", users.show)
+    router.add_post("/settings/users", users.add)
+    router.add_post("/settings/users/{user}/link", users.make_link)
+    router.add_post("/settings/users/{user}/role", users.change_role)
+    router.add_post("/settings/users/{user}/clear_password", users.clear_password)
+    router.add_post("/settings/users/{user}/remove", users.remove)

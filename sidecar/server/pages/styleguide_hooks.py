@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint, EndpointState, Outcome
 from sidecar.ports.webhooks import Tally
-from sidecar.server.pages.settings_webhooks_view import (
+from sidecar.server.pages.settings.webhooks_view import (
     ShownAttempt,
     ShownDelivery,
     ShownEndpoint,

@@ -16,7 +16,7 @@ from sidecar.server.auth.by_password import user_by_password
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import form_of, go_on
 from sidecar.server.limits import TooOften
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings.frame import respond_settings
 from sidecar.server.problems import come_back
 
 PATH = "/settings/account"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sidecar.domain.access import Scope
-from sidecar.server.pages.settings_keys import MEANINGS
+from sidecar.server.pages.settings.keys import MEANINGS
 from tests.openapi import document
 
 

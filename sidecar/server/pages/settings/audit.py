@@ -14,7 +14,7 @@ from sidecar.server.api.audit_log import AuditPlace
 from sidecar.server.api.paging import cursor, place_after
 from sidecar.server.app_keys import AUDIT
 from sidecar.server.auth.caller import CALLER
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings.frame import respond_settings
 
 PATH = "/settings/audit"
 ENTRIES_SHOWN = 50

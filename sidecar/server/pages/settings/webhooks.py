@@ -21,8 +21,8 @@ from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.app_keys import CLOCK, WEBHOOK_DELIVERIES
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import form_of, go_on
-from sidecar.server.pages import settings_webhooks_view as view
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings import webhooks_view as view
+from sidecar.server.pages.settings.frame import respond_settings
 
 PATH = "/settings/webhooks"
 DELIVERIES_SHOWN = 50

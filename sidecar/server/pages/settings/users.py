@@ -14,7 +14,7 @@ from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB, TWILIO_EDGE
 from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import Form, form_of, go_on
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings.frame import respond_settings
 
 PATH = "/settings/users"
 ROLES = (

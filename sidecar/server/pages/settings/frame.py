@@ -1,4 +1,4 @@
-"""``/settings``: its pages and their navigation. Each page is a module of its own and adds one line here.
+"""``/settings``: its pages and their navigation. Each page is a module of its own and adds one line (``SECTIONS``).
 
 Plain forms: they are read by ``forms.form_of``, change something, and go on to a page (POST, redirect, GET): they
 work without scripts. What is shown once only, such as a new key, is the answer to the POST itself.

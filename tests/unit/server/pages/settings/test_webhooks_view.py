@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, EndpointState, Outcome
 from sidecar.ports.webhooks import DeliveryDetail, Tally
-from sidecar.server.pages.settings_webhooks_view import (
+from sidecar.server.pages.settings.webhooks_view import (
     delivery_page,
     endpoint_form,
     outcome,

@@ -14,7 +14,7 @@ from sidecar.domain.redaction.rules import LABELS, Kind, Policy
 from sidecar.server.acts import redaction as acts
 from sidecar.server.acts.redaction import TRIAL_MAX_CHARS
 from sidecar.server.forms import Form, form_of, go_on
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings.frame import respond_settings
 from sidecar.server.problems import RequestRefused
 
 PATH = "/settings/redaction"

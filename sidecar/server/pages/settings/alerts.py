@@ -16,8 +16,8 @@ from sidecar.server.acts import alerts as alert_acts
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK, DIRECTORY
 from sidecar.server.auth.caller import CALLER, visible_conference
 from sidecar.server.forms import form_of, go_on
-from sidecar.server.pages import settings_alerts_view as view
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings import alerts_view as view
+from sidecar.server.pages.settings.frame import respond_settings
 from sidecar.server.problems import RequestRefused
 
 PATH = "/settings/alerts"

@@ -15,7 +15,7 @@ from sidecar.server.acts import keys as acts
 from sidecar.server.app_keys import ACCOUNTS, CLOCK
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import Form, form_of, go_on
-from sidecar.server.pages.settings import respond_settings
+from sidecar.server.pages.settings.frame import respond_settings
 from sidecar.server.problems import RequestRefused
 
 PATH = "/settings/keys"
