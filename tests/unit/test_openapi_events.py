@@ -25,6 +25,7 @@ from sidecar.server.api import (
     panel_tokens,
     participants,
     pauses,
+    redaction_settings,
     redactions,
     stream_tickets,
     webhook_deliveries,
@@ -112,6 +113,7 @@ WISHES: dict[str, type[msgspec.Struct]] = {
     "assistant_say": assistants.Words,
     "change_alert_rule": alert_rules.RuleChange,
     "change_assistant": assistants.Manners,
+    "change_redaction": redaction_settings.Change,
     "change_webhook_endpoint": webhook_endpoints.Change,
     "correct_participant": participants.Correction,
     "create_webhook_endpoint": webhook_endpoints.NewEndpoint,
@@ -126,6 +128,7 @@ WISHES: dict[str, type[msgspec.Struct]] = {
     "resend_webhooks": webhook_deliveries.Again,
     "rotate_webhook_secret": webhook_endpoints.Rotation,
     "test_alert_rule": alert_rules.Trial,
+    "test_redaction": redaction_settings.Trial,
     "test_webhook_endpoint": webhook_endpoints.Sample,
 }
 
