@@ -107,8 +107,8 @@ async def test_every_button_of_an_endpoint_does_what_it_says_and_says_so(ana: Pe
         assert expected in shown
     page = await ana.send(f"{place}/resend", {"delivery": delivery[0].rpartition("/")[2]})
     assert "1 on their way again." in page
-    assert "Enabled" in await ana.send(f"{place}/state", {"to": "resume"})
     assert "Nothing has failed in that time." in await ana.send(f"{place}/resend", {"since": "24h"})
+    assert "Enabled" in await ana.send(f"{place}/state", {"to": "resume"})
     assert "assistant.left" not in (await ana.get(f"{place}?state=failed")).split("</form>", 4)[-1].split("<details")[0]
 
     page = await ana.send(f"{place}/rotate_secret", {})
