@@ -11,10 +11,10 @@ import asyncio
 import re
 import time
 
-from benchmarks.parts import HOST, heard, quantiles, say
+from benchmarks.parts import HOST, heard, quantiles, say, stamped_ns
 
 SAMPLED = 25
-STAMPED = re.compile(rb'"text":"(final|partial) (\d+)"')
+STAMPED = re.compile(rb'"text":"(final|partial) ([a-j]+)"')
 EVENT = b"\nevent: utterance."
 CHUNK_BYTES = 1 << 18
 OPENING = 64  # streams that are opened at the same time
@@ -46,7 +46,7 @@ class Readers:
                 if sampled:
                     now = time.monotonic_ns()
                     for kind, sent in STAMPED.findall(whole):
-                        self.ages_ms[kind].append((now - int(sent)) / 1e6)
+                        self.ages_ms[kind].append((now - stamped_ns(sent.decode())) / 1e6)
         finally:
             writer.close()
 

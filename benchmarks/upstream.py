@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 
 from aiohttp import WSMsgType, web
 
-from benchmarks.parts import BATCH_BYTES, FRAME_BYTES, HOST, age_ms, heard, quantiles, say
+from benchmarks.parts import BATCH_BYTES, FRAME_BYTES, HOST, age_ms, heard, quantiles, say, stamp
 
 METADATA = {
     "request_id": "00000000-0000-0000-0000-000000000000",
@@ -77,7 +76,7 @@ class Upstream:
         return ws
 
     async def _send(self, ws: web.WebSocketResponse, kind: str, start: int, end: int) -> None:
-        text = f"{kind} {time.monotonic_ns()}"
+        text = f"{kind} {stamp()}"
         await ws.send_str(result(text, start / 8000, (end - start) / 8000, final=kind == "final"))
 
 

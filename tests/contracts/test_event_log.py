@@ -282,7 +282,7 @@ async def test_the_epoch_stays_while_the_database_lives(store_url: str) -> None:
 async def test_a_store_that_another_process_has_locked_is_unavailable_and_recovers(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.adapters.sql.engine.SQLITE_BUSY_TIMEOUT_MS", 20)
+    monkeypatch.setattr("sidecar.adapters.sql.engine.SQLITE_BUSY_TIMEOUT_S", 0.02)
     bound = await open_call(SqlDirectory(database))
     url = database.url.render_as_string(hide_password=False)
     other_process, impatient = Database(url), Database(url)

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sidecar.adapters.sql.errors import StoreUnusable, store_errors
 from sidecar.adapters.sql.tables import PlainText
 
-SQLITE_BUSY_TIMEOUT_MS = 5_000
+SQLITE_BUSY_TIMEOUT_S = 5.0
 WIPE_TIMEOUT_MS = 100
 POSTGRES_CONNECT_TIMEOUT_S = 5.0
 POSTGRES_STATEMENT_TIMEOUT_S = 10.0
@@ -46,7 +46,9 @@ class Database:
     Opens nothing before the first transaction. Call ``close`` at the end: SQLite's connections own threads.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, waits_s: float | None = None) -> None:
+        """``waits_s``: how long a statement may wait for others, where nobody waits for a page."""
+        self._waits_s = waits_s
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._reader = self._engine(READERS)
@@ -102,7 +104,7 @@ class Database:
                     async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
                         busy, *_ = await cursor.fetchone()
                 finally:
-                    await driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+                    await driver.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
         return not busy
 
     async def close(self) -> None:
@@ -117,7 +119,8 @@ class Database:
     def _engine(self, connections: int) -> AsyncEngine:
         arguments: dict[str, Any] = {}
         if not self.is_sqlite:
-            arguments = {"timeout": POSTGRES_CONNECT_TIMEOUT_S, "command_timeout": POSTGRES_STATEMENT_TIMEOUT_S}
+            patience_s = self._waits_s or POSTGRES_STATEMENT_TIMEOUT_S
+            arguments = {"timeout": POSTGRES_CONNECT_TIMEOUT_S, "command_timeout": patience_s}
         engine = create_async_engine(
             self.url,
             pool_size=connections,
@@ -129,8 +132,27 @@ class Database:
             hide_parameters=True,
         )
         if self.is_sqlite:
-            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(engine.sync_engine, "connect", self._prepare_sqlite)
         return engine
+
+    @property
+    def _busy_timeout_ms(self) -> int:
+        return round((self._waits_s or SQLITE_BUSY_TIMEOUT_S) * 1000)
+
+    def _prepare_sqlite(self, dbapi_connection: Any, _record: object) -> None:
+        # None: the driver begins no transactions behind our back; _begin_* do.
+        dbapi_connection.isolation_level = None
+        cursor = dbapi_connection.cursor()
+        try:
+            cursor.execute(f"PRAGMA busy_timeout = {self._busy_timeout_ms}")
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.execute("PRAGMA secure_delete = ON")  # what is deleted or replaced is written over
+            cursor.close()
+        except BaseException:
+            dbapi_connection.close()  # nobody else knows of it yet, and it owns a thread
+            raise
 
 
 def parse_url(url: str) -> URL:
@@ -166,22 +188,6 @@ async def serialise(connection: AsyncConnection, key: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(_LOCK_KEY, {"key": key})
-
-
-def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
-    # None: the driver begins no transactions behind our back; _begin_* do.
-    dbapi_connection.isolation_level = None
-    cursor = dbapi_connection.cursor()
-    try:
-        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted or replaced is written over
-        cursor.close()
-    except BaseException:
-        dbapi_connection.close()  # nobody else knows of it yet, and it owns a thread
-        raise
 
 
 def _begin_deferred(connection: Connection) -> None:

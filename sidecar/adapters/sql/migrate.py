@@ -18,13 +18,16 @@ from sidecar.adapters.sql.engine import Database, serialise, sqlite_file
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
 from sidecar.domain.errors import StoreUnavailable
 
+# Others who start at the same time may be at it: an upgrade of a large database takes a while.
+WAITS_S = 60.0
+
 
 async def migrate(url: str) -> None:
     """Upgrade to the newest schema, in one transaction; harmless when there is nothing to do.
 
     Makes the folder of a SQLite file. Raises StoreUnusable, which names the place, when it cannot be written.
     """
-    database = Database(url)
+    database = Database(url, waits_s=WAITS_S)
     try:
         file = sqlite_file(database.url)
         if file is not None:
