@@ -285,7 +285,7 @@ async def test_bodies_frames_and_zips_that_would_fill_memory_do_not(open_service
         assert b" 101 " in answer
         assert b"permessage-deflate" not in answer
         writer.write(masked_start + gigabyte)
-        assert await pour(writer) < 64
+        assert await pour(writer) < 1024  # what comes before the socket is closed is thrown away
     assert service.refusals["media_too_big"] == 1
     form = head("POST /twilio/voice", **LONG_SLOW_BODY | {"Content-Length": str(1 << 30)})
     async with connection(service, form) as (reader, writer):

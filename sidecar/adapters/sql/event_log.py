@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, select, tuple_, update
+from sqlalchemy import Table, bindparam, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
@@ -160,20 +160,23 @@ def _utterance_key(draft: Draft) -> UtteranceKey | None:
 
 
 async def _number(connection: AsyncConnection, fresh: Sequence[Draft]) -> list[Event]:
-    """Spend the next seq numbers of each conference on these drafts, in order. The conferences are locked then."""
-    homes: dict[str, AnyRow] = {}
+    """Spend the next seq numbers of each conference on these drafts, in order. The conferences are locked then.
+
+    Two statements, however many conferences there are: hundreds of finals may come in the same moment.
+    """
+    counts = sorted(Counter(draft.conference for draft in fresh).items())
+    if not counts:
+        return []
+    of = conferences.c
+    raised = update(conferences).where(of.id == bindparam("of_id")).values(seq=of.seq + bindparam("more"))
+    await connection.execute(raised, [{"of_id": conference, "more": count} for conference, count in counts])
+    wanted = select(of.id, of.seq, of.sid, of.tenant).where(of.id.in_([conference for conference, _ in counts]))
+    homes: dict[str, AnyRow] = {row.id: row for row in await connection.execute(wanted)}
     next_seq: dict[str, int] = {}
-    for conference, count in sorted(Counter(draft.conference for draft in fresh).items()):
-        raised = (
-            update(conferences)
-            .where(conferences.c.id == conference)
-            .values(seq=conferences.c.seq + count)
-            .returning(conferences.c.seq, conferences.c.sid, conferences.c.tenant)
-        )
-        home = (await connection.execute(raised)).one_or_none()
-        if home is None:
+    for conference, count in counts:
+        if conference not in homes:
             raise _not_found(conferences, conference)
-        homes[conference], next_seq[conference] = home, home.seq - count + 1
+        next_seq[conference] = homes[conference].seq - count + 1
     numbered = []
     for draft in fresh:
         seq = next_seq[draft.conference]
