@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import hdrs, web
@@ -18,11 +18,14 @@ from sidecar.server.app_keys import ACCOUNTS
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.problems import RequestRefused
 
+# As sent: what stands around it is left out afterwards.
+KEY_NAME_MOST = 80
+
 
 class KeyWish(msgspec.Struct, forbid_unknown_fields=True):
     """``expires_at``: from when on it opens nothing; left out: it does until it is revoked."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(max_length=KEY_NAME_MOST)]
     scopes: list[Scope]
     expires_at: datetime | None = None
 
