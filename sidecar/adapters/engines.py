@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from importlib.metadata import entry_points
 from typing import Any
@@ -22,25 +23,26 @@ class EngineMissing(SidecarError):
 
 def open_recogniser(name: str, settings: EngineSettings) -> AbstractAsyncContextManager[Recogniser]:
     """Raises EngineMissing; entering it may raise RecogniserUnavailable."""
-    return _factory(RECOGNISERS, name)(settings)  # type: ignore[no-any-return]
+    return _opened(RECOGNISERS, name, settings)
 
 
 def open_chat_model(name: str, settings: EngineSettings) -> AbstractAsyncContextManager[ChatModel]:
     """Raises EngineMissing; entering it may raise ChatModelFailed."""
-    return _factory(CHAT_MODELS, name)(settings)  # type: ignore[no-any-return]
+    return _opened(CHAT_MODELS, name, settings)
 
 
 def open_voice(name: str, settings: EngineSettings) -> AbstractAsyncContextManager[Voice]:
     """Raises EngineMissing; entering it may raise VoiceFailed."""
-    return _factory(VOICES, name)(settings)  # type: ignore[no-any-return]
+    return _opened(VOICES, name, settings)
 
 
 def open_realtime_model(name: str, settings: EngineSettings) -> AbstractAsyncContextManager[RealtimeModel]:
     """Raises EngineMissing; entering it may raise RealtimeFailed."""
-    return _factory(REALTIME_MODELS, name)(settings)  # type: ignore[no-any-return]
+    return _opened(REALTIME_MODELS, name, settings)
 
 
-def _factory(group: str, name: str) -> Any:
+def _opened(group: str, name: str, settings: EngineSettings) -> AbstractAsyncContextManager[Any]:
+    """Any: what a group's entry points make is for the group to promise (docs/assistant-engines.md)."""
     found = entry_points(group=group)
     if name not in found.names:
         raise EngineMissing(
@@ -48,10 +50,11 @@ def _factory(group: str, name: str) -> Any:
             next_step="Install what brings it, or name another.",
         )
     try:
-        return found[name].load()
+        open_engine: Callable[[EngineSettings], AbstractAsyncContextManager[Any]] = found[name].load()
     except (ImportError, AttributeError) as error:
         raise EngineMissing(
             f"The engine {name} of {group} cannot be loaded: {error}".rstrip(". ") + ".",
             next_step="Install what brings it anew.",
             code="engine_not_loaded",
         ) from error
+    return open_engine(settings)

@@ -70,8 +70,7 @@ class StreamClock:
         """Whether a frame goes on where the last one ended, as nearly all do; it is placed then. Else: ``place`` it."""
         if self.settling or sequence <= self._sequence:
             return False
-        # Nothing settles without a first frame, so there is an anchor.
-        missing = timestamp_ms - self._timestamp_anchor - self._audio_ms  # type: ignore[operator]
+        missing = timestamp_ms - self._timestamp_anchor - self._audio_ms  # type: ignore[operator] # settled: has one
         if not -HOLE_MS <= missing <= HOLE_MS:
             return False
         self._sequence = sequence

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 
 from sidecar.domain.assistant_events import TurnLatency
 from sidecar.domain.floor_orders import Answer
@@ -82,7 +83,7 @@ class Answering:
                         await self._speak(part, on_ready)
                     case TextPiece(text=text):
                         self._text += text
-                        self._tell(lambda text=text: self._mouth.words(self.turn, text))  # type: ignore[misc]
+                        self._tell(partial(self._mouth.words, self.turn, text))
                     case AudioPiece(audio=audio):
                         self._hand_on(audio, on_ready)
         self._tell(lambda: self._mouth.piece_done(self.turn))

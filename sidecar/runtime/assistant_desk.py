@@ -309,6 +309,7 @@ class AssistantDesk:
     # -- tasks -------------------------------------------------------------------------------------------------
 
     def _open(self, assistant: Assistant, conference: Conference, *, recover: bool = False) -> AssistantSession:
+        # Only while it runs, and nobody is invited without an account and engines.
         assert self._telephony is not None and self._engines is not None and self._tasks is not None  # noqa: S101, PT018
         rules = partial(self._rules, conference.tenant) if self._rules else None
         recorder = Recorder(conference, writer=self._writer, bus=self._bus, clock=self._clock, rules=rules)

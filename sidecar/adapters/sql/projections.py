@@ -204,17 +204,22 @@ def fork_named_by(entry: Entry) -> str | None:
 
 
 def coverage_of(entries: Iterable[Entry]) -> dict[str, int]:
-    """Fork to the conference clock up to which these entries leave nothing uncovered."""
+    """Fork to the conference clock up to which these entries leave nothing uncovered.
+
+    A final does not say it: another session may still hear again what was said before.
+    """
     covered: dict[str, int] = {}
     for entry in entries:
         match entry if isinstance(entry, Coverage) else entry.data:
-            case Coverage(fork=fork, covered_ms=until):
-                pass  # a final does not say it: what was said before may still be heard again by another session
-            case TranscriptGap(fork=fork, to_ms=until) | ForkStarted(fork=fork, at_ms=until):
-                pass  # before its first stream a fork has nothing to cover
+            # Before its first stream a fork has nothing to cover.
+            case (
+                Coverage(fork=fork, covered_ms=until)
+                | TranscriptGap(fork=fork, to_ms=until)
+                | ForkStarted(fork=fork, at_ms=until)
+            ):
+                covered[fork] = max(until, covered.get(fork, 0))
             case _:
-                continue
-        covered[fork] = max(until, covered.get(fork, 0))
+                pass
     return covered
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database
-from sidecar.domain.assistant import Announce, Audience, Doing, LineRefused
+from sidecar.domain.assistant import Announce, Audience, Doing, LineRefused, Spoken
 from sidecar.domain.assistant_events import AssistantJoined, AssistantLeft, AssistantTurn
 from sidecar.domain.events import ConferenceEnded, UtteranceFinal
 from sidecar.runtime.assistant_session import REJOIN_TIMEOUT_S
@@ -110,26 +110,8 @@ async def test_what_it_says_while_the_service_stops_is_recorded_and_the_next_pro
     assert len(rig.of(AssistantJoined)) == 1
 
 
-async def test_what_a_process_that_died_was_saying_is_recorded_by_the_next(rig: Rig) -> None:
-    async with rig.running(FakeChatModel([LONG])):
-        one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
-        await rig.join(one)
-        await rig.says(rig.agent, "Ava, how long does it take?")
-        await asyncio.sleep(3)
-        row = await rig.rows.assistant(one.id)
-    assert row is not None
-    assert row.speaking is not None
-    # As if it had been killed then.
-    await rig.rows.note_speaking(one.id, msgspec.structs.replace(row.speaking, utterance="utt_of_the_dead"))
-    async with rig.running():
-        turn = await rig.until(AssistantTurn, 2)
-        assert (turn.outcome, turn.heard) == ("service_restarted", row.speaking.heard)
-        await asyncio.sleep(0.5)
-        [again] = await rig.rows.live()
-        assert again.speaking is None
-
-
-async def test_what_a_dead_process_was_saying_comes_before_that_it_left_though_the_call_is_over(rig: Rig) -> None:
+async def killed_while_it_speaks(rig: Rig) -> Spoken:
+    """What is in the store then; the process is gone."""
     async with rig.running(FakeChatModel([LONG])):
         one = await rig.invite(announce=Announce.NONE, audience=Audience.AGENT)
         await rig.join(one)
@@ -138,13 +120,27 @@ async def test_what_a_dead_process_was_saying_comes_before_that_it_left_though_t
         row = await rig.rows.assistant(one.id)
         assert row is not None
         assert row.speaking is not None
-    # As if it had been killed then, and the call had ended before another one began.
     await rig.rows.note_speaking(one.id, msgspec.structs.replace(row.speaking, utterance="utt_of_the_dead"))
+    return row.speaking
+
+
+async def test_what_a_process_that_died_was_saying_is_recorded_by_the_next(rig: Rig) -> None:
+    speaking = await killed_while_it_speaks(rig)
+    async with rig.running():
+        turn = await rig.until(AssistantTurn, 2)
+        assert (turn.outcome, turn.heard) == ("service_restarted", speaking.heard)
+        await asyncio.sleep(0.5)
+        [again] = await rig.rows.live()
+        assert again.speaking is None
+
+
+async def test_what_a_dead_process_was_saying_comes_before_that_it_left_though_the_call_is_over(rig: Rig) -> None:
+    speaking = await killed_while_it_speaks(rig)
     await rig.log.append([draft(rig.conference.id, ConferenceEnded(reason="over", at_ms=4_000))])
     rig.told.clear()
     async with rig.running():
         await rig.until(AssistantLeft)
     told = [event.data for event in rig.told]
     [turn] = rig.of(AssistantTurn)
-    assert (turn.outcome, turn.heard) == ("service_restarted", row.speaking.heard)
+    assert (turn.outcome, turn.heard) == ("service_restarted", speaking.heard)
     assert told.index(turn) < told.index(rig.of(AssistantLeft)[0])
