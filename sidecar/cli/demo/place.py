@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from yarl import URL
 
 from sidecar.cli.demo.certificate import Certificate
-from sidecar.emulator.urls import is_loopback
+from sidecar.wire.forwarded import is_loopback
 
 EVERY_ADDRESS = "0.0.0.0"
 _EVERYWHERE = {EVERY_ADDRESS: "127.0.0.1", "::": "::1"}  # listened on; and how this machine reaches it

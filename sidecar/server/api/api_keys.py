@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.domain.access import ApiKey, Scope
+from sidecar.domain.access import NAME_LENGTH_MOST, ApiKey, Scope
 from sidecar.server.acts import keys as acts
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once
@@ -18,14 +18,11 @@ from sidecar.server.app_keys import ACCOUNTS
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.problems import RequestRefused
 
-# As sent: what stands around it is left out afterwards.
-KEY_NAME_MOST = 80
-
 
 class KeyWish(msgspec.Struct, forbid_unknown_fields=True):
     """``expires_at``: from when on it opens nothing; left out: it does until it is revoked."""
 
-    name: Annotated[str, msgspec.Meta(max_length=KEY_NAME_MOST)]
+    name: Annotated[str, msgspec.Meta(max_length=NAME_LENGTH_MOST)]
     scopes: list[Scope]
     expires_at: datetime | None = None
 
