@@ -26,6 +26,7 @@ class Readers:
     def __init__(self, port: int, key: str) -> None:
         self._port, self._key = port, key
         self.events = 0
+        self.since_ns = 0  # older results are history that a stream begins with
         self.ages_ms: dict[bytes, list[float]] = {b"final": [], b"partial": []}
         self.greeted = asyncio.Semaphore(0)
         self._opening = asyncio.Semaphore(OPENING)
@@ -45,8 +46,9 @@ class Readers:
                 self.events += whole.count(EVENT)
                 if sampled:
                     now = time.monotonic_ns()
-                    for kind, sent in STAMPED.findall(whole):
-                        self.ages_ms[kind].append((now - stamped_ns(sent.decode())) / 1e6)
+                    for kind, stamp in STAMPED.findall(whole):
+                        if (sent_ns := stamped_ns(stamp.decode())) >= self.since_ns:
+                            self.ages_ms[kind].append((now - sent_ns) / 1e6)
         finally:
             writer.close()
 
@@ -93,7 +95,7 @@ async def main(args: argparse.Namespace) -> None:
             await readers.greeted.acquire()
         say(open=args.readers)
         await heard("measure")
-        readers.events = 0
+        readers.events, readers.since_ns = 0, time.monotonic_ns()
         for ages in readers.ages_ms.values():
             ages.clear()
         await heard("report")

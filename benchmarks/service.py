@@ -15,8 +15,9 @@ from benchmarks.teller import Teller
 from sidecar.app import build
 from sidecar.cli import logs
 from sidecar.cli.accounts import add_key
+from sidecar.cli.garbage import rare_collections
 from sidecar.config import load
-from sidecar.server.app_keys import ACCOUNTS
+from sidecar.server.app_keys import ACCOUNTS, EVENT_WRITER, SWITCHBOARD
 from sidecar.server.connections import GuardedSite
 from sidecar.server.strangers import STRANGERS
 
@@ -43,10 +44,12 @@ async def main(args: argparse.Namespace) -> None:
     await runner.setup()
     await GuardedSite(runner, HOST, args.port, connections=app[STRANGERS].connections).start()
     say(ready=True, key=(await add_key(app[ACCOUNTS], "benchmarks"))[1])
+    switchboard, streams_ended = app[SWITCHBOARD], app[EVENT_WRITER].tally.streams_ended
     try:
-        if args.webhooks:
-            await tell(Teller(app), args.webhooks, args.events_per_s)
-        await heard("never")
+        async with rare_collections(live=lambda: switchboard.live_forks, ended=streams_ended.total):
+            if args.webhooks:
+                await tell(Teller(app), args.webhooks, args.events_per_s)
+            await heard("never")
     finally:
         await runner.cleanup()
 

@@ -185,7 +185,7 @@ class Rig:
         return self.of(kind)[-1]
 
     async def _listen(self) -> None:
-        with self.bus.subscribe([EVERYTHING], gather_s=0.0) as news:
+        with self.bus.subscribe([EVERYTHING], at_once=True) as news:
             while True:
                 self.told += [told.event for told in await news.next_batch()]
 

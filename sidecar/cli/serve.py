@@ -13,6 +13,7 @@ import typer
 from aiohttp import web
 
 from sidecar.cli import logs
+from sidecar.cli.garbage import rare_collections
 from sidecar.cli.settings import unknown
 from sidecar.cli.tls import server_context
 from sidecar.config import Settings, load
@@ -42,7 +43,7 @@ def serve(
 
 async def _serve(settings: Settings) -> None:
     from sidecar.app import build, shut_down
-    from sidecar.server.app_keys import ACCOUNTS
+    from sidecar.server.app_keys import ACCOUNTS, EVENT_WRITER, SWITCHBOARD
     from sidecar.server.connections import LINGER_S, GuardedSite
     from sidecar.server.strangers import STRANGERS
 
@@ -59,7 +60,9 @@ async def _serve(settings: Settings) -> None:
         nobody = not await app[ACCOUNTS].users()
         for line in greeting(settings, nobody=nobody):
             print(line, flush=True)
-        await stop.wait()
+        switchboard, streams_ended = app[SWITCHBOARD], app[EVENT_WRITER].tally.streams_ended
+        async with rare_collections(live=lambda: switchboard.live_forks, ended=streams_ended.total):
+            await stop.wait()
         await shut_down(app)  # while it still answers, so that balancers and calls learn of it
     finally:
         await runner.cleanup()

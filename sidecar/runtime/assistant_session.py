@@ -192,7 +192,7 @@ class AssistantSession:
         """Until it is gone. ``recover``: its row is of an earlier process."""
         who = self.assistant.id
         try:
-            with self._bus.subscribe([conference_topic(self.recorder.conference.id)], gather_s=0.0) as news:
+            with self._bus.subscribe([conference_topic(self.recorder.conference.id)], at_once=True) as news:
                 async with asyncio.TaskGroup() as tasks:
                     await self.conversation.hearing.read(self._event_log, self.recorder.conference.id)
                     if recover:  # before anything can end it: what it was saying comes before that it left

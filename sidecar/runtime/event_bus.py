@@ -18,7 +18,7 @@ from sidecar.domain.events import Event, ForkHealth, Ping, UtteranceFinal, Utter
 
 # Waiting events per subscriber. Full: a passing event is dropped, a durable one closes the subscription.
 QUEUE_EVENTS = 1_000
-# How long a partial may wait for company, so that many become one write. A durable event goes at once.
+# A partial waits for company for at most this, so that many become one write. A durable event goes at once.
 GATHER_S = 0.05
 
 # The topic of all events of all conferences.
@@ -69,6 +69,7 @@ class EventBus:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, set[Subscription]] = {}
+        self._gathering: list[Subscription] = []
         self.published = 0
         self.partials_coalesced = 0
         self.passing_dropped = 0
@@ -95,12 +96,12 @@ class EventBus:
         for subscriber in tuple(self._subscribers.get(topic, ())):
             subscriber.end(topic)
 
-    def subscribe(self, topics: Iterable[str], *, gather_s: float = GATHER_S) -> Subscription:
+    def subscribe(self, topics: Iterable[str], *, at_once: bool = False) -> Subscription:
         """From now on every event of these topics is kept for the subscriber. Close it, or use it in ``with``.
 
-        ``gather_s``: how long a partial may wait for company.
+        ``at_once``: partials do not wait for company.
         """
-        subscription = Subscription(self, frozenset(topics), gather_s)
+        subscription = Subscription(self, frozenset(topics), at_once=at_once)
         for topic in subscription.topics:
             self._subscribers.setdefault(topic, set()).add(subscription)
         return subscription
@@ -113,6 +114,17 @@ class EventBus:
             if not subscribers:
                 self._subscribers.pop(topic, None)
 
+    def ready_soon(self, subscription: Subscription) -> None:
+        """One timer wakes all whose partials wait for company: one for each would cost more than the partials."""
+        if not self._gathering:
+            asyncio.get_running_loop().call_later(GATHER_S, self._gathered)
+        self._gathering.append(subscription)
+
+    def _gathered(self) -> None:
+        gathering, self._gathering = self._gathering, []
+        for subscription in gathering:
+            subscription.gathered()
+
     @property
     def subscribers(self) -> int:
         """How many subscriptions are open."""
@@ -122,16 +134,16 @@ class EventBus:
 class Subscription:
     """One subscriber's bounded queue. Partials and pings are kept in their newest form only."""
 
-    def __init__(self, bus: EventBus, topics: frozenset[str], gather_s: float) -> None:
+    def __init__(self, bus: EventBus, topics: frozenset[str], *, at_once: bool) -> None:
         self.topics = topics
-        self._gather_s = gather_s
+        self._at_once = at_once
         self._bus = bus
         # In order of arrival. Durable events have a running number as key, passing ones a name that is overwritten.
         self._waiting: dict[_Key, Told] = {}
         self._finals: set[str] = set()
         self._arrivals = 0
-        self._any = asyncio.Event()
-        self._durable = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._gathering = False  # what waits is for the bus to make ready
         self._closed: SubscriptionClosed | None = None
 
     def offer(self, told: Told) -> None:
@@ -153,25 +165,24 @@ class Subscription:
                 self._offer_durable(told)
 
     def stir(self) -> None:
-        """Called by ``EventBus.stir``."""
-        self._any.set()
+        """``next_batch`` returns soon, with nothing if nothing waits. Called by ``EventBus.stir``, or by its owner."""
+        self._ready_soon()
 
     def end(self, topic: str) -> None:
         """Called by ``EventBus.end``."""
         self._close(TopicEnded(topic))
+
+    def gathered(self) -> None:
+        """Called by the bus when company had its time, unless somebody took what waited before."""
+        if self._gathering:
+            self._ready.set()
 
     async def next_batch(self) -> list[Told]:
         """What waits, in order: at least one event, or none when a topic was stirred. Cancelling it loses nothing.
 
         Raises SubscriberTooSlow, TopicEnded or SubscriptionClosed; what still waited is dropped then.
         """
-        await self._any.wait()
-        if self._gather_s and not self._durable.is_set():
-            try:
-                async with asyncio.timeout(self._gather_s):
-                    await self._durable.wait()
-            except TimeoutError:
-                pass
+        await self._ready.wait()
         if self._closed is not None:
             raise self._closed
         batch = list(self._waiting.values())
@@ -199,7 +210,7 @@ class Subscription:
             self._bus.passing_dropped += 1
             return
         self._waiting[key] = told
-        self._any.set()
+        self._ready_soon()
 
     def _offer_durable(self, told: Told) -> None:
         if self._closed is not None:
@@ -214,8 +225,7 @@ class Subscription:
             return
         self._arrivals += 1
         self._waiting[self._arrivals] = told
-        self._any.set()
-        self._durable.set()
+        self._ready.set()
 
     def _close(self, why: SubscriptionClosed) -> None:
         if self._closed is not None:
@@ -223,11 +233,17 @@ class Subscription:
         self._closed = why
         self._clear()
         self._bus.forget(self)
-        self._any.set()
-        self._durable.set()
+        self._ready.set()
+
+    def _ready_soon(self) -> None:
+        if self._at_once:
+            self._ready.set()
+        elif not self._gathering:
+            self._gathering = True
+            self._bus.ready_soon(self)
 
     def _clear(self) -> None:
         self._waiting.clear()
         self._finals.clear()
-        self._any.clear()
-        self._durable.clear()
+        self._ready.clear()
+        self._gathering = False

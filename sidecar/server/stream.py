@@ -48,6 +48,8 @@ LOOK_S = 5.0
 # A write of at most WRITE_BYTES that takes longer is a client that does not read.
 WRITE_TIMEOUT_S = 10.0
 WRITE_BYTES = 65_536
+# So little is taken at once by a connection for which nothing waits, so nobody needs to look how long that takes.
+AT_ONCE_BYTES = 16_384
 # TCP_USER_TIMEOUT: how long sent bytes may stay unacknowledged before the peer counts as dead.
 DEAD_PEER_MS = 30_000
 REPLAY_PAGE_EVENTS = 250
@@ -87,7 +89,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
         _notice_dead_peer(request)
         live = _LiveStream(request, response, subscription, start, types)
         with request.app[STREAM_HUB].holding(live):
-            await live.run()
+            async with asyncio.TaskGroup() as tasks:  # a task of its own: events wake it, not every middleware
+                tasks.create_task(live.run(), name=f"stream:{request_id(request)}")
     return response
 
 
@@ -117,6 +120,7 @@ class _LiveStream:
         self._board: WallboardReader | None = None
         if WALLBOARD in subscription.topics:
             self._board = WallboardReader(request.app[WALLBOARD_STATE], caller.tenant, agent=caller.only_own)
+        self._looking: asyncio.TimerHandle | None = None
         self._closing: str | None = None
         self._gone: str | None = None
 
@@ -193,18 +197,21 @@ class _LiveStream:
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         heartbeat_at = loop.time() + HEARTBEAT_S
-        while True:
-            if loop.time() >= heartbeat_at:
-                heartbeat_at = loop.time() + HEARTBEAT_S
-                await self._write(sse.comment("hb") + self._ping())
-            if self._request.transport is None:
-                return
-            try:
-                async with asyncio.timeout_at(min(heartbeat_at, loop.time() + LOOK_S)):
-                    batch = await self._subscription.next_batch()
-            except TimeoutError:
-                continue
-            await self._deliver(batch)
+        self._look()
+        try:
+            while self._request.transport is not None:
+                await self._deliver(await self._subscription.next_batch())
+                if loop.time() >= heartbeat_at:
+                    heartbeat_at = loop.time() + HEARTBEAT_S
+                    await self._write(sse.comment("hb") + self._ping())
+        finally:
+            if self._looking is not None:
+                self._looking.cancel()
+
+    def _look(self) -> None:
+        """Stir now and then: one timer for hundreds of events, where a timeout per wait would cost more than they."""
+        self._subscription.stir()
+        self._looking = asyncio.get_running_loop().call_later(min(LOOK_S, HEARTBEAT_S), self._look)
 
     async def _deliver(self, batch: Sequence[Told]) -> None:
         """One write for all that waited."""
@@ -260,6 +267,10 @@ class _LiveStream:
 
     async def _write(self, data: bytes) -> None:
         """Raises TimeoutError for a client that does not read, ConnectionError for one that is gone."""
+        transport = self._request.transport
+        if 0 < len(data) <= AT_ONCE_BYTES and transport is not None and transport.get_write_buffer_size() == 0:
+            await self._response.write(data)
+            return
         for offset in range(0, len(data), WRITE_BYTES):
             async with asyncio.timeout(WRITE_TIMEOUT_S):
                 await self._response.write(data[offset : offset + WRITE_BYTES])

@@ -16,7 +16,7 @@ from sidecar.domain.errors import SidecarError
 
 POSITION_MAX_CHARS = 4096
 _SEQ = re.compile("[0-9]{1,18}")
-_LINE_BREAKS = ("\n", "\r", "\0")
+_LINE_BREAK = re.compile("[\n\r\0]")
 
 
 class BadPosition(SidecarError):
@@ -36,9 +36,8 @@ def frame(event: str, data: bytes, *, id_: str | None = None, retry_ms: int | No
 
     Raises BadField when ``event`` or ``id_`` holds a line break or NUL.
     """
-    for field in (event, id_ or ""):
-        if any(character in field for character in _LINE_BREAKS):
-            raise BadField("A server-sent event's name or id holds a line break.")
+    if _LINE_BREAK.search(event) or (id_ is not None and _LINE_BREAK.search(id_)):
+        raise BadField("A server-sent event's name or id holds a line break.")
     head = f"event: {event}\n"
     if id_ is not None:
         head += f"id: {id_}\n"
@@ -56,7 +55,7 @@ def retry(milliseconds: int) -> bytes:
 
 def comment(text: str) -> bytes:
     """A line that clients ignore and proxies see. Raises BadField for a line break."""
-    if any(character in text for character in _LINE_BREAKS):
+    if _LINE_BREAK.search(text):
         raise BadField("A server-sent comment holds a line break.")
     return f": {text}\n\n".encode()
 
