@@ -42,10 +42,11 @@ def full() -> dict[str, Scene]:
     return {
         "media": lambda: [media(kind, forks, load) for forks, kinds in MEDIA for kind in kinds],
         "memory": lambda: scenes.media("bare", 100, Load(settle_s=35, measure_s=5)),
-        "latency": lambda: scenes.latency(100, load),
+        "latency": lambda: scenes.latency(100, load) | {"together": scenes.latency(100, load, together=True)},
         "assistant": lambda: scenes.assistant(8, 15),
         "fan_out": lambda: scenes.fan_out(1_000, load),
-        "crowd": lambda: scenes.fan_out(5_000, load, partial_each_s=2, final_each_s=4),
+        # Each begins with the history of the conference, four at a time.
+        "crowd": lambda: scenes.fan_out(5_000, load._replace(settle_s=25), partial_each_s=2, final_each_s=4),
         "resume": lambda: scenes.resume(10_000, rounds=5),
         "webhooks": lambda: scenes.webhooks(50, 300, load),
         "search": lambda: search.scene(100_000, rounds=20),

@@ -48,6 +48,7 @@ def stage(
     *,
     partial_each_s: float = 0,
     final_each_s: float = 0,
+    together: bool = False,
     folder: Path | None = None,
     more: tuple[object, ...] = (),
 ) -> Iterator[Stage]:
@@ -56,7 +57,13 @@ def stage(
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecar-bench-")))
-        results = ("--partial-each", partial_each_s, "--final-each", final_each_s)
+        results = (
+            "--partial-each",
+            partial_each_s,
+            "--final-each",
+            final_each_s,
+            *(["--together"] if together else []),
+        )
         upstream = stack.enter_context(part("upstream", "--port", port + 1, *results))
         upstream.told(START_TIMEOUT_S)
         url = f"http://{HOST}:{port + 1}"
@@ -120,9 +127,12 @@ def media(kind: str, forks: int, load: Load) -> dict[str, Any]:
     }
 
 
-def latency(forks: int, load: Load) -> dict[str, Any]:
-    """From the recogniser's result to the bytes of the event stream: finals are stored between, partials gathered."""
-    with stage("bare", partial_each_s=0.5, final_each_s=3.0) as on, callers(on, forks):
+def latency(forks: int, load: Load, *, together: bool = False) -> dict[str, Any]:
+    """From the recogniser's result to the bytes of the event stream: finals are stored between, partials gathered.
+
+    ``together``: everybody's results come at the same moment, which no hundred people do.
+    """
+    with stage("bare", partial_each_s=0.5, final_each_s=3.0, together=together) as on, callers(on, forks):
         topics = conferences(on)
         with readers(on, min(25, -(-len(topics) // 20)), topics) as reading:
             told = measured(reading, load)

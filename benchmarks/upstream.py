@@ -13,6 +13,8 @@ from aiohttp import WSMsgType, web
 
 from benchmarks.parts import BATCH_BYTES, FRAME_BYTES, HOST, age_ms, heard, quantiles, say, stamp
 
+GOLDEN = (5**0.5 - 1) / 2  # its multiples lie evenly between whole numbers, however many there are
+
 METADATA = {
     "request_id": "00000000-0000-0000-0000-000000000000",
     "model_info": {"name": "benchmark", "version": "1", "arch": "none"},
@@ -39,11 +41,16 @@ def result(text: str, start_s: float, duration_s: float, *, final: bool) -> str:
 
 
 class Upstream:
-    """Counts what comes while ``measuring``. ``partial_each_s``, ``final_each_s``: of audio, 0 for no results."""
+    """Counts what comes while ``measuring``. ``partial_each_s``, ``final_each_s``: of audio, 0 for no results.
 
-    def __init__(self, partial_each_s: float, final_each_s: float) -> None:
+    ``together``: all who began at the same moment have their results at the same moment; else each at his own, as
+    people do.
+    """
+
+    def __init__(self, partial_each_s: float, final_each_s: float, *, together: bool) -> None:
         self._partial_bytes = int(partial_each_s * 8000)
         self._final_bytes = int(final_each_s * 8000)
+        self._together = together
         self.measuring = False
         self.ages_ms: list[float] = []
         self.bytes = 0
@@ -53,8 +60,9 @@ class Upstream:
         """One connection: one participant."""
         ws = web.WebSocketResponse(compress=False)
         await ws.prepare(request)
+        told_at = final_at = 0 if self._together else -self._own_time()
         self.connections += 1
-        taken = told_at = final_at = 0
+        taken = 0
         async for message in ws:
             if message.type is not WSMsgType.BINARY:
                 if message.type is WSMsgType.TEXT and "CloseStream" in message.data:
@@ -75,14 +83,19 @@ class Upstream:
         self.connections -= 1
         return ws
 
+    def _own_time(self) -> int:
+        """How much earlier than the first connection's this one's results come, in bytes: spread evenly."""
+        return int(self.connections * GOLDEN % 1 * self._final_bytes)
+
     async def _send(self, ws: web.WebSocketResponse, kind: str, start: int, end: int) -> None:
         text = f"{kind} {stamp()}"
+        start = max(0, start)
         await ws.send_str(result(text, start / 8000, (end - start) / 8000, final=kind == "final"))
 
 
 async def main(args: argparse.Namespace) -> None:
     """Serve; measure between the lines ``measure`` and ``report`` on standard input."""
-    upstream, app = Upstream(args.partial_each, args.final_each), web.Application()
+    upstream, app = Upstream(args.partial_each, args.final_each, together=args.together), web.Application()
     app.router.add_get("/{path:.*}", upstream.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
@@ -106,4 +119,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--partial-each", type=float, default=0.0)
     parser.add_argument("--final-each", type=float, default=0.0)
+    parser.add_argument("--together", action="store_true", help="results of all at the same moment")
     uvloop.run(main(parser.parse_args()))

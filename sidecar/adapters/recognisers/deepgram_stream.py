@@ -66,7 +66,7 @@ class DeepgramStream:
         self._sounds: deque[tuple[int, int]] = deque()  # stretches of sound (ms) whose words are not frozen yet
         self._waiting: deque[bytes] = deque()  # before there is a connection to be: the last half second
         self._waiting_bytes = 0
-        self._more = asyncio.Event()
+        self._idle: asyncio.Future[None] | None = None  # the sender, while nothing waits: lighter than an event
         self._running: asyncio.Task[None] | None = None
         self._base_ms = 0  # where the connection's first byte lies
         self._assembler = Assembler(0)
@@ -115,7 +115,7 @@ class DeepgramStream:
         self._finished = True
         if self._running is None:
             self._ended = True
-        self._more.set()
+        self._send_on()
         self._news.set()
 
     async def results(self) -> AsyncIterator[Result]:
@@ -147,7 +147,7 @@ class DeepgramStream:
         if is_sound(piece):
             self._note_sound(start_ms, self._heard_bytes // BYTES_PER_MS)
         if self._running is not None:
-            self._more.set()
+            self._send_on()
         elif self._sounds:
             self._base_ms = (self._heard_bytes - self._waiting_bytes) // BYTES_PER_MS
             self._assembler = Assembler(self._base_ms)
@@ -200,8 +200,12 @@ class DeepgramStream:
                 self._finishing_since = self._loop.time()
                 await connection.close_stream()
                 return
-            self._more.clear()
-            await self._more.wait()
+            self._idle = self._loop.create_future()
+            await self._idle
+
+    def _send_on(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     async def _read(self, connection: Connection) -> None:
         async for message in connection.messages(self._base_ms):
@@ -242,12 +246,16 @@ class DeepgramStream:
         """KeepAlive while no audio comes, and Finalize for an utterance that no pause will end."""
         limits = self._limits
         stopped = self._assembler.speaking and now - self._sent_at >= limits.stopped_s
+        quiet = now - max(self._sent_at, self._kept_alive_at) >= limits.keep_alive_s
+        ending = (stopped or self._assembler.overdue) and now - self._finalized_at >= limits.finalize_every_s
+        if not quiet and not ending:
+            return
         try:
             async with asyncio.timeout(limits.send_s):
-                if now - max(self._sent_at, self._kept_alive_at) >= limits.keep_alive_s:
+                if quiet:
                     self._kept_alive_at = now
                     await connection.keep_alive()
-                if (stopped or self._assembler.overdue) and now - self._finalized_at >= limits.finalize_every_s:
+                if ending:
                     if stopped and self._finalized_at > self._sent_at:
                         # Asked for before and not answered, which may be: what is frozen is all that there will be.
                         self._put(self._assembler.utterance_end(UtteranceEnd(last_word_end_ms=None)))

@@ -28,6 +28,7 @@ CLOSE_TIMEOUT_S = 2.0
 RETRY_AFTER_S = 10
 # A stream with more wrong frames than this is closed; the fork is then opened again.
 MAX_BAD_FRAMES = 50
+_ENDS = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED)
 
 
 async def media_socket(request: web.Request) -> web.StreamResponse:
@@ -88,7 +89,7 @@ async def start_of(ws: web.WebSocketResponse, stream: MediaStream) -> Started:
 async def _pump(ws: web.WebSocketResponse, stream: MediaStream, fork: ForkSession, refusals: Counter[str]) -> EndReason:
     """Frames to the fork session until the stream stops or the socket ends. Wrong frames are counted and skipped."""
     bad_frames = 0
-    async for message in ws:
+    while (message := await ws.receive()).type not in _ENDS:  # as ``async for``, without its coroutine per frame
         try:
             received = stream.receive(text_of(message))
             if type(received) is Media:
