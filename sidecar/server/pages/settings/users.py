@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial, wraps
 from http import HTTPStatus
 
 from aiohttp import web
@@ -68,22 +69,35 @@ async def add(request: web.Request) -> web.Response:
     return await _with_link(request, user)
 
 
-async def make_link(request: web.Request) -> web.Response:
+def _with_user(
+    act: Callable[[web.Request, User], Awaitable[web.Response]], *, oneself: bool = False
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """The handler of an act on a user of the caller's tenant; the page says it when there is none. ``oneself``: it may
+    be done to oneself, too."""
+
+    @wraps(act)
+    async def handler(request: web.Request) -> web.Response:
+        try:
+            if not oneself and request.match_info["user"] == request[CALLER].user:
+                raise NotFound("Nobody does this to themselves.")  # the page has no such button
+            user = await request.app[ACCOUNTS].user(request.match_info["user"], tenant=request[CALLER].tenant)
+        except NotFound as error:
+            return await _page(request, error=error.message, status=HTTPStatus.NOT_FOUND)
+        return await act(request, user)
+
+    return handler
+
+
+@partial(_with_user, oneself=True)
+async def make_link(request: web.Request, user: User) -> web.Response:
     """``POST …/{user}/link``: the page with a link, shown this once."""
-    try:
-        user = await _user(request)
-    except NotFound as error:
-        return await _missing(request, error)
     return await _with_link(request, user)
 
 
-async def change_role(request: web.Request) -> web.Response:
+@_with_user
+async def change_role(request: web.Request, user: User) -> web.Response:
     """``POST …/{user}/role``: their sessions end. Nobody changes their own, so that there is always an admin."""
     role = _role(await form_of(request))
-    try:
-        user = await _another_user(request)
-    except NotFound as error:
-        return await _missing(request, error)
     if role is not None and role is not user.role:
         ended = await _sessions(request, user)
         await request.app[ACCOUNTS].set_role(user.id, role)
@@ -92,12 +106,9 @@ async def change_role(request: web.Request) -> web.Response:
     return go_on(f"{PATH}?done=role")
 
 
-async def clear_password(request: web.Request) -> web.Response:
+@_with_user
+async def clear_password(request: web.Request, user: User) -> web.Response:
     """``POST …/{user}/clear_password``: for somebody who forgot it. Their sessions end."""
-    try:
-        user = await _another_user(request)
-    except NotFound as error:
-        return await _missing(request, error)
     ended = await _sessions(request, user)
     await request.app[ACCOUNTS].set_password(user.id, None)
     request.app[STREAM_HUB].close_of(*ended)
@@ -105,12 +116,9 @@ async def clear_password(request: web.Request) -> web.Response:
     return go_on(f"{PATH}?done=cleared")
 
 
-async def remove(request: web.Request) -> web.Response:
+@_with_user
+async def remove(request: web.Request, user: User) -> web.Response:
     """``POST …/{user}/remove``: with every session."""
-    try:
-        user = await _another_user(request)
-    except NotFound as error:
-        return await _missing(request, error)
     ended = await _sessions(request, user)
     await request.app[ACCOUNTS].remove_user(user.id)
     request.app[STREAM_HUB].close_of(*ended)
@@ -120,17 +128,6 @@ async def remove(request: web.Request) -> web.Response:
 
 def _role(form: Form) -> UserRole | None:
     return next((role for role in UserRole if role == form.get("role")), None)
-
-
-async def _user(request: web.Request) -> User:
-    return await request.app[ACCOUNTS].user(request.match_info["user"], tenant=request[CALLER].tenant)
-
-
-async def _another_user(request: web.Request) -> User:
-    """Raises NotFound for oneself too: the page has no such button."""
-    if request.match_info["user"] == request[CALLER].user:
-        raise NotFound("Nobody does this to themselves.")
-    return await _user(request)
 
 
 async def _sessions(request: web.Request, user: User) -> list[str]:
@@ -145,10 +142,6 @@ async def _with_link(request: web.Request, user: User) -> web.Response:
     await audit(request, "link.made", user.id)
     address = request.app[TWILIO_EDGE].url(f"/login?token={token}")
     return await _page(request, link=address, said=f"{user.name} signs in by this link, once, within 15 minutes.")
-
-
-async def _missing(request: web.Request, error: NotFound) -> web.Response:
-    return await _page(request, error=error.message, status=HTTPStatus.NOT_FOUND)
 
 
 async def _page(
