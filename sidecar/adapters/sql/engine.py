@@ -1,25 +1,28 @@
 """Connections and transactions: what differs between SQLite and PostgreSQL stands here and nowhere else.
 
-SQLite: WAL, synchronous=FULL, and one writing connection per process, for which writers wait in order. Other
-processes are waited for by ``busy_timeout``; a writer says BEGIN IMMEDIATE, because a deferred transaction that
-reads before it writes fails at once when somebody else commits between.
+SQLite: WAL, synchronous=FULL, and one writer at a time per process; writers wait in order for the one connection of
+their pool. Other processes are waited for by ``busy_timeout``; a writer says BEGIN IMMEDIATE, because a deferred
+transaction that reads before it writes fails at once when somebody else commits between.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from sidecar.adapters.sql.at_once import AtOnce
 from sidecar.adapters.sql.errors import StoreUnusable, store_errors
 from sidecar.adapters.sql.tables import PlainText
+
+T = TypeVar("T")
 
 SQLITE_BUSY_TIMEOUT_S = 5.0
 WIPE_TIMEOUT_MS = 100
@@ -54,9 +57,11 @@ class Database:
         self._reader = self._engine(READERS)
         # One connection for all writers of this process: they queue here in order, not by SQLite's polling.
         self._writer = self._engine(1) if self.is_sqlite else self._reader
+        self._at_once: AtOnce | None = None
         if self.is_sqlite:
             event.listen(self._reader.sync_engine, "begin", _begin_deferred)
             event.listen(self._writer.sync_engine, "begin", _begin_immediate)
+            self._at_once = AtOnce(self.url, on_connect=self._prepare_sqlite, on_begin=_begin_immediate)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -74,6 +79,18 @@ class Database:
         with store_errors():
             async with self._writer.begin() as connection:
                 yield connection
+
+    async def transact(self, work: Callable[[AsyncConnection], Coroutine[Any, Any, T]]) -> T:
+        """``work`` in a transaction as of ``write``. It must wait for nothing but its statements.
+
+        On SQLite all of it runs in another thread: what it shares with the event loop's must bear that.
+        """
+        if self._at_once is None:
+            async with self.write() as connection:
+                return await work(connection)
+        with store_errors():
+            async with self._writer.connect():  # our turn among the writers
+                return await self._at_once.transact(work)
 
     async def check(self) -> None:
         """Ask for one value. Raises StoreUnavailable."""
@@ -109,6 +126,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._at_once is not None:
+            await self._at_once.close()
         await self._reader.dispose()
         await self._writer.dispose()
 

@@ -72,11 +72,13 @@ class SqlEventLog:
         return word
 
     async def _store(self, batch: Sequence[Entry], *, look_for_doubles: bool = False) -> list[Event | None]:
-        async with self._database.write() as connection:
+        async def store(connection: AsyncConnection) -> list[Event | None]:
             numbered, told = await _append(connection, batch, look_for_doubles=look_for_doubles)
             if self._outbox is not None and numbered:
                 await self._outbox.put(connection, numbered)
-        return told
+            return told
+
+        return await self._database.transact(store)
 
 
 async def _append(

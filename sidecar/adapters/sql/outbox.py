@@ -7,6 +7,8 @@ process counts at once (``endpoint_changed``), one by another process as soon as
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -33,6 +35,8 @@ class SqlOutbox:
         self._wishes: list[_Wish] | None = None
         self._changes = 0
         self._rung: set[str] = set()
+        self._put: deque[str] = deque()  # endpoints for which something was put by transactions, in another thread
+        self._looking = threading.Lock()  # who wants what is looked up there, too
         self._changed: set[str] = set()
         self._bell = asyncio.Event()
 
@@ -54,10 +58,12 @@ class SqlOutbox:
         ]
         if rows:
             await transaction.execute(webhook_outbox.insert(), rows)
-            self._rung.update(str(row["endpoint_id"]) for row in rows)
+            self._put.extend({str(row["endpoint_id"]) for row in rows})
 
     def ring(self) -> None:
         """Tell whoever waits for work, if there is any."""
+        while self._put:
+            self._rung.add(self._put.popleft())
         if self._rung:
             self._bell.set()
 
@@ -79,8 +85,9 @@ class SqlOutbox:
 
     def endpoint_changed(self, endpoint_id: str) -> None:
         """Read the endpoints again before the next event; and what is claimed for this one may be out of date."""
-        self._changes += 1
-        self._wishes = None
+        with self._looking:
+            self._changes += 1
+            self._wishes = None
         self._changed.add(endpoint_id)
         self.ring_for(endpoint_id)
 
@@ -90,6 +97,7 @@ class SqlOutbox:
         columns = (webhook_endpoints.c.id, webhook_endpoints.c.tenant, webhook_endpoints.c.types)
         rows = await connection.execute(select(*columns))
         wishes = [_Wish(row.id, row.tenant, msgspec.json.decode(row.types, type=frozenset[str])) for row in rows]
-        if changes == self._changes:  # else they changed while they were being read
-            self._wishes = wishes
+        with self._looking:
+            if changes == self._changes:  # else they changed while they were being read
+                self._wishes = wishes
         return wishes
