@@ -47,7 +47,8 @@ class SqlWebhookQueue:
         """One transaction; the others of a disabled endpoint's tenant are told in the same breath."""
         disabled: list[Endpoint] = []
         told: list[str] = []
-        async with self._database.write() as connection:
+
+        async def noted(connection: AsyncConnection) -> None:
             await _note_attempts(connection, finished, now)
             # Most arrive where nothing failed before: then there is nothing to note of the endpoint.
             others = {
@@ -57,31 +58,40 @@ class SqlWebhookQueue:
                 changed = await _note_health(connection, endpoint, finished, now)
                 if changed is not None:
                     disabled.append(changed)
-                    told += await self._tell_others(connection, changed, now)
+                    told.extend(await self._tell_others(connection, changed, now))
+
+        await self._database.transact(noted)
         for endpoint_id in told:
             self._outbox.ring_for(endpoint_id)
         return disabled
 
     async def claim(self, free: Mapping[str, int], *, now: datetime, lock_until: datetime) -> Claims:
         """One transaction."""
+
+        async def claimed(connection: AsyncConnection) -> Claims:
+            return await self._claim_all(connection, free, now, lock_until)
+
+        return await self._database.transact(claimed)
+
+    async def _claim_all(
+        self, connection: AsyncConnection, free: Mapping[str, int], now: datetime, lock_until: datetime
+    ) -> Claims:
         next_at: dict[str, datetime] = {}
         claimed: list[tuple[AnyRow, AnyRow]] = []
-        async with self._database.write() as connection:
-            endpoints = {endpoint.id: endpoint for endpoint in await _endpoints(connection, free)}
-            for endpoint_id in sorted(free):
-                endpoint = endpoints.get(endpoint_id)
-                made, look_at = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
-                if endpoint is not None and endpoint.state == EndpointState.ENABLED:
-                    rows = await _claim(connection, endpoint_id, free[endpoint_id], now, lock_until)
-                    claimed += [(endpoint, row) for row in rows]
-                    if len(rows) == free[endpoint_id]:
-                        look_at = now  # there may be more
-                    elif not rows or any(row.id not in made for row in rows):
-                        look_at = _earlier(look_at, await _next_due(connection, endpoint_id))
-                if look_at is not None:
-                    next_at[endpoint_id] = look_at
-            claims = await _claims(connection, claimed, now, lock_until)
-        return Claims(claims=claims, next_at=next_at)
+        endpoints = {endpoint.id: endpoint for endpoint in await _endpoints(connection, free)}
+        for endpoint_id in sorted(free):
+            endpoint = endpoints.get(endpoint_id)
+            made, look_at = await pack(connection, endpoint_id, endpoint, new_id=self._new_id, now=now)
+            if endpoint is not None and endpoint.state == EndpointState.ENABLED:
+                rows = await _claim(connection, endpoint_id, free[endpoint_id], now, lock_until)
+                claimed += [(endpoint, row) for row in rows]
+                if len(rows) == free[endpoint_id]:
+                    look_at = now  # there may be more
+                elif not rows or any(row.id not in made for row in rows):
+                    look_at = _earlier(look_at, await _next_due(connection, endpoint_id))
+            if look_at is not None:
+                next_at[endpoint_id] = look_at
+        return Claims(claims=await _claims(connection, claimed, now, lock_until), next_at=next_at)
 
     async def give_back(self, claims: Sequence[Claim], *, now: datetime) -> None:
         """Those that nobody else has taken since."""
