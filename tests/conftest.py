@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 from collections.abc import AsyncIterator, Callable, Generator
@@ -53,6 +54,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             item.fixturenames.insert(0, "no_task_left_behind")
     items.sort(key=_how_late)  # behind the shuffling, which stays within each part
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Every process imports everything; that one of them does is enough to know what imports run through."""
+    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
+        return (yield)
+    with no_coverage():
+        return (yield)
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded for the tests lives as long as they do: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _how_late(item: pytest.Item) -> int:
