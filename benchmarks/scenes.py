@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -54,6 +55,7 @@ def stage(
 ) -> Iterator[Stage]:
     """``kind``: ``bridge``, or the service with that recogniser: ``bare`` or ``deepgram``. ``more``: for it."""
     port = free_ports(2)
+    os.sync()  # what earlier scenes left is written now, not while a transaction waits for the disk
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecar-bench-")))

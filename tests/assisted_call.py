@@ -46,7 +46,9 @@ class AssistedCall:
         """An assistant that is there."""
         status, body = await self.ask("POST", body=wish)
         assert status == 202, body
-        await self.told("assistant.joined")
+        count = 1
+        while (await self.told("assistant.joined", count))["assistant"] != body["id"]:
+            count += 1  # another one was there before
         return str(body["id"])
 
     async def state(self, assistant: str) -> dict[str, Any]:
