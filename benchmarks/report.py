@@ -125,11 +125,7 @@ def _latency(run: Results) -> str:
         "| | p50 ms | p99 ms | most ms | budget p99 | events |\n|---|---|---|---|---|---|\n"
         f"| finals | {_row(run['final_ms'])} | 60 ms | {run['final_ms']['n']} |\n"
         f"| partials | {_row(run['partial_ms'])} | 120 ms | {run['partial_ms']['n']} |\n"
-        + (
-            f"| finals, all at once | {_row(together['final_ms'])} | | {together['final_ms']['n']} |\n"
-            if together
-            else ""
-        )
+        f"| finals, all at once | {_row(together['final_ms'])} | | {together['final_ms']['n']} |\n"
     )
 
 

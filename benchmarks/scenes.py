@@ -59,13 +59,9 @@ def stage(
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidecar-bench-")))
-        results = (
-            "--partial-each",
-            partial_each_s,
-            "--final-each",
-            final_each_s,
-            *(["--together"] if together else []),
-        )
+        results: list[object] = ["--partial-each", partial_each_s, "--final-each", final_each_s]
+        if together:
+            results.append("--together")
         upstream = stack.enter_context(part("upstream", "--port", port + 1, *results))
         upstream.told(START_TIMEOUT_S)
         url = f"http://{HOST}:{port + 1}"

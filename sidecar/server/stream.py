@@ -120,7 +120,7 @@ class _LiveStream:
         self._board: WallboardReader | None = None
         if WALLBOARD in subscription.topics:
             self._board = WallboardReader(request.app[WALLBOARD_STATE], caller.tenant, agent=caller.only_own)
-        self._looking: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
         self._closing: str | None = None
         self._gone: str | None = None
 
@@ -205,13 +205,13 @@ class _LiveStream:
                     heartbeat_at = loop.time() + HEARTBEAT_S
                     await self._write(sse.comment("hb") + self._ping())
         finally:
-            if self._looking is not None:
-                self._looking.cancel()
+            if self._next_look is not None:
+                self._next_look.cancel()
 
     def _look(self) -> None:
         """Stir now and then: one timer for hundreds of events, where a timeout per wait would cost more than they."""
         self._subscription.stir()
-        self._looking = asyncio.get_running_loop().call_later(min(LOOK_S, HEARTBEAT_S), self._look)
+        self._next_look = asyncio.get_running_loop().call_later(min(LOOK_S, HEARTBEAT_S), self._look)
 
     async def _deliver(self, batch: Sequence[Told]) -> None:
         """One write for all that waited."""
