@@ -15,9 +15,10 @@ _CLICK = "You"
 _CREDITS = re.compile(r"(thanks|thank you) for watching\W*", re.IGNORECASE)
 # A sung or shouted vowel: "Ahhhhhhhh". No English word has one letter four times in a row.
 _LONG_LETTER = re.compile(r"([^\W\d_])\1{3,}", re.IGNORECASE)
-# A decoder that runs in circles: three to eight words, four times or more in a row, is kept once. Two words are not
-# enough: people do say "thank you" four times.
-_LOOP = re.compile(r"\b((?:[\w']+\W+){2,7}?[\w']+)(?:\W+\1\b){3,}", re.IGNORECASE)
+# A decoder that runs in circles, until its budget of tokens is spent: one word twelve times or more in a row, or three
+# to eight words four times or more, is kept once. Fewer is how people speak ("no no no", "thank you, thank you").
+_ONE_WORD = re.compile(r"\b([^\W\d]+)(?:\W+\1\b){11,}", re.IGNORECASE)
+_PHRASE = re.compile(r"\b((?:[\w']+\W+){2,7}?[\w']+)(?:\W+\1\b){3,}", re.IGNORECASE)
 
 
 def without_hallucination(text: str) -> str:
@@ -25,10 +26,6 @@ def without_hallucination(text: str) -> str:
     text = text.strip()
     if text == _CLICK or _CREDITS.fullmatch(text) or not any(c.isalnum() and c.isascii() for c in text):
         return ""
-    return _LOOP.sub(_once, _LONG_LETTER.sub(r"\1", text))
-
-
-def _once(loop: re.Match[str]) -> str:
-    """One word over and over ("no no no ...") is how people speak, and stays whole."""
-    phrase = loop.group(1)
-    return phrase if len(set(re.findall(r"[\w']+", phrase.lower()))) > 1 else loop.group(0)
+    for rule in (_LONG_LETTER, _ONE_WORD, _PHRASE):
+        text = rule.sub(r"\1", text)
+    return text
