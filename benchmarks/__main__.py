@@ -42,7 +42,7 @@ def full() -> dict[str, Scene]:
     return {
         "media": lambda: [media(kind, forks, load) for forks, kinds in MEDIA for kind in kinds],
         "memory": lambda: scenes.media("bare", 100, Load(settle_s=35, measure_s=5)),
-        "latency": lambda: scenes.latency(100, load) | {"together": scenes.latency(100, load, together=True)},
+        "latency": lambda: scenes.latency(100, load._replace(measure_s=40)),
         "assistant": lambda: scenes.assistant(8, 15),
         "fan_out": lambda: scenes.fan_out(1_000, load),
         # Each begins with the history of the conference, four at a time.

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.disk import flushes, parent_in_memory
 from benchmarks.parts import FRAME_S, HOST, START_TIMEOUT_S, Part, cpu_seconds, part, resident_bytes
 from sidecar.cli.children import free_ports
 
@@ -125,16 +126,30 @@ def media(kind: str, forks: int, load: Load) -> dict[str, Any]:
     }
 
 
-def latency(forks: int, load: Load, *, together: bool = False) -> dict[str, Any]:
+def latency(forks: int, load: Load) -> dict[str, Any]:
     """From the recogniser's result to the bytes of the event stream: finals are stored between, partials gathered.
 
-    ``together``: everybody's results come at the same moment, which no hundred people do.
+    Once with the store in memory, where that is possible, so that the figure is the service's own, and once on the
+    disk, with what the disk alone takes; then with results of everybody at the same moment, as no hundred people do.
     """
-    with stage("bare", partial_each_s=0.5, final_each_s=3.0, together=together) as on, callers(on, forks):
+    told = {"forks": forks, "disk_ms": flushes(load.measure_s)}
+    told["on_disk"] = _latency(forks, load, None)
+    if parent := parent_in_memory():
+        told["in_memory"] = _latency(forks, load, parent)
+    return told | {"together": _latency(forks, load, parent, together=True)}
+
+
+def _latency(forks: int, load: Load, parent: Path | None, *, together: bool = False) -> dict[str, Any]:
+    """``parent``: of the folder with the store; None is where temporary files go."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sidecar-bench-", dir=parent) as folder,
+        stage("bare", partial_each_s=0.5, final_each_s=3.0, together=together, folder=Path(folder)) as on,
+        callers(on, forks),
+    ):
         topics = conferences(on)
         with readers(on, min(25, -(-len(topics) // 20)), topics) as reading:
             told = measured(reading, load)
-    return {"forks": forks, "final_ms": told["final_ms"], "partial_ms": told["partial_ms"], "events": told["events"]}
+    return {"final_ms": told["final_ms"], "partial_ms": told["partial_ms"]}
 
 
 def assistant(rooms: int, turns: int) -> dict[str, Any]:
