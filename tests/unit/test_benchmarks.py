@@ -68,8 +68,13 @@ def test_the_page_puts_the_service_beside_the_bridge_of_the_same_run() -> None:
         ("memory", {"memory_per_fork_kb": 312.4, "forks": 100}, "312 kB per fork"),
         (
             "latency",
-            {"forks": 100, "final_ms": LAG, "partial_ms": {"n": 0}, "together": {"final_ms": LAG}},
-            "| finals | 1.0 | 4.5 | 6.0 | 60 ms | 10 |",
+            {
+                "forks": 100,
+                "disk_ms": LAG,
+                "on_disk": {"final_ms": LAG, "partial_ms": {"n": 0}},
+                "together": {"final_ms": LAG},
+            },
+            "| finals, store on the disk | 1.0 | 4.5 | 6.0 | 60 ms | 10 |",
         ),
         (
             "fan_out",
