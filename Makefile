@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test check bench soak screenshots chaos fuzz lock clean
+# Services are started again and again here: compiling them anew takes each longer than all the rest.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
