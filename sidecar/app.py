@@ -48,7 +48,7 @@ from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter

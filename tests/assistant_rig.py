@@ -18,8 +18,8 @@ from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.directory import BoundFork
 from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
-from sidecar.runtime.assistant_session import AssistantSession
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.session import AssistantSession
 from sidecar.runtime.event_bus import EVERYTHING, EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.recorder import Recorder

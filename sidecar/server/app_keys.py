@@ -21,7 +21,7 @@ from sidecar.ports.search import Search
 from sidecar.ports.transcripts import Transcripts
 from sidecar.ports.webhooks import WebhookDeliveries, WebhookEndpoints
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk
+from sidecar.runtime.assistant.desk import AssistantDesk
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter

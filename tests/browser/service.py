@@ -44,7 +44,7 @@ from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, 
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard

@@ -24,14 +24,14 @@ from sidecar.domain.said import Said
 from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, TextPiece
 from sidecar.ports.realtime import AudioPiece
-from sidecar.runtime.assistant_tools import Budget, Tools
-from sidecar.runtime.realtime import Realtime
+from sidecar.runtime.assistant.realtime import Realtime
+from sidecar.runtime.assistant.tools import Budget, Tools
 from sidecar.runtime.tally import AssistantTally
 from tests.emulated_openai.realtime import RealtimeFault, Talk
 from tests.emulated_openai.server import KEY, EmulatedOpenai, running
 from tests.emulated_speech import MS_PER_CHARACTER
 from tests.integration.test_openai_realtime import FAST
-from tests.unit.runtime.test_realtime import AVA, PEOPLE, QUESTION
+from tests.unit.runtime.assistant.test_realtime import AVA, PEOPLE, QUESTION
 
 PATIENT = 30.0
 ORDER = "The order number is seven three five."

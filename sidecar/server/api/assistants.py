@@ -25,8 +25,8 @@ from sidecar.domain.assistant import (
 from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
-from sidecar.runtime.assistant_mind import EngineNames
-from sidecar.runtime.assistant_session import AssistantSession
+from sidecar.runtime.assistant.mind import EngineNames
+from sidecar.runtime.assistant.session import AssistantSession
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.app_keys import ASSISTANTS, SWITCHBOARD, TRANSCRIPTS

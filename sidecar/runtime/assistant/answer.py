@@ -16,8 +16,8 @@ from sidecar.domain.replay import BYTES_PER_MS
 from sidecar.ports.chat_model import TextPiece
 from sidecar.ports.realtime import AudioPiece
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_mind import Answered, Part
-from sidecar.runtime.assistant_mouth import Mouth
+from sidecar.runtime.assistant.mind import Answered, Part
+from sidecar.runtime.assistant.mouth import Mouth
 
 # So much audio is made ahead of what is sent: what is made beyond that is thrown away when somebody interrupts.
 AHEAD_MS = 4_000

@@ -19,7 +19,7 @@ from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.replay import BYTES_PER_MS
 from sidecar.ports.chat_model import ChatMessage, TextPiece, ToolCall, Usage
 from sidecar.ports.realtime import AudioPiece, Brief, Found, Lost, RealtimeModel, RealtimeSession
-from sidecar.runtime.assistant_tools import OFFERED, ROUNDS_MOST, Budget, Tools
+from sidecar.runtime.assistant.tools import OFFERED, ROUNDS_MOST, Budget, Tools
 
 log = structlog.get_logger()
 

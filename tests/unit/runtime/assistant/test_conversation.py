@@ -14,7 +14,7 @@ from sidecar.domain.assistant_events import AssistantDoing, AssistantLeft, Assis
 from sidecar.domain.barge_in import CONFIRM_WITHIN_MS
 from sidecar.ports.chat_model import ToolCall
 from sidecar.ports.directory import BoundFork
-from sidecar.runtime.assistant_conversation import Conversation
+from sidecar.runtime.assistant.conversation import Conversation
 from sidecar.speech import g711
 from tests.assistant_rig import PlayingLine, Rig, assistant_rig
 from tests.fake_engines import FakeChatModel, FakeRealtimeModel, FakeVoice

@@ -10,9 +10,9 @@ from sidecar.domain.context import Context
 from sidecar.domain.floor_orders import Why
 from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, ToolCall, Usage
-from sidecar.runtime.assistant_tools import Budget, Spent, Tools
+from sidecar.runtime.assistant.tools import Budget, Spent, Tools
 from sidecar.runtime.tally import AssistantTally
-from tests.unit.runtime.test_realtime import AVA
+from tests.unit.runtime.assistant.test_realtime import AVA
 
 
 def used_by(role: Role, words: str, name: str, arguments: str) -> tuple[Tools, list[str], list[ToolUse], ChatMessage]:

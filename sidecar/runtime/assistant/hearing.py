@@ -25,8 +25,8 @@ from sidecar.domain.phrases import words_of
 from sidecar.domain.redaction.events import UtteranceRedacted
 from sidecar.domain.spans import Spans
 from sidecar.ports.event_log import EventLog
-from sidecar.runtime.assistant_mind import Mind
-from sidecar.runtime.assistant_roster import Roster
+from sidecar.runtime.assistant.mind import Mind
+from sidecar.runtime.assistant.roster import Roster
 from sidecar.speech.talking import Talking, voice_detector
 
 PAGE_EVENTS = 250

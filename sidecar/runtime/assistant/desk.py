@@ -36,10 +36,10 @@ from sidecar.ports.event_log import EventLog
 from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.telephony import Telephony
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_conversation import Conversation
-from sidecar.runtime.assistant_leg import Leg, LegPolicy
-from sidecar.runtime.assistant_records import TurnRecords
-from sidecar.runtime.assistant_session import RENDERINGS_MOST, AssistantSession, End
+from sidecar.runtime.assistant.conversation import Conversation
+from sidecar.runtime.assistant.leg import Leg, LegPolicy
+from sidecar.runtime.assistant.records import TurnRecords
+from sidecar.runtime.assistant.session import RENDERINGS_MOST, AssistantSession, End
 from sidecar.runtime.ears import Ears
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter, StoreOverloaded

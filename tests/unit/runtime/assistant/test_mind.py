@@ -13,8 +13,8 @@ from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.events import UtteranceFinal
 from sidecar.domain.spans import NEVER
 from sidecar.ports.chat_model import ChatMessage
-from sidecar.runtime.assistant_conversation import Conversation
-from sidecar.runtime.assistant_mind import MIXED_WITHIN_MS, SILENCE
+from sidecar.runtime.assistant.conversation import Conversation
+from sidecar.runtime.assistant.mind import MIXED_WITHIN_MS, SILENCE
 from tests.assistant_rig import PlayingLine, Rig, assistant_rig
 from tests.fake_engines import TONE, FakeChatModel, FakeRealtimeModel, FakeRealtimeSession, FakeVoice
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sidecar.domain.playback import Clear, Mark, Media, Outcome, Output, Over, Playback
-from sidecar.runtime.assistant_line import Line, LineLost, LineWriter
+from sidecar.runtime.assistant.line import Line, LineLost, LineWriter
 
 
 class Turn(msgspec.Struct, kw_only=True):

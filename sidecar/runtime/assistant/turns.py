@@ -16,10 +16,10 @@ from sidecar.domain.errors import ChatModelFailed, RealtimeFailed, SidecarError,
 from sidecar.domain.floor_orders import Answer, Why
 from sidecar.domain.playback import Outcome, Over
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_answer import Answering
-from sidecar.runtime.assistant_mind import Part
-from sidecar.runtime.assistant_mouth import Mouth, Turn
-from sidecar.runtime.assistant_records import TurnRecords
+from sidecar.runtime.assistant.answer import Answering
+from sidecar.runtime.assistant.mind import Part
+from sidecar.runtime.assistant.mouth import Mouth, Turn
+from sidecar.runtime.assistant.records import TurnRecords
 from sidecar.runtime.recorder import Recorder
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from sidecar.adapters.sql import Database
 from sidecar.domain.assistant import Announce, Audience, Doing, LineRefused, Spoken
 from sidecar.domain.assistant_events import AssistantJoined, AssistantLeft, AssistantTurn
 from sidecar.domain.events import ConferenceEnded, UtteranceFinal
-from sidecar.runtime.assistant_session import REJOIN_TIMEOUT_S
+from sidecar.runtime.assistant.session import REJOIN_TIMEOUT_S
 from tests.assistant_rig import LEG, PlayingLine, Rig, assistant_rig
 from tests.facts import draft
 from tests.fake_engines import FakeChatModel

@@ -26,9 +26,9 @@ from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece
 from sidecar.ports.realtime import AudioPiece, RealtimeModel
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_tools import Budget, Tools
-from sidecar.runtime.cascade import Cascade
-from sidecar.runtime.realtime import Realtime
+from sidecar.runtime.assistant.cascade import Cascade
+from sidecar.runtime.assistant.realtime import Realtime
+from sidecar.runtime.assistant.tools import Budget, Tools
 from sidecar.runtime.tally import Tally
 from sidecar.speech import g711
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sidecar.domain.conference import Role
 from sidecar.domain.events import Event, EventData, ParticipantJoined, ParticipantLeft, ParticipantUpdated
-from sidecar.runtime.assistant_roster import Roster
+from sidecar.runtime.assistant.roster import Roster
 from tests.facts import NOON
 
 

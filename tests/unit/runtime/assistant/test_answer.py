@@ -14,9 +14,9 @@ from sidecar.domain.floor_orders import Answer, Why
 from sidecar.domain.playback import Over
 from sidecar.ports.chat_model import TextPiece
 from sidecar.ports.realtime import AudioPiece
-from sidecar.runtime.assistant_answer import AHEAD_MS, FILLER, Answering
-from sidecar.runtime.assistant_mind import Part
-from sidecar.runtime.assistant_mouth import Mouth, Turn
+from sidecar.runtime.assistant.answer import AHEAD_MS, FILLER, Answering
+from sidecar.runtime.assistant.mind import Part
+from sidecar.runtime.assistant.mouth import Mouth, Turn
 from tests.fake_engines import TONE, FakeVoice
 
 pytestmark = pytest.mark.virtual_time

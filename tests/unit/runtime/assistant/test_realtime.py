@@ -19,8 +19,8 @@ from sidecar.domain.said import Said
 from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, TextPiece, ToolCall, Usage
 from sidecar.ports.realtime import AudioPiece
-from sidecar.runtime.assistant_tools import ROUNDS_MOST, Budget, Spent, Tools
-from sidecar.runtime.realtime import ANSWER_MAX_MS, OPEN_AGAIN_S, WAIT_S, Realtime, Spoken
+from sidecar.runtime.assistant.realtime import ANSWER_MAX_MS, OPEN_AGAIN_S, WAIT_S, Realtime, Spoken
+from sidecar.runtime.assistant.tools import ROUNDS_MOST, Budget, Spent, Tools
 from sidecar.runtime.tally import AssistantTally
 from tests.fake_engines import FakeRealtimeModel, FakeRealtimeSession
 

@@ -33,8 +33,8 @@ from sidecar.domain.notice import Announcement
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.chat_model import ToolCall, Usage
 from sidecar.runtime import event_writer
-from sidecar.runtime.assistant_desk import GIVE_UP_AGAIN_S, NotYet
-from sidecar.runtime.assistant_session import JOIN_TIMEOUT_S, RENDERINGS_MOST, End
+from sidecar.runtime.assistant.desk import GIVE_UP_AGAIN_S, NotYet
+from sidecar.runtime.assistant.session import JOIN_TIMEOUT_S, RENDERINGS_MOST, End
 from sidecar.runtime.event_writer import StoreOverloaded
 from tests.assistant_rig import LEG, Rig, assistant_rig
 from tests.fake_engines import FakeChatModel, FakeVoice

@@ -15,7 +15,7 @@ from sidecar.domain.context import Context, Question, Told
 from sidecar.domain.errors import ChatModelFailed
 from sidecar.domain.sentences import Sentences
 from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece, ToolCall, Usage
-from sidecar.runtime.assistant_tools import OFFERED, ROUNDS_MOST, Budget, Tools
+from sidecar.runtime.assistant.tools import OFFERED, ROUNDS_MOST, Budget, Tools
 
 log = structlog.get_logger()
 

@@ -16,11 +16,11 @@ from sidecar.domain.floor_orders import Why
 from sidecar.domain.said import Said
 from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ToolCall, Usage
-from sidecar.runtime.assistant_tools import ROUNDS_MOST, Budget, Spent, Tools
-from sidecar.runtime.cascade import ANSWER_MAX_CHARACTERS, CHARACTERS_PER_TOKEN, Cascade
+from sidecar.runtime.assistant.cascade import ANSWER_MAX_CHARACTERS, CHARACTERS_PER_TOKEN, Cascade
+from sidecar.runtime.assistant.tools import ROUNDS_MOST, Budget, Spent, Tools
 from sidecar.runtime.tally import AssistantTally
 from tests.fake_engines import Answer, FakeChatModel
-from tests.unit.runtime.test_realtime import AVA, PEOPLE
+from tests.unit.runtime.assistant.test_realtime import AVA, PEOPLE
 
 pytestmark = pytest.mark.virtual_time
 

@@ -1,7 +1,7 @@
 """One stay of the assistant: it is invited, its leg opens a line, it takes part, it leaves.
 
 The line may break and come back while it stays; so may this process. What it hears and says in between is for
-``assistant_conversation``. It ends in one way only: ``finish`` says why, and then its leg is put out, the line closed.
+``conversation``. It ends in one way only: ``finish`` says why, and then its leg is put out, the line closed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from sidecar.domain.assistant_events import AssistantDoing, AssistantFailed, Ass
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.events import ConferenceEnded, ParticipantLeft
 from sidecar.ports.event_log import EventLog
-from sidecar.runtime.assistant_conversation import Conversation
-from sidecar.runtime.assistant_leg import Leg
-from sidecar.runtime.assistant_line import Line, LineLost
+from sidecar.runtime.assistant.conversation import Conversation
+from sidecar.runtime.assistant.leg import Leg
+from sidecar.runtime.assistant.line import Line, LineLost
 from sidecar.runtime.event_bus import EventBus, SubscriberTooSlow, Subscription, conference_topic
 from sidecar.runtime.recorder import Recorder
 

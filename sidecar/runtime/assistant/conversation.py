@@ -1,7 +1,7 @@
 """The assistant's part of the talk: what it hears goes to the floor, and what the floor orders is done.
 
 All judgement - who is meant, when there is room, what interrupts - is ``domain.floor``'s. It gets facts from
-``assistant_hearing`` and time from here. It knows neither the telephone network nor the web.
+``hearing`` and time from here. It knows neither the telephone network nor the web.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_answer import Answering
-from sidecar.runtime.assistant_hearing import Hearing
-from sidecar.runtime.assistant_line import Line
-from sidecar.runtime.assistant_mind import Mind, Part
-from sidecar.runtime.assistant_mouth import Mouth
-from sidecar.runtime.assistant_records import TurnRecords
-from sidecar.runtime.assistant_roster import Roster
-from sidecar.runtime.assistant_turns import Turns
+from sidecar.runtime.assistant.answer import Answering
+from sidecar.runtime.assistant.hearing import Hearing
+from sidecar.runtime.assistant.line import Line
+from sidecar.runtime.assistant.mind import Mind, Part
+from sidecar.runtime.assistant.mouth import Mouth
+from sidecar.runtime.assistant.records import TurnRecords
+from sidecar.runtime.assistant.roster import Roster
+from sidecar.runtime.assistant.turns import Turns
 from sidecar.runtime.recorder import Recorder
 
 log = structlog.get_logger()
