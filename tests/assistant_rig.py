@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sidecar.adapters.sql import Database, SqlAssistants, SqlDirectory, SqlEventLog
-from sidecar.domain.assistant import Assistant, Wish
+from sidecar.domain.assistant.stay import Assistant, Wish
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, UtteranceFinal

@@ -18,7 +18,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.alert_book import RuleBook
 from sidecar.domain.alert_events import AlertRaised
 from sidecar.domain.alerts import AlertRule, Overtalk, RecogniserFailure, Silence
-from sidecar.domain.assistant_events import AssistantFailed
+from sidecar.domain.assistant.events import AssistantFailed
 from sidecar.domain.conference import Conference, Participant, Role
 from sidecar.domain.phrase_terms import Span
 from sidecar.domain.wallboard import OVERTALK_MS, ConferenceFold

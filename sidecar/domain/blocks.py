@@ -14,7 +14,7 @@ import msgspec
 
 from sidecar.domain import events as ev
 from sidecar.domain.alert_events import AlertRaised
-from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
+from sidecar.domain.assistant.events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
 from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.redaction.by_hand import settled

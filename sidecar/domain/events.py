@@ -13,7 +13,7 @@ from typing import ClassVar
 import msgspec
 
 from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.assistant_events import (
+from sidecar.domain.assistant.events import (
     AssistantFailed,
     AssistantJoined,
     AssistantLeft,

@@ -16,7 +16,7 @@ from sidecar.domain import events as ev
 from sidecar.domain.access import is_own
 from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
 from sidecar.domain.alerts import LOUDNESS, Severity
-from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.assistant.events import AssistantJoined
 from sidecar.domain.blocks import OWN, display_name
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
 from sidecar.domain.redaction.events import UtteranceRedacted

@@ -38,7 +38,7 @@ from sidecar.adapters.sql import (
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.tables_access import panel_tokens
 from sidecar.domain.access import NameRefused, UserRole
-from sidecar.domain.assistant_events import AssistantDoing
+from sidecar.domain.assistant.events import AssistantDoing
 from sidecar.domain.conference import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
 from sidecar.ports.clock import Clock

@@ -26,7 +26,7 @@ from sidecar.adapters.sql.webhook_tables import (
 )
 from sidecar.domain.alert_events import AlertRaised
 from sidecar.domain.alerts import AlertKind, Severity
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import ConferenceEnded, EventData, TranscriptCompleted, UtteranceFinal, Word
 from sidecar.domain.keeping import Keeping, NotDeletable

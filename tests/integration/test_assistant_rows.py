@@ -1,8 +1,8 @@
 """The table of twenty situations, each played over sockets: what is said into calls, and what sounds in them.
 
 Recogniser and voice know the phrases of a book, so words are exact and times are true; service and small Twilio are
-real. Several calls go on at the same time. (The rules alone: tests/unit/domain/test_manners.py. Row 20's time limit is
-an hour or so and is looked at in tests/unit/runtime/assistant/test_desk.py.)
+real. Several calls go on at the same time. (The rules alone: tests/unit/domain/assistant/test_manners.py. Row 20's time
+limit is an hour or so and is looked at in tests/unit/runtime/assistant/test_desk.py.)
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ import pytest
 from sidecar.adapters.openai_account import OpenaiAccount
 from sidecar.adapters.realtime.openai import VENDOR, OpenaiRealtimeModel
 from sidecar.adapters.realtime.openai_session import Limits
+from sidecar.domain.assistant.context import Context, Question, line_told
+from sidecar.domain.assistant.floor_orders import Why
+from sidecar.domain.assistant.said import Said
+from sidecar.domain.assistant.tool_policy import Asker
 from sidecar.domain.conference import Role
-from sidecar.domain.context import Context, Question, line_told
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.floor_orders import Why
-from sidecar.domain.said import Said
-from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, TextPiece
 from sidecar.ports.realtime import AudioPiece
 from sidecar.runtime.assistant.realtime import Realtime

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
-from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks, Spoken, Stage
+from sidecar.domain.assistant.stay import Announce, Assistant, Audience, Speaks, Spoken, Stage
 from sidecar.domain.conference import (
     Conference,
     ConferenceState,

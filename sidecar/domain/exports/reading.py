@@ -10,7 +10,7 @@ import msgspec
 
 from sidecar.domain import events as ev
 from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.blocks import Person, display_name, read_transcript
 from sidecar.domain.conference import Conference, Participant, Role
 from sidecar.domain.note_events import NoteAdded

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from functools import partial
 
-from sidecar.domain.assistant_events import TurnLatency
-from sidecar.domain.floor_orders import Answer
+from sidecar.domain.assistant.events import TurnLatency
+from sidecar.domain.assistant.floor_orders import Answer
 from sidecar.domain.replay import BYTES_PER_MS
 from sidecar.ports.chat_model import TextPiece
 from sidecar.ports.realtime import AudioPiece

@@ -10,10 +10,10 @@ from contextlib import aclosing
 
 import structlog
 
-from sidecar.domain.assistant_events import ToolUse
-from sidecar.domain.context import Context, Question, Told
+from sidecar.domain.assistant.context import Context, Question, Told
+from sidecar.domain.assistant.events import ToolUse
+from sidecar.domain.assistant.sentences import Sentences
 from sidecar.domain.errors import ChatModelFailed
-from sidecar.domain.sentences import Sentences
 from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece, ToolCall, Usage
 from sidecar.runtime.assistant.tools import OFFERED, ROUNDS_MOST, Budget, Tools
 

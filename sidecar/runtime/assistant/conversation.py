@@ -1,6 +1,6 @@
 """The assistant's part of the talk: what it hears goes to the floor, and what the floor orders is done.
 
-All judgement - who is meant, when there is room, what interrupts - is ``domain.floor``'s. It gets facts from
+All judgement - who is meant, when there is room, what interrupts - is ``domain.assistant``'s. It gets facts from
 ``hearing`` and time from here. It knows neither the telephone network nor the web.
 """
 
@@ -12,14 +12,14 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 import structlog
 
-from sidecar.domain import floor_orders as floor
-from sidecar.domain.assistant import Announce, Assistant, Doing, Spoken
+from sidecar.domain.assistant import floor_orders as floor
+from sidecar.domain.assistant.context import Question
+from sidecar.domain.assistant.floor import Floor
+from sidecar.domain.assistant.said import Said
+from sidecar.domain.assistant.stay import Announce, Assistant, Doing, Spoken
+from sidecar.domain.assistant.tool_policy import Asker
+from sidecar.domain.assistant.turn_taking import State
 from sidecar.domain.conference import Role
-from sidecar.domain.context import Question
-from sidecar.domain.floor import Floor
-from sidecar.domain.said import Said
-from sidecar.domain.tool_policy import Asker
-from sidecar.domain.turn_taking import State
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.realtime import RealtimeModel

@@ -12,7 +12,8 @@ import msgspec
 import structlog
 
 from sidecar.domain.access import token_hash
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.events import AssistantFailed, AssistantRequested
+from sidecar.domain.assistant.stay import (
     PROMPT_MAX_CHARS,
     Assistant,
     AssistantRefused,
@@ -23,8 +24,7 @@ from sidecar.domain.assistant import (
     check_text,
     check_wish,
 )
-from sidecar.domain.assistant_events import AssistantFailed, AssistantRequested
-from sidecar.domain.assistant_words import engines_told
+from sidecar.domain.assistant.words import engines_told
 from sidecar.domain.conference import Conference, ConferenceState
 from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
 from sidecar.domain.redaction.rules import Rules

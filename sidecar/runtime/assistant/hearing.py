@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sidecar.domain.assistant import consent
-from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.assistant.events import AssistantJoined
+from sidecar.domain.assistant.floor import Floor
+from sidecar.domain.assistant.floor_orders import Order
+from sidecar.domain.assistant.phrases import words_of
+from sidecar.domain.assistant.stay import consent
 from sidecar.domain.conference import Fork
 from sidecar.domain.events import (
     Event,
@@ -19,9 +22,6 @@ from sidecar.domain.events import (
     UtteranceFinal,
     UtterancePartial,
 )
-from sidecar.domain.floor import Floor
-from sidecar.domain.floor_orders import Order
-from sidecar.domain.phrases import words_of
 from sidecar.domain.redaction.events import UtteranceRedacted
 from sidecar.domain.spans import Spans
 from sidecar.ports.event_log import EventLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from sidecar.domain.assistant import Announce, Assistant
+from sidecar.domain.assistant.stay import Announce, Assistant
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
 from sidecar.domain.notice import Announcement, assistant_joins, spoken_within_s

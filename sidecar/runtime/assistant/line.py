@@ -12,8 +12,8 @@ from typing import Protocol
 
 import structlog
 
+from sidecar.domain.assistant.playback import Clear, Mark, Media
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.playback import Clear, Mark, Media
 
 log = structlog.get_logger()
 

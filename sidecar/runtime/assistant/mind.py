@@ -14,15 +14,15 @@ from contextlib import aclosing
 import msgspec
 import structlog
 
-from sidecar.domain.assistant import Assistant
-from sidecar.domain.assistant_events import ToolUse
-from sidecar.domain.context import Context, Question, line_told, remark_told
+from sidecar.domain.assistant.context import Context, Question, line_told, remark_told
+from sidecar.domain.assistant.events import ToolUse
+from sidecar.domain.assistant.said import Said
+from sidecar.domain.assistant.stay import Assistant
+from sidecar.domain.assistant.tool_policy import Asker
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import TranscriptPaused, TranscriptResumed, UtteranceFinal
-from sidecar.domain.said import Said
 from sidecar.domain.spans import NEVER, Spans
-from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, ChatModel, TextPiece
 from sidecar.ports.realtime import AudioPiece, RealtimeModel
 from sidecar.ports.voice import Voice

@@ -1,7 +1,8 @@
 """What the assistant says, on its way to the line and back as marks: one turn at a time.
 
-The rules are ``domain.playback``'s; this carries them out, knows when the first sound left, and says what a turn came
-to. While there is no line nothing is said, and what was being said when it broke is over, as far as it was heard.
+The rules are ``domain.assistant.playback``'s; this carries them out, knows when the first sound left, and says what a
+turn came to. While there is no line nothing is said, and what was being said when it broke is over, as far as it was
+heard.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from sidecar.domain.playback import Clear, Mark, Media, Outcome, Output, Over, Playback
+from sidecar.domain.assistant.playback import Clear, Mark, Media, Outcome, Output, Over, Playback
 from sidecar.runtime.assistant.line import Line, LineLost, LineWriter
 
 

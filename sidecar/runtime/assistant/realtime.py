@@ -13,8 +13,8 @@ from contextlib import aclosing
 
 import structlog
 
-from sidecar.domain.assistant_events import ToolUse
-from sidecar.domain.context import Context, Question
+from sidecar.domain.assistant.context import Context, Question
+from sidecar.domain.assistant.events import ToolUse
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.replay import BYTES_PER_MS
 from sidecar.ports.chat_model import ChatMessage, TextPiece, ToolCall, Usage

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import msgspec
 import structlog
 
-from sidecar.domain.assistant import Assistant, Audience, Spoken
-from sidecar.domain.assistant_events import AssistantTurn, ToolUse, TurnLatency
+from sidecar.domain.assistant.events import AssistantTurn, ToolUse, TurnLatency
+from sidecar.domain.assistant.stay import Assistant, Audience, Spoken
 from sidecar.domain.errors import SidecarError, StoreUnavailable
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import UtteranceFinal, UtterancePartial

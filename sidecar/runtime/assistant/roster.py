@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from sidecar.domain.assistant.floor_orders import Person
 from sidecar.domain.conference import Role
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, ParticipantUpdated
-from sidecar.domain.floor_orders import Person
 
 
 class Roster:

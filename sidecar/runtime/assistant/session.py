@@ -11,7 +11,8 @@ import asyncio
 import msgspec
 import structlog
 
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.events import AssistantDoing, AssistantFailed, AssistantJoined, AssistantLeft
+from sidecar.domain.assistant.stay import (
     PROBLEMS,
     Announce,
     Assistant,
@@ -22,7 +23,6 @@ from sidecar.domain.assistant import (
     Speaks,
     Stage,
 )
-from sidecar.domain.assistant_events import AssistantDoing, AssistantFailed, AssistantJoined, AssistantLeft
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.domain.events import ConferenceEnded, ParticipantLeft
 from sidecar.ports.event_log import EventLog

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import structlog
 
-from sidecar.domain.assistant_events import ToolUse
-from sidecar.domain.context import Context
+from sidecar.domain.assistant.context import Context
+from sidecar.domain.assistant.events import ToolUse
+from sidecar.domain.assistant.tool_policy import Asker, ToolPolicy
+from sidecar.domain.assistant.tools import TOOLS, LeaveCall, Notify, Search, ToolName, ToolRefused
 from sidecar.domain.errors import ChatModelFailed
-from sidecar.domain.tool_policy import Asker, ToolPolicy
-from sidecar.domain.tools import TOOLS, LeaveCall, Notify, Search, ToolName, ToolRefused
 from sidecar.ports.chat_model import ChatMessage, Tool, ToolCall, Usage
 from sidecar.runtime.tally import AssistantTally
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator, Callable
 
 import structlog
 
-from sidecar.domain.assistant import Spoken
+from sidecar.domain.assistant.floor_orders import Answer, Why
+from sidecar.domain.assistant.playback import Outcome, Over
+from sidecar.domain.assistant.stay import Spoken
 from sidecar.domain.errors import ChatModelFailed, RealtimeFailed, SidecarError, VoiceFailed
-from sidecar.domain.floor_orders import Answer, Why
-from sidecar.domain.playback import Outcome, Over
 from sidecar.ports.voice import Voice
 from sidecar.runtime.assistant.answer import Answering
 from sidecar.runtime.assistant.mind import Part

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.events import AssistantTurn
+from sidecar.domain.assistant.stay import (
     PROMPT_MAX_CHARS,
     SAY_MAX_CHARS,
     Announce,
@@ -22,7 +23,6 @@ from sidecar.domain.assistant import (
     Wish,
     check_text,
 )
-from sidecar.domain.assistant_events import AssistantTurn
 from sidecar.domain.conference import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
 from sidecar.runtime.assistant.mind import EngineNames

@@ -12,7 +12,7 @@ import asyncio
 import structlog
 from aiohttp import WSCloseCode, web
 
-from sidecar.domain.assistant import LineRefused
+from sidecar.domain.assistant.stay import LineRefused
 from sidecar.domain.errors import SidecarError
 from sidecar.runtime.assistant.line import LineLost
 from sidecar.runtime.assistant.session import AssistantSession

@@ -24,7 +24,7 @@ from sidecar.domain.alerts import (
     RecogniserFailure,
     Silence,
 )
-from sidecar.domain.assistant_events import AssistantFailed
+from sidecar.domain.assistant.events import AssistantFailed
 from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
 from tests.alert_rules import alert_rule
 from tests.facts import NOON

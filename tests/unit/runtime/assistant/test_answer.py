@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from sidecar.domain.assistant_events import TurnLatency
+from sidecar.domain.assistant.events import TurnLatency
+from sidecar.domain.assistant.floor_orders import Answer, Why
+from sidecar.domain.assistant.playback import Over
 from sidecar.domain.errors import ChatModelFailed, VoiceFailed
-from sidecar.domain.floor_orders import Answer, Why
-from sidecar.domain.playback import Over
 from sidecar.ports.chat_model import TextPiece
 from sidecar.ports.realtime import AudioPiece
 from sidecar.runtime.assistant.answer import AHEAD_MS, FILLER, Answering

@@ -7,14 +7,14 @@ from contextlib import aclosing
 
 import pytest
 
-from sidecar.domain.assistant_events import ToolUse
+from sidecar.domain.assistant.context import SHOWN_CHARACTERS, Context, Question
+from sidecar.domain.assistant.events import ToolUse
+from sidecar.domain.assistant.floor_orders import Why
+from sidecar.domain.assistant.said import Said
+from sidecar.domain.assistant.tool_policy import Asker
 from sidecar.domain.conference import Role
-from sidecar.domain.context import SHOWN_CHARACTERS, Context, Question
 from sidecar.domain.errors import ChatModelFailed
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.floor_orders import Why
-from sidecar.domain.said import Said
-from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ToolCall, Usage
 from sidecar.runtime.assistant.cascade import ANSWER_MAX_CHARACTERS, CHARACTERS_PER_TOKEN, Cascade
 from sidecar.runtime.assistant.tools import ROUNDS_MOST, Budget, Spent, Tools

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sidecar.adapters.sql import Database
-from sidecar.domain.assistant import Announce, Audience
-from sidecar.domain.assistant_events import AssistantDoing, AssistantLeft, AssistantTurn
-from sidecar.domain.barge_in import CONFIRM_WITHIN_MS
+from sidecar.domain.assistant.barge_in import CONFIRM_WITHIN_MS
+from sidecar.domain.assistant.events import AssistantDoing, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.stay import Announce, Audience
 from sidecar.ports.chat_model import ToolCall
 from sidecar.ports.directory import BoundFork
 from sidecar.runtime.assistant.conversation import Conversation

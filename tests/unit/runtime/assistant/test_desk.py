@@ -10,7 +10,15 @@ import pytest
 
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.erasure import SqlErasure
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.events import (
+    AssistantDoing,
+    AssistantFailed,
+    AssistantJoined,
+    AssistantLeft,
+    AssistantRequested,
+    AssistantTurn,
+)
+from sidecar.domain.assistant.stay import (
     Announce,
     Assistant,
     AssistantPresent,
@@ -18,14 +26,6 @@ from sidecar.domain.assistant import (
     Audience,
     Doing,
     Stage,
-)
-from sidecar.domain.assistant_events import (
-    AssistantDoing,
-    AssistantFailed,
-    AssistantJoined,
-    AssistantLeft,
-    AssistantRequested,
-    AssistantTurn,
 )
 from sidecar.domain.errors import ChatModelFailed, ConferenceOver, TelephonyFailed
 from sidecar.domain.events import ConferenceEnded, UtteranceFinal, UtterancePartial

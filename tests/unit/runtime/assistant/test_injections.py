@@ -8,8 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sidecar.adapters.sql import Database
-from sidecar.domain.assistant import Announce, Audience, Stage
-from sidecar.domain.assistant_events import AssistantDoing, AssistantTurn
+from sidecar.domain.assistant.events import AssistantDoing, AssistantTurn
+from sidecar.domain.assistant.stay import Announce, Audience, Stage
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool, ToolCall
 from tests.assistant_rig import assistant_rig
 from tests.injections import INJECTIONS

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from sidecar.adapters.sql import Database
-from sidecar.domain.assistant import Announce, Audience
-from sidecar.domain.assistant_events import AssistantDoing, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.events import AssistantDoing, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.stay import Announce, Audience
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.events import UtteranceFinal
 from sidecar.domain.spans import NEVER

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks
-from sidecar.domain.assistant_events import ToolUse
+from sidecar.domain.assistant.context import Context, Question
+from sidecar.domain.assistant.events import ToolUse
+from sidecar.domain.assistant.floor_orders import Why
+from sidecar.domain.assistant.said import Said
+from sidecar.domain.assistant.stay import Announce, Assistant, Audience, Speaks
+from sidecar.domain.assistant.tool_policy import Asker
 from sidecar.domain.conference import Role
-from sidecar.domain.context import Context, Question
 from sidecar.domain.errors import RealtimeFailed
-from sidecar.domain.floor_orders import Why
-from sidecar.domain.said import Said
-from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, TextPiece, ToolCall, Usage
 from sidecar.ports.realtime import AudioPiece
 from sidecar.runtime.assistant.realtime import ANSWER_MAX_MS, OPEN_AGAIN_S, WAIT_S, Realtime, Spoken

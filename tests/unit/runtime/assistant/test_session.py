@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database
-from sidecar.domain.assistant import Announce, Audience, Doing, LineRefused, Spoken
-from sidecar.domain.assistant_events import AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.events import AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.stay import Announce, Audience, Doing, LineRefused, Spoken
 from sidecar.domain.events import ConferenceEnded, UtteranceFinal
 from sidecar.runtime.assistant.session import REJOIN_TIMEOUT_S
 from tests.assistant_rig import LEG, PlayingLine, Rig, assistant_rig

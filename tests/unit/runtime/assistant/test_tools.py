@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.domain.assistant_events import ToolUse
+from sidecar.domain.assistant.context import Context
+from sidecar.domain.assistant.events import ToolUse
+from sidecar.domain.assistant.floor_orders import Why
+from sidecar.domain.assistant.tool_policy import Asker
 from sidecar.domain.conference import Role
-from sidecar.domain.context import Context
-from sidecar.domain.floor_orders import Why
-from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, ToolCall, Usage
 from sidecar.runtime.assistant.tools import Budget, Spent, Tools
 from sidecar.runtime.tally import AssistantTally

@@ -13,9 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.assistant import Speaks
-from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.floor_orders import (
+from sidecar.domain.assistant.floor_orders import (
     Answer,
     Ask,
     Cut,
@@ -32,8 +30,10 @@ from sidecar.domain.floor_orders import (
     TellPanel,
     Why,
 )
-from sidecar.domain.meant import Answered, Remark, remark, why_meant
-from sidecar.domain.quiet import Quiet
+from sidecar.domain.assistant.meant import Answered, Remark, remark, why_meant
+from sidecar.domain.assistant.quiet import Quiet
+from sidecar.domain.assistant.stay import Speaks
+from sidecar.domain.events import UtteranceFinal
 
 # Who asks by the panel waits for a pause no longer than this.
 ASKED_WAITS_MS = 5_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.heard import SLOW_MS_PER_CHARACTER, Script
+from sidecar.domain.assistant.heard import SLOW_MS_PER_CHARACTER, Script
 from sidecar.domain.replay import BYTES_PER_MS
 
 SECOND = 1_000 * BYTES_PER_MS

@@ -7,10 +7,10 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks
-from sidecar.domain.context import SHOWN_CHARACTERS, SUMMARISED_CHARACTERS, Context, Question, Told
+from sidecar.domain.assistant.context import SHOWN_CHARACTERS, SUMMARISED_CHARACTERS, Context, Question, Told
+from sidecar.domain.assistant.said import Said, lines_in
+from sidecar.domain.assistant.stay import Announce, Assistant, Audience, Speaks
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.said import Said, lines_in
 from tests.facts import NOON
 
 ANA, BEN = "Ana (agent)", "Ben (customer)"

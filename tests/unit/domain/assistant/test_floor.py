@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain import floor_orders as fo
-from sidecar.domain.assistant import Speaks
-from sidecar.domain.barge_in import CONFIRM_WITHIN_MS
+from sidecar.domain.assistant import floor_orders as fo
+from sidecar.domain.assistant.barge_in import CONFIRM_WITHIN_MS
+from sidecar.domain.assistant.quiet import QUIET_MS
+from sidecar.domain.assistant.stay import Speaks
+from sidecar.domain.assistant.turn_taking import ASKED_WAITS_MS
 from sidecar.domain.conference import Role
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
-from sidecar.domain.quiet import QUIET_MS
-from sidecar.domain.turn_taking import ASKED_WAITS_MS
 from tests.floor_play import AGENT, COACH, CUSTOMER, FINAL_MS, MS_PER_WORD, NOTICED_MS, FloorPlay
 
 QUESTION = "Ava, what is the policy?"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.domain.conference import Role
-from sidecar.domain.floor_orders import Why
-from sidecar.domain.tool_policy import (
+from sidecar.domain.assistant.floor_orders import Why
+from sidecar.domain.assistant.tool_policy import (
     CALLS_PER_TURN,
     NOTICES_PER_CALL,
     SEARCHES_PER_CALL,
     Asker,
     ToolPolicy,
 )
-from sidecar.domain.tools import LeaveCall, Notify, Search, ToolRefused
+from sidecar.domain.assistant.tools import LeaveCall, Notify, Search, ToolRefused
+from sidecar.domain.conference import Role
 from tests.injections import INJECTIONS
 
 SEARCH = ("search_transcript", '{"query": "refund"}')

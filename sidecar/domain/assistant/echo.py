@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from sidecar.domain.phrases import STOP, find, words_of
+from sidecar.domain.assistant.phrases import STOP, find, words_of
 
 # The same words, at most so long before or after the assistant said them, are its own.
 SAME_WITHIN_MS = 3_000

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.domain.assistant import Audience, Speaks
+from sidecar.domain.assistant.floor_orders import Manners, Person, Why
+from sidecar.domain.assistant.meant import FOLLOW_UP_MS, STALE_MS, Answered, Remark, remark, why_meant
+from sidecar.domain.assistant.stay import Audience, Speaks
 from sidecar.domain.conference import Role
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.floor_orders import Manners, Person, Why
-from sidecar.domain.meant import FOLLOW_UP_MS, STALE_MS, Answered, Remark, remark, why_meant
 
 ANA = Person(participant="ana", name="Ana", role=Role.AGENT)
 BEN = Person(participant="ben", name="Ben", role=Role.CUSTOMER)

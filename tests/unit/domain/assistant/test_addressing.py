@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.addressing import Address, address, sounds_like, to_somebody_else
+from sidecar.domain.assistant.addressing import Address, address, sounds_like, to_somebody_else
 
 
 @pytest.mark.parametrize(

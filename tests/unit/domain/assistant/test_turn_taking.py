@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.domain.assistant import Speaks
-from sidecar.domain.floor_orders import Answer, Ask, Manners, TellPanel
-from sidecar.domain.meant import STALE_MS
-from sidecar.domain.quiet import QUIET_MS
-from sidecar.domain.turn_taking import ASKS_KEPT, GIVE_UP_MS, NO_ROOM_MS, State
+from sidecar.domain.assistant.floor_orders import Answer, Ask, Manners, TellPanel
+from sidecar.domain.assistant.meant import STALE_MS
+from sidecar.domain.assistant.quiet import QUIET_MS
+from sidecar.domain.assistant.stay import Speaks
+from sidecar.domain.assistant.turn_taking import ASKS_KEPT, GIVE_UP_MS, NO_ROOM_MS, State
 from tests.floor_play import FINAL_MS, FloorPlay
 
 QUESTION = "Ava, what is the policy?"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sidecar.domain.barge_in import (
+from sidecar.domain.assistant.barge_in import (
     COLLISION_MS,
     CONFIRM_WITHIN_MS,
     GUARD_MS,
@@ -21,9 +21,9 @@ from sidecar.domain.barge_in import (
     Interrupted,
     Why,
 )
-from sidecar.domain.echo import Echo
+from sidecar.domain.assistant.echo import Echo
+from sidecar.domain.assistant.phrases import BACKCHANNELS, STOP, find, without, words_of
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
-from sidecar.domain.phrases import BACKCHANNELS, STOP, find, without, words_of
 
 BEGAN_MS = 10_000
 _ids = itertools.count(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.domain.phrases import BACKCHANNELS, STOP, find, wants_no_assistant, without, words_of
+from sidecar.domain.assistant.phrases import BACKCHANNELS, STOP, find, wants_no_assistant, without, words_of
 
 
 def test_words_are_bare() -> None:

@@ -9,12 +9,12 @@ from collections.abc import Collection
 
 import msgspec
 
-from sidecar.domain.addressing import Address, address, to_somebody_else
-from sidecar.domain.assistant import Audience, Speaks
+from sidecar.domain.assistant.addressing import Address, address, to_somebody_else
+from sidecar.domain.assistant.floor_orders import Manners, Person, Why
+from sidecar.domain.assistant.phrases import BACKCHANNELS, CALL_OFF, find, without, words_of
+from sidecar.domain.assistant.stay import Audience, Speaks
 from sidecar.domain.conference import Role
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.floor_orders import Manners, Person, Why
-from sidecar.domain.phrases import BACKCHANNELS, CALL_OFF, find, without, words_of
 
 # The one it answered is still talking to it so long after its answer, unless somebody else speaks.
 FOLLOW_UP_MS = 8_000

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.assistant import Audience, Speaks
+from sidecar.domain.assistant.stay import Audience, Speaks
 from sidecar.domain.conference import Role
 
 

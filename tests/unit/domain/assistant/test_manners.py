@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.assistant import Audience, Speaks
+from sidecar.domain.assistant.floor_orders import Answer, Ask, Leave, Leaving, Manners, Person
+from sidecar.domain.assistant.meant import FOLLOW_UP_MS
+from sidecar.domain.assistant.quiet import QUIET_MS
+from sidecar.domain.assistant.stay import Audience, Speaks
 from sidecar.domain.conference import Role
-from sidecar.domain.floor_orders import Answer, Ask, Leave, Leaving, Manners, Person
-from sidecar.domain.meant import FOLLOW_UP_MS
-from sidecar.domain.quiet import QUIET_MS
 from tests.floor_play import AGENT, COACH, CUSTOMER, FINAL_MS, FloorPlay
 
 CLEO = Person(participant="cleo", name="Cleo", role=Role.CUSTOMER)

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.phrases import words_of
+from sidecar.domain.assistant.phrases import words_of
 
 _SENTENCE = re.compile(r"(?<=[.?!…])\s+")
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[,;:–—-]|\.{2,}|…")

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import msgspec
 
-from sidecar.domain.assistant import Announce, Audience, Doing, Speaks
+from sidecar.domain.assistant.stay import Announce, Audience, Doing, Speaks
 from sidecar.domain.event_data import EventData
 
 

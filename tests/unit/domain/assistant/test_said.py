@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidecar.domain.said import Said, line_of, lines_in
+from sidecar.domain.assistant.said import Said, line_of, lines_in
 
 texts = st.text(max_size=60)
 

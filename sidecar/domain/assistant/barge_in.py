@@ -10,9 +10,9 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.echo import Echo
+from sidecar.domain.assistant.echo import Echo
+from sidecar.domain.assistant.phrases import BACKCHANNELS, STOP, find, without, words_of
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
-from sidecar.domain.phrases import BACKCHANNELS, STOP, find, without, words_of
 
 # So much speech holds it.
 HOLD_AFTER_MS = 300

@@ -12,12 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from sidecar.domain.assistant import Audience
-from sidecar.domain.barge_in import BargeIn, Decision, GoOn, Hold
-from sidecar.domain.conference import Role
-from sidecar.domain.echo import Echo
-from sidecar.domain.events import UtteranceFinal, UtterancePartial
-from sidecar.domain.floor_orders import (
+from sidecar.domain.assistant.barge_in import BargeIn, Decision, GoOn, Hold
+from sidecar.domain.assistant.echo import Echo
+from sidecar.domain.assistant.floor_orders import (
     Ask,
     Cut,
     Dropped,
@@ -32,9 +29,12 @@ from sidecar.domain.floor_orders import (
     SayGoodbyeAndLeave,
     Speak,
 )
-from sidecar.domain.phrases import wants_no_assistant
-from sidecar.domain.quiet import Quiet
-from sidecar.domain.turn_taking import State, TurnTaking
+from sidecar.domain.assistant.phrases import wants_no_assistant
+from sidecar.domain.assistant.quiet import Quiet
+from sidecar.domain.assistant.stay import Audience
+from sidecar.domain.assistant.turn_taking import State, TurnTaking
+from sidecar.domain.conference import Role
+from sidecar.domain.events import UtteranceFinal, UtterancePartial
 
 
 class Floor:

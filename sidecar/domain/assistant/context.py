@@ -16,9 +16,9 @@ from typing import Literal
 
 import msgspec
 
-from sidecar.domain.assistant import Assistant, Audience
+from sidecar.domain.assistant.said import Said, line_of
+from sidecar.domain.assistant.stay import Assistant, Audience
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.said import Said, line_of
 
 # Lines are shown whole up to so many characters (some 6,000 tokens, half an hour of talk); what is older as a summary.
 SHOWN_CHARACTERS = 24_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.sentences import LONGEST_CHARACTERS, Sentences
+from sidecar.domain.assistant.sentences import LONGEST_CHARACTERS, Sentences
 
 
 def sentences(text: str, step: int = 1) -> list[str]:

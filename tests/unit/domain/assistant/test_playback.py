@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sidecar.domain.playback import (
+from sidecar.domain.assistant.playback import (
     AHEAD_MS,
     GIVE_UP_MS,
     MARK_EACH_MS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.domain.quiet import NOISE_MS, QUIET_MS, TEXT_WITHIN_MS, Quiet
+from sidecar.domain.assistant.quiet import NOISE_MS, QUIET_MS, TEXT_WITHIN_MS, Quiet
 
 
 def test_where_nobody_spoke_there_is_room() -> None:

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
-from sidecar.domain.heard import Script
+from sidecar.domain.assistant.heard import Script
 from sidecar.domain.replay import BYTES_PER_MS
 
 # Sent ahead of what is taken to be played: enough for a hiccup of the network, and little to play out when held.

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openapi_schema_validator import OAS31Validator
 
-from sidecar.domain.tools import (
+from sidecar.domain.assistant.tools import (
     ARGUMENTS_MAX_CHARS,
     QUERY_MAX_CHARS,
     TOOLS,

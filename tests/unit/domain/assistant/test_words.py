@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.domain.assistant_words import engines_told
+from sidecar.domain.assistant.words import engines_told
 
 
 def test_engines_are_named_and_a_model_needs_no_excuse() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.echo import LINGERS_MS, SAME_WITHIN_MS, Echo
-from sidecar.domain.phrases import words_of
+from sidecar.domain.assistant.echo import LINGERS_MS, SAME_WITHIN_MS, Echo
+from sidecar.domain.assistant.phrases import words_of
 
 SAID = "Your parcel was sent on Tuesday and takes five business days."
 
