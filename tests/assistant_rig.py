@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sidecar.adapters.sql import Database, SqlAssistants, SqlDirectory, SqlEventLog
 from sidecar.domain.assistant.stay import Assistant, Wish
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, UtteranceFinal
 from sidecar.ports.chat_model import ChatModel

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sidecar.domain.assistant import floor_orders as fo
 from sidecar.domain.assistant.floor import Floor
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
 
 MS_PER_WORD = 300

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sidecar.domain import events as ev
-from sidecar.domain.alert_events import AlertRaised
+from sidecar.domain.alerts.events import AlertRaised
 from sidecar.domain.assistant.events import AssistantFailed, AssistantLeft, AssistantRequested
 
 # Two rows that one type of event makes, by what changed in it.

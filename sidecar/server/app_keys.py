@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 
 from sidecar.domain.redaction.rules import Rules
-from sidecar.domain.webhook_addresses import AddressPolicy
+from sidecar.domain.webhooks.addresses import AddressPolicy
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.alerts import Alerts
 from sidecar.ports.answers import Answers

@@ -37,9 +37,9 @@ from sidecar.adapters.sql import (
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.tables_access import panel_tokens
-from sidecar.domain.access import NameRefused, UserRole
+from sidecar.domain.access.callers import NameRefused, UserRole
 from sidecar.domain.assistant.events import AssistantDoing
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest

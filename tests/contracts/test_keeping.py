@@ -24,8 +24,8 @@ from sidecar.adapters.sql.webhook_tables import (
     webhook_delivery_events,
     webhook_endpoints,
 )
-from sidecar.domain.alert_events import AlertRaised
-from sidecar.domain.alerts import AlertKind, Severity
+from sidecar.domain.alerts.events import AlertRaised
+from sidecar.domain.alerts.rules import AlertKind, Severity
 from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import ConferenceEnded, EventData, TranscriptCompleted, UtteranceFinal, Word
@@ -34,7 +34,7 @@ from sidecar.domain.redaction.by_hand import UtteranceChanged
 from sidecar.domain.redaction.events import UtteranceRedacted
 from sidecar.domain.redaction.own_patterns import OwnPattern
 from sidecar.domain.redaction.rules import Kind, Policy
-from sidecar.domain.webhooks import Endpoint, EndpointState
+from sidecar.domain.webhooks.endpoints import Endpoint, EndpointState
 from sidecar.ports.directory import BoundFork
 from tests.facts import NOON, draft, open_call, utterance
 

@@ -19,7 +19,7 @@ from sidecar.domain.assistant.context import Context, Question, line_told
 from sidecar.domain.assistant.floor_orders import Why
 from sidecar.domain.assistant.said import Said
 from sidecar.domain.assistant.tool_policy import Asker
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.events import UtteranceFinal
 from sidecar.ports.chat_model import ChatMessage, TextPiece

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, SecretStr
 
 from sidecar.config import Settings
 from sidecar.domain import events
-from sidecar.domain.webhooks import EndpointDisabled
+from sidecar.domain.webhooks.endpoints import EndpointDisabled
 from sidecar.emulator import control, fault_orders, rest
 
 ROOT = Path(__file__).parents[2]

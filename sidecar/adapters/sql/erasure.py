@@ -22,7 +22,7 @@ from sidecar.adapters.sql.webhook_tables import (
     webhook_deliveries,
     webhook_delivery_events,
 )
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.keeping import check_deletable
 
 # Rows in one transaction: the event log waits some milliseconds for it.

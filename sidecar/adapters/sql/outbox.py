@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.webhook_tables import webhook_endpoints, webhook_outbox
 from sidecar.domain.events import Event
-from sidecar.domain.webhooks import wants
+from sidecar.domain.webhooks.endpoints import wants
 from sidecar.ports.webhook_queue import Rung
 
 

@@ -37,7 +37,7 @@ from sidecar.adapters.sql.folded import has_words
 from sidecar.adapters.sql.rows import AnyRow, conference_of
 from sidecar.adapters.sql.search_tables import FTS_TABLE, utterance_words
 from sidecar.adapters.sql.tables import conferences, participants, utterances
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.search import SearchQuery, Term
 from sidecar.ports.search import CallPlace, Calls, Found, SearchTimedOut
 

@@ -13,7 +13,7 @@ from sidecar.adapters.sql.webhook_tables import (
     webhook_deliveries,
     webhook_delivery_events,
 )
-from sidecar.domain.webhooks import DeliveryState
+from sidecar.domain.webhooks.endpoints import DeliveryState
 
 # Deliveries and attempts in one transaction.
 CLEAN_MOST = 500

@@ -25,7 +25,7 @@ from sidecar.adapters.sql.webhook_rows import (
 from sidecar.adapters.sql.webhook_tables import is_pending, webhook_attempts, webhook_deliveries, webhook_outbox
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     RESEND_MOST,
     Delivery,
     DeliveryState,

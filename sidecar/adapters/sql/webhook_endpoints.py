@@ -21,7 +21,7 @@ from sidecar.adapters.sql.webhook_tables import (
     webhook_endpoints,
     webhook_outbox,
 )
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     ENDPOINTS_MOST,
     DeliveryState,
     Endpoint,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.rows import AnyRow
 from sidecar.adapters.sql.webhook_tables import webhook_deliveries, webhook_delivery_events, webhook_outbox
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     BATCH_EVENTS,
     BATCH_TYPE,
     BATCH_WAIT,

@@ -29,8 +29,8 @@ from sidecar.adapters.sql.webhook_tables import (
     webhook_outbox,
 )
 from sidecar.domain.events import Event
-from sidecar.domain.webhook_schedule import Health, health_after
-from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointDisabled, EndpointState, Outcome
+from sidecar.domain.webhooks.endpoints import DeliveryState, Endpoint, EndpointDisabled, EndpointState, Outcome
+from sidecar.domain.webhooks.schedule import Health, health_after
 from sidecar.ports.webhook_queue import Claim, Claims, Finished, Rung, Survey
 from sidecar.ports.webhook_sender import Message
 

@@ -1,4 +1,4 @@
-"""Rows of webhooks to the values of ``domain.webhooks``, and the bodies that deliveries carry."""
+"""Rows of webhooks to the values of ``domain.webhooks.endpoints``, and the bodies that deliveries carry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sidecar.adapters.sql.webhook_tables import (
 )
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     BATCH_TYPE,
     Attempt,
     Delivery,

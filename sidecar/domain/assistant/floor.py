@@ -33,7 +33,7 @@ from sidecar.domain.assistant.phrases import wants_no_assistant
 from sidecar.domain.assistant.quiet import Quiet
 from sidecar.domain.assistant.stay import Audience
 from sidecar.domain.assistant.turn_taking import State, TurnTaking
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
 
 

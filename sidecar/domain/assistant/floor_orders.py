@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from sidecar.domain.assistant.stay import Audience, Speaks
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 
 
 class Manners(msgspec.Struct, frozen=True, kw_only=True):

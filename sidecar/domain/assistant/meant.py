@@ -13,7 +13,7 @@ from sidecar.domain.assistant.addressing import Address, address, to_somebody_el
 from sidecar.domain.assistant.floor_orders import Manners, Person, Why
 from sidecar.domain.assistant.phrases import BACKCHANNELS, CALL_OFF, find, without, words_of
 from sidecar.domain.assistant.stay import Audience, Speaks
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import UtteranceFinal
 
 # The one it answered is still talking to it so long after its answer, unless somebody else speaks.

@@ -14,7 +14,7 @@ import msgspec
 from sidecar.domain.assistant.floor_orders import Why
 from sidecar.domain.assistant.phrases import words_of
 from sidecar.domain.assistant.tools import LeaveCall, Notify, Search, ToolRefused, ToolWish, read_wish
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 
 # A turn in which the model asks for more than this goes in circles.
 CALLS_PER_TURN = 4

@@ -19,7 +19,7 @@ from sidecar.domain.assistant.said import Said
 from sidecar.domain.assistant.stay import Announce, Assistant, Doing, Spoken
 from sidecar.domain.assistant.tool_policy import Asker
 from sidecar.domain.assistant.turn_taking import State
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.clock import Clock
 from sidecar.ports.realtime import RealtimeModel

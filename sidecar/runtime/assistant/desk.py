@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from sidecar.domain.access import token_hash
+from sidecar.domain.access.callers import token_hash
 from sidecar.domain.assistant.events import AssistantFailed, AssistantRequested
 from sidecar.domain.assistant.stay import (
     PROMPT_MAX_CHARS,
@@ -25,7 +25,7 @@ from sidecar.domain.assistant.stay import (
     check_wish,
 )
 from sidecar.domain.assistant.words import engines_told
-from sidecar.domain.conference import Conference, ConferenceState
+from sidecar.domain.conference.values import Conference, ConferenceState
 from sidecar.domain.errors import ConferenceOver, NotFound, SidecarError
 from sidecar.domain.redaction.rules import Rules
 from sidecar.ports.assistants import Assistants

@@ -13,7 +13,7 @@ from sidecar.domain.assistant.floor import Floor
 from sidecar.domain.assistant.floor_orders import Order
 from sidecar.domain.assistant.phrases import words_of
 from sidecar.domain.assistant.stay import consent
-from sidecar.domain.conference import Fork
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.events import (
     Event,
     ParticipantJoined,

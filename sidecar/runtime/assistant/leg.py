@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from sidecar.domain.assistant.stay import Announce, Assistant
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
 from sidecar.domain.notice import Announcement, assistant_joins, spoken_within_s
 from sidecar.ports.assistants import Assistants

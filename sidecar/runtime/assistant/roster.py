@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sidecar.domain.assistant.floor_orders import Person
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, ParticipantUpdated
 
 

@@ -23,7 +23,7 @@ from sidecar.domain.assistant.stay import (
     Wish,
     check_text,
 )
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
 from sidecar.runtime.assistant.mind import EngineNames
 from sidecar.runtime.assistant.session import AssistantSession

@@ -12,7 +12,7 @@ from sidecar.domain.assistant.barge_in import CONFIRM_WITHIN_MS
 from sidecar.domain.assistant.quiet import QUIET_MS
 from sidecar.domain.assistant.stay import Speaks
 from sidecar.domain.assistant.turn_taking import ASKED_WAITS_MS
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
 from tests.floor_play import AGENT, COACH, CUSTOMER, FINAL_MS, MS_PER_WORD, NOTICED_MS, FloorPlay
 

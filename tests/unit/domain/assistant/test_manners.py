@@ -13,7 +13,7 @@ from sidecar.domain.assistant.floor_orders import Answer, Ask, Leave, Leaving, M
 from sidecar.domain.assistant.meant import FOLLOW_UP_MS
 from sidecar.domain.assistant.quiet import QUIET_MS
 from sidecar.domain.assistant.stay import Audience, Speaks
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from tests.floor_play import AGENT, COACH, CUSTOMER, FINAL_MS, FloorPlay
 
 CLEO = Person(participant="cleo", name="Cleo", role=Role.CUSTOMER)

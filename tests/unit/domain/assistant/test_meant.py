@@ -7,7 +7,7 @@ import pytest
 from sidecar.domain.assistant.floor_orders import Manners, Person, Why
 from sidecar.domain.assistant.meant import FOLLOW_UP_MS, STALE_MS, Answered, Remark, remark, why_meant
 from sidecar.domain.assistant.stay import Audience, Speaks
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import UtteranceFinal
 
 ANA = Person(participant="ana", name="Ana", role=Role.AGENT)

@@ -13,7 +13,7 @@ from sidecar.domain.assistant.tool_policy import (
     ToolPolicy,
 )
 from sidecar.domain.assistant.tools import LeaveCall, Notify, Search, ToolRefused
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from tests.injections import INJECTIONS
 
 SEARCH = ("search_transcript", '{"query": "refund"}')

@@ -12,7 +12,7 @@ from sidecar.domain.assistant.events import ToolUse
 from sidecar.domain.assistant.floor_orders import Why
 from sidecar.domain.assistant.said import Said
 from sidecar.domain.assistant.tool_policy import Asker
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import ChatModelFailed
 from sidecar.domain.events import UtteranceFinal
 from sidecar.ports.chat_model import ToolCall, Usage

@@ -15,7 +15,7 @@ from sidecar.domain.assistant.floor_orders import Why
 from sidecar.domain.assistant.said import Said
 from sidecar.domain.assistant.stay import Announce, Assistant, Audience, Speaks
 from sidecar.domain.assistant.tool_policy import Asker
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.ports.chat_model import ChatMessage, TextPiece, ToolCall, Usage
 from sidecar.ports.realtime import AudioPiece

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import Event, EventData, ParticipantJoined, ParticipantLeft, ParticipantUpdated
 from sidecar.runtime.assistant.roster import Roster
 from tests.facts import NOON

@@ -8,7 +8,7 @@ from sidecar.domain.assistant.context import Context
 from sidecar.domain.assistant.events import ToolUse
 from sidecar.domain.assistant.floor_orders import Why
 from sidecar.domain.assistant.tool_policy import Asker
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.ports.chat_model import ChatMessage, ToolCall, Usage
 from sidecar.runtime.assistant.tools import Budget, Spent, Tools
 from sidecar.runtime.tally import AssistantTally

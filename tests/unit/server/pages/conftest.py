@@ -19,7 +19,7 @@ from sidecar.adapters.sql import (
     SqlWebhookEndpoints,
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy
 from sidecar.runtime.event_bus import EventBus
