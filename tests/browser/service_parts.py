@@ -15,7 +15,7 @@ from sidecar.adapters.sql import (
     SqlWebhookEndpoints,
     SqlWebhookQueue,
 )
-from sidecar.adapters.sql.erasure import SqlErasure
+from sidecar.adapters.sql.keeping.erasure import SqlErasure
 from sidecar.domain.keeping import Keeping
 from sidecar.domain.webhooks.addresses import AddressPolicy
 from sidecar.domain.webhooks.endpoints import Outcome

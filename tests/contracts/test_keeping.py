@@ -14,11 +14,11 @@ from sqlalchemy import String, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlOutbox, SqlTranscripts, SqlWebhookEndpoints
-from sidecar.adapters.sql import erasure as sql_erasure
-from sidecar.adapters.sql.erasure import SqlErasure
-from sidecar.adapters.sql.keeping import SqlKeepings
+from sidecar.adapters.sql.keeping import erasure as sql_erasure
+from sidecar.adapters.sql.keeping.erasure import SqlErasure
+from sidecar.adapters.sql.keeping.policies import SqlKeepings
 from sidecar.adapters.sql.tables import answers, dial_outs, metadata
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.tables import (
     webhook_attempts,
     webhook_deliveries,
     webhook_delivery_events,

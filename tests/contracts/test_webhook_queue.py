@@ -23,7 +23,7 @@ from sidecar.adapters.sql import (
     SqlWebhookEndpoints,
     SqlWebhookQueue,
 )
-from sidecar.adapters.sql.webhook_tables import webhook_delivery_events, webhook_outbox
+from sidecar.adapters.sql.webhooks.tables import webhook_delivery_events, webhook_outbox
 from sidecar.domain.events import ConferenceEnded, Event, TranscriptPaused, encode
 from sidecar.domain.webhooks.endpoints import (
     BATCH_EVENTS,

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.alerts import project_alert
-from sidecar.adapters.sql.forgetting import forget_words
+from sidecar.adapters.sql.keeping.forgetting import forget_words
 from sidecar.adapters.sql.tables import assistants, conferences, forks, participants
 from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
 from sidecar.domain.assistant.events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn

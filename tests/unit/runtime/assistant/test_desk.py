@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sidecar.adapters.sql import Database
-from sidecar.adapters.sql.erasure import SqlErasure
+from sidecar.adapters.sql.keeping.erasure import SqlErasure
 from sidecar.domain.assistant.events import (
     AssistantDoing,
     AssistantFailed,

@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.rows import event_of
-from sidecar.adapters.sql.search_index import index_lines
+from sidecar.adapters.sql.search.index import index_lines
 from sidecar.adapters.sql.tables import conferences, events, utterances
-from sidecar.adapters.sql.webhook_tables import webhook_attempts, webhook_delivery_events
+from sidecar.adapters.sql.webhooks.tables import webhook_attempts, webhook_delivery_events
 from sidecar.domain.alerts.events import AlertRaised
 from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.errors import NotFound

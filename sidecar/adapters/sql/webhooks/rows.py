@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.rows import AnyRow
 from sidecar.adapters.sql.tables import conferences, events
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.tables import (
     webhook_attempts,
     webhook_deliveries,
     webhook_delivery_events,

@@ -14,14 +14,14 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
-from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.rows import AnyRow
-from sidecar.adapters.sql.webhook_cleaning import clean
-from sidecar.adapters.sql.webhook_deliveries import not_in_log
-from sidecar.adapters.sql.webhook_endpoints import fail_pending
-from sidecar.adapters.sql.webhook_packing import pack
-from sidecar.adapters.sql.webhook_rows import bodies, endpoint_of
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.cleaning import clean
+from sidecar.adapters.sql.webhooks.deliveries import not_in_log
+from sidecar.adapters.sql.webhooks.endpoints import fail_pending
+from sidecar.adapters.sql.webhooks.outbox import SqlOutbox
+from sidecar.adapters.sql.webhooks.packing import pack
+from sidecar.adapters.sql.webhooks.rows import bodies, endpoint_of
+from sidecar.adapters.sql.webhooks.tables import (
     is_pending,
     webhook_attempts,
     webhook_deliveries,

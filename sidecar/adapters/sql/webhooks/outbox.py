@@ -16,7 +16,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.adapters.sql.webhook_tables import webhook_endpoints, webhook_outbox
+from sidecar.adapters.sql.webhooks.tables import webhook_endpoints, webhook_outbox
 from sidecar.domain.events import Event
 from sidecar.domain.webhooks.endpoints import wants
 from sidecar.ports.webhook_queue import Rung

@@ -1,4 +1,4 @@
-"""What webhooks leave behind is taken away with time. With a conference, ``erasure`` takes it."""
+"""What webhooks leave behind is taken away with time. With a conference, ``keeping.erasure`` takes it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.tables import (
     has_response,
     webhook_attempts,
     webhook_deliveries,

@@ -19,7 +19,7 @@ from sidecar.adapters.sql.tables import PlainText, UtcDateTime, conferences, met
 # PostgreSQL knows no places behind this one.
 _LAST_PLACE = 16_383
 
-# The table that SQLite searches. Only the migration and adapters.sql.search know it.
+# The table that SQLite searches. Only the migration and ``query`` know it.
 FTS_TABLE = "utterance_words_fts"
 
 

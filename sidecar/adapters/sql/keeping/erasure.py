@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.rows import conference_of
-from sidecar.adapters.sql.search_index import merge_index
+from sidecar.adapters.sql.search.index import merge_index
 from sidecar.adapters.sql.tables import answers, conferences, dial_outs, metadata
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.tables import (
     has_response,
     webhook_attempts,
     webhook_deliveries,

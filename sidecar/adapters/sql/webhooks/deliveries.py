@@ -10,10 +10,10 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
-from sidecar.adapters.sql.outbox import SqlOutbox
 from sidecar.adapters.sql.rows import AnyRow
 from sidecar.adapters.sql.tables import conferences, events
-from sidecar.adapters.sql.webhook_rows import (
+from sidecar.adapters.sql.webhooks.outbox import SqlOutbox
+from sidecar.adapters.sql.webhooks.rows import (
     attempt_of,
     bodies,
     body_of,
@@ -22,7 +22,7 @@ from sidecar.adapters.sql.webhook_rows import (
     endpoint_of,
     endpoint_row,
 )
-from sidecar.adapters.sql.webhook_tables import is_pending, webhook_attempts, webhook_deliveries, webhook_outbox
+from sidecar.adapters.sql.webhooks.tables import is_pending, webhook_attempts, webhook_deliveries, webhook_outbox
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event
 from sidecar.domain.webhooks.endpoints import (

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.rows import AnyRow
-from sidecar.adapters.sql.webhook_tables import webhook_deliveries, webhook_delivery_events, webhook_outbox
+from sidecar.adapters.sql.webhooks.tables import webhook_deliveries, webhook_delivery_events, webhook_outbox
 from sidecar.domain.webhooks.endpoints import (
     BATCH_EVENTS,
     BATCH_TYPE,

@@ -1,4 +1,4 @@
-"""The tables of webhooks, beside those of ``tables``. A change here needs a migration, too."""
+"""The tables of webhooks, beside those of ``sql.tables``. A change here needs a migration, too."""
 
 from __future__ import annotations
 

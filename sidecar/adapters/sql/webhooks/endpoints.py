@@ -11,9 +11,9 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
-from sidecar.adapters.sql.outbox import SqlOutbox
-from sidecar.adapters.sql.webhook_rows import endpoint_of, endpoint_row
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.outbox import SqlOutbox
+from sidecar.adapters.sql.webhooks.rows import endpoint_of, endpoint_row
+from sidecar.adapters.sql.webhooks.tables import (
     is_pending,
     webhook_attempts,
     webhook_deliveries,

@@ -1,4 +1,4 @@
-"""What tenants have decided about keeping, beside the tables of ``tables``. A change here needs a migration, too."""
+"""What tenants have decided about keeping, beside ``sql.tables``. A change here needs a migration, too."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sidecar.adapters.sql.engine import Database
-from sidecar.adapters.sql.keeping_tables import keepings
+from sidecar.adapters.sql.keeping.tables import keepings
 from sidecar.domain.keeping import Keeping
 from sidecar.domain.redaction.rules import Policy
 

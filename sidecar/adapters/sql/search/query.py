@@ -33,9 +33,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
-from sidecar.adapters.sql.folded import has_words
 from sidecar.adapters.sql.rows import AnyRow, conference_of
-from sidecar.adapters.sql.search_tables import FTS_TABLE, utterance_words
+from sidecar.adapters.sql.search.folded import has_words
+from sidecar.adapters.sql.search.tables import FTS_TABLE, utterance_words
 from sidecar.adapters.sql.tables import conferences, participants, utterances
 from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.search import SearchQuery, Term

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database
-from sidecar.adapters.sql.search_tables import utterance_words
+from sidecar.adapters.sql.search.tables import utterance_words
 from sidecar.adapters.sql.tables import conferences
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.domain.folding import folded
