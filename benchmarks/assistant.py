@@ -22,7 +22,7 @@ from sidecar.cli import logs
 from sidecar.domain import notice
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool
 from sidecar.ports.recogniser import FinalResult, PartialResult, Result
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from sidecar.server.twilio import assistant_socket
 from tests.assisted_room import TICK_MS, Room
 from tests.line import Line, running_line

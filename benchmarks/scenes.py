@@ -256,7 +256,7 @@ async def _long_conference(folder: Path, events: int) -> str:
     """A stored conference with so many utterances; its id."""
     from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
     from sidecar.adapters.sql.migrate import migrate
-    from sidecar.domain.conference import Role
+    from sidecar.domain.conference.values import Role
     from sidecar.domain.events import Draft, UtteranceFinal
     from sidecar.ports.directory import ForkRequest
 

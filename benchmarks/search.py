@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.parts import quantiles
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlSearch, migrate
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import Draft, UtteranceFinal
 from sidecar.domain.search import search_query
 from sidecar.ports.directory import BoundFork, ForkRequest

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from benchmarks.receiver import TYPE
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import Draft, TranscriptGap
-from sidecar.domain.webhooks import Endpoint, EndpointState
+from sidecar.domain.webhooks.endpoints import Endpoint, EndpointState
 from sidecar.ports.directory import ForkRequest
 from sidecar.server.app_keys import CLOCK, DIRECTORY, EVENT_WRITER, WEBHOOK_ENDPOINTS
 from sidecar.wire.standard_webhooks import new_secret

@@ -18,7 +18,7 @@ from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlEventLog, SqlOutbox, SqlWebhookQueue
 from sidecar.adapters.webhook_http import HttpWebhookSender
 from sidecar.domain.events import Draft, EventData, TranscriptResumed, UtteranceFinal
-from sidecar.domain.webhook_addresses import AddressPolicy
+from sidecar.domain.webhooks.addresses import AddressPolicy
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.webhook_dispatcher import WebhookDispatcher

@@ -33,8 +33,8 @@ from chaos.report import page
 from chaos.webhook_worker import event_id, is_line
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlOutbox, SqlWebhookEndpoints, migrate
-from sidecar.domain.conference import Role
-from sidecar.domain.webhooks import Endpoint, EndpointState
+from sidecar.domain.conference.values import Role
+from sidecar.domain.webhooks.endpoints import Endpoint, EndpointState
 from sidecar.ports.directory import ForkRequest
 from sidecar.wire.standard_webhooks import new_secret
 

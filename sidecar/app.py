@@ -26,16 +26,16 @@ from sidecar.adapters.sql.audit import SqlAuditLog
 from sidecar.adapters.sql.dial_outs import SqlDialOuts
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
-from sidecar.adapters.sql.erasure import SqlErasure
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.adapters.sql.keeping import SqlKeepings
+from sidecar.adapters.sql.keeping.erasure import SqlErasure
+from sidecar.adapters.sql.keeping.policies import SqlKeepings
 from sidecar.adapters.sql.migrate import migrate
-from sidecar.adapters.sql.outbox import SqlOutbox
-from sidecar.adapters.sql.search import SqlSearch
+from sidecar.adapters.sql.search.query import SqlSearch
 from sidecar.adapters.sql.transcripts import SqlTranscripts
-from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
-from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
-from sidecar.adapters.sql.webhook_queue import SqlWebhookQueue
+from sidecar.adapters.sql.webhooks.deliveries import SqlWebhookDeliveries
+from sidecar.adapters.sql.webhooks.endpoints import SqlWebhookEndpoints
+from sidecar.adapters.sql.webhooks.outbox import SqlOutbox
+from sidecar.adapters.sql.webhooks.queue import SqlWebhookQueue
 from sidecar.adapters.webhook_http import HttpWebhookSender
 from sidecar.config import Settings
 from sidecar.config.checks import listed
@@ -48,7 +48,7 @@ from sidecar.ports.engines import EngineSettings
 from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from sidecar.domain.alerts import AlertRule, Condition, Only, Phrases, Severity
+from sidecar.domain.alerts.rules import AlertRule, Condition, Only, Phrases, Severity
 from tests.facts import NOON
 
 _numbers = itertools.count(1)

@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sidecar.adapters.sql import Database, SqlAssistants, SqlDirectory, SqlEventLog
-from sidecar.domain.assistant import Assistant, Wish
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.assistant.stay import Assistant, Wish
+from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import Event, ParticipantJoined, ParticipantLeft, UtteranceFinal
 from sidecar.ports.chat_model import ChatModel
 from sidecar.ports.directory import BoundFork
 from sidecar.ports.realtime import RealtimeModel
 from sidecar.ports.voice import Voice
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
-from sidecar.runtime.assistant_session import AssistantSession
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.session import AssistantSession
 from sidecar.runtime.event_bus import EVERYTHING, EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.recorder import Recorder

@@ -16,7 +16,7 @@ from aiohttp import web
 from sidecar.adapters.chat_models.scripted import ScriptedChatModel
 from sidecar.app import build
 from sidecar.config import load
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from tests.fake_engines import FakeVoice
 from tests.phrase_book import BookRecogniser, PhraseBook
 

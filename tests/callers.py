@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 
 from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.sql import Database, SqlAuditLog
-from sidecar.domain.access import (
+from sidecar.domain.access.callers import (
     EVERYTHING,
     SESSION_LONGEST,
     ApiKey,

@@ -6,9 +6,9 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import Draft, EventData, UtteranceFinal
-from sidecar.domain.webhooks import Endpoint, EndpointState
+from sidecar.domain.webhooks.endpoints import Endpoint, EndpointState
 from sidecar.ports.directory import BoundFork, Directory, ForkRequest
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

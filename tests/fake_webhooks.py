@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.endpoints import Outcome
 from sidecar.ports.webhook_sender import Answer, Message
 
 OK = Answer(outcome=Outcome.DELIVERED, status=200)

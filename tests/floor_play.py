@@ -9,10 +9,10 @@ import heapq
 import itertools
 from collections.abc import Callable
 
-from sidecar.domain import floor_orders as fo
-from sidecar.domain.conference import Role
+from sidecar.domain.assistant import floor_orders as fo
+from sidecar.domain.assistant.floor import Floor
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
-from sidecar.domain.floor import Floor
 
 MS_PER_WORD = 300
 NOTICED_MS = 100  # a detector tells of speech, and of its end, so much later

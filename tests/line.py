@@ -16,7 +16,7 @@ from sidecar.cli.children import free_ports
 from sidecar.emulator.app import create_app
 from sidecar.emulator.state import Account
 from sidecar.ports.recogniser import Recogniser
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from tests.fakes import ScriptedRecogniser
 from tests.service import TOKEN, Service, running_service
 

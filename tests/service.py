@@ -19,9 +19,9 @@ from yarl import URL
 from sidecar.app import build
 from sidecar.cli.children import free_ports
 from sidecar.config import load
-from sidecar.domain.access import NameRefused
+from sidecar.domain.access.callers import NameRefused
 from sidecar.ports.recogniser import Recogniser
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from sidecar.server.app_keys import ACCOUNTS, SWITCHBOARD
 from sidecar.server.connections import GuardedSite
 from sidecar.server.strangers import STRANGERS

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sidecar.domain import events as ev
-from sidecar.domain.conference import Conference, ConferenceState, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, Role
 from sidecar.domain.exports import Export, read_export
 
 GOLDEN = Path(__file__).parent / "golden" / "exports"

@@ -22,8 +22,8 @@ from yarl import URL
 
 from sidecar.adapters.name_lookups import LookUp, NameLookups
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.webhook_addresses import AddressPolicy, checked_url, refusal
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.addresses import AddressPolicy, checked_url, refusal
+from sidecar.domain.webhooks.endpoints import Outcome
 from sidecar.ports.webhook_sender import Answer, Message
 from sidecar.wire import standard_webhooks
 

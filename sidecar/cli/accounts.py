@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from sidecar.adapters.clock import SystemClock
 from sidecar.cli.store import open_database
-from sidecar.domain.access import EVERYTHING, ApiKey, LoginLink, Scope, User, UserRole, checked_name, token_hash
-from sidecar.domain.access_keys import RANDOM_BYTES, key_of, new_key
+from sidecar.domain.access.callers import EVERYTHING, ApiKey, LoginLink, Scope, User, UserRole, checked_name, token_hash
+from sidecar.domain.access.keys import RANDOM_BYTES, key_of, new_key
 from sidecar.domain.audit import AuditEntry
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.audit import AuditLog

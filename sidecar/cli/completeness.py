@@ -9,7 +9,7 @@ import msgspec
 
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.manifest import LISTED_MOST, Verdict
-from sidecar.domain.sample_events import SAMPLE_CONFERENCE
+from sidecar.domain.webhooks.sample_events import SAMPLE_CONFERENCE
 
 UNREADABLE = 2
 EXIT_CODES = {"complete": 0, "incomplete": 1, "unfinished": 3}

@@ -12,7 +12,7 @@ import typer
 from sidecar.adapters.clock import SystemClock
 from sidecar.cli.accounts import add_key, open_accounts, open_office
 from sidecar.config import load
-from sidecar.domain.access import ApiKey, Scope
+from sidecar.domain.access.callers import ApiKey, Scope
 from sidecar.domain.errors import SidecarError
 
 keys = typer.Typer(help="Keys for programs that use the API.", no_args_is_help=True, rich_markup_mode=None)

@@ -12,9 +12,9 @@ from sidecar.adapters.clock import SystemClock
 from sidecar.adapters.passwords import ArgonPasswords
 from sidecar.cli.accounts import add_link, add_user, open_accounts, open_office
 from sidecar.config import load
-from sidecar.domain.access import LINK_LASTS, User, UserRole
+from sidecar.domain.access.callers import LINK_LASTS, User, UserRole
+from sidecar.domain.access.passwords import checked_password
 from sidecar.domain.errors import NotFound
-from sidecar.domain.passwords import checked_password
 from sidecar.ports.accounts import Accounts
 
 users = typer.Typer(help="Who may sign in.", no_args_is_help=True, rich_markup_mode=None)

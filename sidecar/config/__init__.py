@@ -16,7 +16,7 @@ from sidecar.config.fields import Fields
 from sidecar.config.sources import SecretFiles
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.redaction.rules import Kind, Policy
-from sidecar.domain.webhook_addresses import AddressPolicy
+from sidecar.domain.webhooks.addresses import AddressPolicy
 
 
 class SettingsInvalid(SidecarError):

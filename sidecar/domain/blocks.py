@@ -13,9 +13,9 @@ from itertools import dropwhile, pairwise
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.alert_events import AlertRaised
-from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
-from sidecar.domain.conference import Participant, ParticipantState, Role, on_hold
+from sidecar.domain.alerts.events import AlertRaised
+from sidecar.domain.assistant.events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantRequested
+from sidecar.domain.conference.values import Participant, ParticipantState, Role, on_hold
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.redaction.by_hand import settled
 from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow

@@ -12,15 +12,15 @@ from typing import ClassVar
 
 import msgspec
 
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.assistant_events import (
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.assistant.events import (
     AssistantFailed,
     AssistantJoined,
     AssistantLeft,
     AssistantRequested,
     AssistantTurn,
 )
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.event_data import EventData as EventData  # noqa: PLC0414 - part of the words of this module
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.redaction.events import UtteranceRedacted

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from sidecar.domain.conference import Conference, ConferenceState
+from sidecar.domain.conference.values import Conference, ConferenceState
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.redaction.rules import Policy
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import msgspec
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.folding import Word, folded, words
 

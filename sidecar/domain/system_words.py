@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from sidecar.domain import events as ev
-from sidecar.domain.alert_events import AlertRaised
-from sidecar.domain.assistant_events import AssistantFailed, AssistantLeft, AssistantRequested
+from sidecar.domain.alerts.events import AlertRaised
+from sidecar.domain.assistant.events import AssistantFailed, AssistantLeft, AssistantRequested
 
 # Two rows that one type of event makes, by what changed in it.
 HELD, BACK = "participant.updated/hold", "participant.updated/unhold"
 
 # What a system row says. ``{name}``: the participant; ``{time}``: wall clock; ``{by}``: who did it; ``{why}``: a colon
-# and the reason, or nothing (of the assistant, ``assistant_words`` has it in words); ``{utterances}``, ``{gaps}``:
+# and the reason, or nothing (of the assistant, ``assistant.words`` has it in words); ``{utterances}``, ``{gaps}``:
 # counted out by the reader of the row. Types that are not listed make no row: an interrupted fork shows in the people
 # card while it lasts, and afterwards its gap says all.
 SYSTEM_WORDS = {

@@ -13,12 +13,12 @@ from datetime import datetime
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.access import is_own
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.alerts import LOUDNESS, Severity
-from sidecar.domain.assistant_events import AssistantJoined
+from sidecar.domain.access.callers import is_own
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.rules import LOUDNESS, Severity
+from sidecar.domain.assistant.events import AssistantJoined
 from sidecar.domain.blocks import OWN, display_name
-from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
+from sidecar.domain.conference.values import Conference, ConferenceState, Participant, ParticipantState, Role, on_hold
 from sidecar.domain.redaction.events import UtteranceRedacted
 
 # Two people who speak at once for at least so long talk over each other; a shorter overlap is a nod.

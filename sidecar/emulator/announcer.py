@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
-from sidecar.emulator.audio import ticks_of
 from sidecar.emulator.calls import Calls
 from sidecar.emulator.debugger import Debugger, ErrorNumber
 from sidecar.emulator.performer import SPOKEN_CHARS_PER_S
-from sidecar.emulator.recordings import RecordingFailed, Recordings
-from sidecar.emulator.ticker import Ticker
+from sidecar.emulator.sound.files import RecordingFailed, Recordings
+from sidecar.emulator.sound.ticker import Ticker
+from sidecar.emulator.sound.track import ticks_of
 from sidecar.emulator.twiml import Pause, Play, Redirect, Say, TwimlUnparsable, parse
 from sidecar.emulator.urls import absolute
 from sidecar.emulator.webhooks import WebhookFailed, Webhooks

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from sidecar.emulator import control, rest
+from sidecar.emulator import rest
+from sidecar.emulator.control import routes as control
 from sidecar.emulator.exchange import running_exchange
 from sidecar.emulator.keys import EXCHANGE, PAGES_PORT, RUNS
 from sidecar.emulator.own_pages import control_from_here_only, own_pages_only
-from sidecar.emulator.phone_pages import add_phone_pages
-from sidecar.emulator.phone_sockets import add_phone_sockets
+from sidecar.emulator.phone.pages import add_phone_pages
+from sidecar.emulator.phone.sockets import add_phone_sockets
 from sidecar.emulator.state import Account
 
 MAX_BODY_BYTES = 4 * 1024 * 1024  # a scenario with thousands of lines

@@ -15,8 +15,8 @@ import msgspec
 
 from sidecar.emulator.conferences import Notice
 from sidecar.emulator.debugger import Debugger, ErrorNumber
-from sidecar.emulator.fault_orders import DelayCallbacks, DuplicateCallbacks, ReorderCallbacks
-from sidecar.emulator.faults import Faults
+from sidecar.emulator.faults.orders import DelayCallbacks, DuplicateCallbacks, ReorderCallbacks
+from sidecar.emulator.faults.pending import Faults
 from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import StatusCallback
 from sidecar.emulator.webhooks import WebhookFailed, Webhooks

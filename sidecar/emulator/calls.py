@@ -11,23 +11,23 @@ import contextlib
 from collections.abc import Iterable, Mapping
 
 from sidecar.domain.errors import SidecarError
-from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import Leaving, Rooms
 from sidecar.emulator.dialling import RING_S, DialOrder, Queue, Source, progress_form
-from sidecar.emulator.echo import Echoing
-from sidecar.emulator.fault_orders import Echo
-from sidecar.emulator.faults import Faults
+from sidecar.emulator.faults.echo import Echoing
+from sidecar.emulator.faults.orders import Echo
+from sidecar.emulator.faults.pending import Faults
 from sidecar.emulator.frames import FRAME_MS
-from sidecar.emulator.hearing import Heard, Hearing
 from sidecar.emulator.line import MAX_CALL_S, Line, application_line, call_form, phone_line
 from sidecar.emulator.performer import CallFailed, Performer
 from sidecar.emulator.sids import new_sid
+from sidecar.emulator.sound.hearing import Heard, Hearing
+from sidecar.emulator.sound.ticker import Ticker
+from sidecar.emulator.sound.track import AudioTrack
 from sidecar.emulator.spawn import Spawn
 from sidecar.emulator.state import Call, CallStatus, Direction, State, StatusCallback, Stream, StreamOrder, VoiceHook
-from sidecar.emulator.streams import Streams
-from sidecar.emulator.ticker import Ticker
+from sidecar.emulator.streams.runner import Streams
 from sidecar.emulator.twiml import Redirect
 
 

@@ -11,24 +11,24 @@ import aiohttp
 
 from sidecar.emulator.announcer import Announcer
 from sidecar.emulator.assumptions import Assumptions
-from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.calls import Calls
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import Rooms
 from sidecar.emulator.debugger import Debugger
 from sidecar.emulator.desk import Desk
-from sidecar.emulator.faults import Faults
-from sidecar.emulator.hearing import Hearing
+from sidecar.emulator.faults.pending import Faults
 from sidecar.emulator.performer import Performer
-from sidecar.emulator.recorder import Recorder
-from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.sids import new_sid
 from sidecar.emulator.signing import Signer
+from sidecar.emulator.sound.files import Recordings
+from sidecar.emulator.sound.hearing import Hearing
+from sidecar.emulator.sound.recorder import Recorder
+from sidecar.emulator.sound.ticker import Ticker
+from sidecar.emulator.sound.track import AudioTrack
 from sidecar.emulator.spawn import spawner
 from sidecar.emulator.state import Account, PhoneNumber, State, VoiceHook
-from sidecar.emulator.streams import Streams
-from sidecar.emulator.ticker import Ticker
+from sidecar.emulator.streams.runner import Streams
 from sidecar.emulator.webhooks import Webhooks, new_session
 
 FAREWELL_S = 3.0  # at the end: for last frames, ``stop`` and last callbacks

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.dialling import ToApplication
-from sidecar.emulator.playout import Playout
+from sidecar.emulator.sound.track import AudioTrack
 from sidecar.emulator.spawn import Running
 from sidecar.emulator.state import Account, Call, CallStatus
+from sidecar.emulator.streams.playout import Playout
 from sidecar.emulator.twiml import DialConference
 
 API_VERSION = "2010-04-01"

@@ -11,18 +11,18 @@ import msgspec
 
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.assumptions import Assumptions
-from sidecar.emulator.audio import ticks_of
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.clock import utc_now
 from sidecar.emulator.conferences import JoinRefused, Rooms
 from sidecar.emulator.debugger import Debugger, ErrorNumber
 from sidecar.emulator.dialling import Source
 from sidecar.emulator.line import Line, voice_form
-from sidecar.emulator.media_socket import Ending, StreamFailed
-from sidecar.emulator.recordings import RecordingFailed, Recordings
+from sidecar.emulator.sound.files import RecordingFailed, Recordings
+from sidecar.emulator.sound.ticker import Ticker
+from sidecar.emulator.sound.track import ticks_of
 from sidecar.emulator.state import Account, CallStatus, StatusCallback, StreamOrder
-from sidecar.emulator.streams import Streams
-from sidecar.emulator.ticker import Ticker
+from sidecar.emulator.streams.runner import Streams
+from sidecar.emulator.streams.socket import Ending, StreamFailed
 from sidecar.emulator.twiml import (
     Act,
     ConnectStream,

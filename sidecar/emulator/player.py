@@ -11,13 +11,13 @@ import msgspec
 from yarl import URL
 
 from sidecar.domain.errors import SidecarError
-from sidecar.emulator.audio import ticks_of
 from sidecar.emulator.conferences import Changes
 from sidecar.emulator.exchange import CALLED_NUMBER, Exchange
-from sidecar.emulator.recordings import Recordings
 from sidecar.emulator.scenario import Actor, Says, Scenario, ScenarioInvalid, Step
+from sidecar.emulator.sound.files import Recordings
+from sidecar.emulator.sound.ticker import TICK_S
+from sidecar.emulator.sound.track import ticks_of
 from sidecar.emulator.state import Call, CallStatus, StreamStatus
-from sidecar.emulator.ticker import TICK_S
 from sidecar.speech.g711 import SAMPLE_RATE
 from sidecar.speech.wav import AudioUnreadable
 

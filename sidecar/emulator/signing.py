@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from twilio.request_validator import RequestValidator
 
-from sidecar.emulator.faults import Faults
+from sidecar.emulator.faults.pending import Faults
 
 SIGNATURE_HEADER = "X-Twilio-Signature"
 _SOMEBODY_ELSES_TOKEN = "0" * 32

@@ -16,7 +16,7 @@ from yarl import URL
 
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.debugger import ErrorNumber
-from sidecar.emulator.faults import Faults
+from sidecar.emulator.faults.pending import Faults
 from sidecar.emulator.signing import Signer
 from sidecar.emulator.urls import request_url
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sidecar.domain.access import ApiKey, LoginLink, PanelToken, Session, User, UserRole
+from sidecar.domain.access.callers import ApiKey, LoginLink, PanelToken, Session, User, UserRole
 
 
 class Accounts(Protocol):

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.alert_events import AlertRaised
-from sidecar.domain.alerts import AlertRule
+from sidecar.domain.alerts.events import AlertRaised
+from sidecar.domain.alerts.rules import AlertRule
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):

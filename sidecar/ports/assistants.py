@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sidecar.domain.assistant import Assistant, Audience, Speaks, Spoken
+from sidecar.domain.assistant.stay import Assistant, Audience, Speaks, Spoken
 
 
 class Assistants(Protocol):

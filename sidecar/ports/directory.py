@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.conference import Conference, ConferenceState, Fork, Participant, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, Fork, Participant, Role
 from sidecar.domain.errors import SidecarError
 
 
@@ -41,7 +41,7 @@ class RoomOfAnotherTenant(SidecarError):
 
 
 class ConferenceFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which conferences are wanted; None: whichever. ``own_of``: only that agent's own (``domain.access.is_own``).
+    """Which conferences are wanted; None: whichever. ``own_of``: only that agent's own (``access.callers.is_own``).
 
     ``agent``: an agent of that name or label is in it. ``since``, ``until``: when its clock began, the second excluded.
     ``text``: stands in the room's name, or in a participant's name or label, or is an id of ours or the provider's.
@@ -126,7 +126,7 @@ class Directory(Protocol):
     async def conferences(
         self, *, room: str | None = None, tenant: str | None = None, agent: str | None = None, limit: int = 50
     ) -> list[Conference]:
-        """Newest first. ``agent``: only that agent's own (``domain.access.is_own``)."""
+        """Newest first. ``agent``: only that agent's own (``access.callers.is_own``)."""
         ...
 
     async def listed(

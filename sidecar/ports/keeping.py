@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.keeping import Keeping
 
 

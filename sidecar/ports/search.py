@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.conference import Conference, ConferenceState, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, Role
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.search import SearchQuery, Term
 
@@ -22,7 +22,7 @@ class SearchTimedOut(SidecarError):
 class Calls(msgspec.Struct, frozen=True, kw_only=True):
     """Which calls: of one tenant, in one state, with one of these agents, in one of these rooms, begun from ``since``
     on and before ``until``. What is not given does not matter. ``own_of``: the agent whose own calls they have to be
-    (``domain.access.is_own``)."""
+    (``access.callers.is_own``)."""
 
     tenant: str
     own_of: str | None = None

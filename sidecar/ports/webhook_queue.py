@@ -8,8 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.webhook_schedule import Verdict
-from sidecar.domain.webhooks import Attempt, Endpoint
+from sidecar.domain.webhooks.endpoints import Attempt, Endpoint
+from sidecar.domain.webhooks.schedule import Verdict
 from sidecar.ports.webhook_sender import Message
 
 

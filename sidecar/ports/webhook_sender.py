@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.endpoints import Outcome
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from sidecar.domain.events import Event
-from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint, EndpointChange
+from sidecar.domain.webhooks.endpoints import Attempt, Delivery, DeliveryState, Endpoint, EndpointChange
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 import msgspec
 import structlog
 
-from sidecar.domain.alert_book import RuleBook
-from sidecar.domain.alert_events import AlertAcknowledged
-from sidecar.domain.alert_watch import ConferenceWatch, Occasion, try_rules
-from sidecar.domain.alerts import AlertRule
-from sidecar.domain.conference import Conference
+from sidecar.domain.alerts.book import RuleBook
+from sidecar.domain.alerts.events import AlertAcknowledged
+from sidecar.domain.alerts.rules import AlertRule
+from sidecar.domain.alerts.watch import ConferenceWatch, Occasion, try_rules
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import NotFound, StoreUnavailable
 from sidecar.domain.events import Draft, Event, EventData
 from sidecar.ports.alerts import Alert, Alerts

@@ -7,9 +7,9 @@ from itertools import chain, repeat
 
 import structlog
 
-from sidecar.domain.assistant import Assistant, id_in_label, is_assistant
-from sidecar.domain.conference import Conference, Participant, ParticipantState, Role, role_of
-from sidecar.domain.conference_facts import Met
+from sidecar.domain.assistant.stay import Assistant, id_in_label, is_assistant
+from sidecar.domain.conference.facts import Met
+from sidecar.domain.conference.values import Conference, Participant, ParticipantState, Role, role_of
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
 from sidecar.ports.assistants import Assistants
 from sidecar.ports.clock import Clock

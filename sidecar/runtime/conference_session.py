@@ -1,4 +1,4 @@
-"""One conference while it matters: owns its tasks and streams, and does what ``domain.conference_machine`` decides.
+"""One conference while it matters: owns its tasks and streams, and does what ``domain.conference.machine`` decides.
 
 Each fact makes a step: its orders about who is heard take effect at once, its events go to the store in order.
 """
@@ -12,12 +12,12 @@ from typing import Any
 
 import structlog
 
-from sidecar.domain import conference_facts as facts
-from sidecar.domain.attachment import Report, report
-from sidecar.domain.conference import Conference, Fork, Role
-from sidecar.domain.conference_course import Course
-from sidecar.domain.conference_facts import EndReason, Fact, Heed, Inquire, Meet, News, Order, Reopen, StopStream
-from sidecar.domain.conference_machine import advance
+from sidecar.domain.conference import facts
+from sidecar.domain.conference.attachment import Report, report
+from sidecar.domain.conference.course import Course
+from sidecar.domain.conference.facts import EndReason, Fact, Heed, Inquire, Meet, News, Order, Reopen, StopStream
+from sidecar.domain.conference.machine import advance
+from sidecar.domain.conference.values import Conference, Fork, Role
 from sidecar.domain.errors import ConferenceOver, ForkRefused, SidecarError, TelephonyFailed
 from sidecar.domain.events import Event
 from sidecar.domain.spans import NEVER, Hearing, Spans

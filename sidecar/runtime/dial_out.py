@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.dial_out import DialOutPolicy, DialOutRefused, callee
 from sidecar.domain.errors import ConferenceOver
 from sidecar.ports.clock import Clock

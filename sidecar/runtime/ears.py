@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from sidecar.domain.conference import Fork
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.events import UtteranceFinal, UtterancePartial
 from sidecar.domain.spans import Spans
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.domain.conference import Fork
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.events import ForkHealth
 from sidecar.runtime.engine_choice import EngineChoice
 from sidecar.runtime.recogniser_lane import Lane

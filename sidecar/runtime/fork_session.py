@@ -12,8 +12,8 @@ import asyncio
 
 import structlog
 
-from sidecar.domain.conference import Fork
-from sidecar.domain.conference_facts import EndReason
+from sidecar.domain.conference.facts import EndReason
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.errors import ForkRefused
 from sidecar.domain.events import TranscriptGap
 from sidecar.domain.spans import Hearing

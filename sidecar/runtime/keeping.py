@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.keeping import Keeping, NotDeletable
 from sidecar.domain.redaction.rules import Policy, Rules

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from sidecar.domain.conference import Fork
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.errors import RecogniserUnavailable, SidecarError
 from sidecar.domain.replay import Replay, Span
 from sidecar.domain.spans import Hearing

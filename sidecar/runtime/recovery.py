@@ -13,9 +13,9 @@ from itertools import chain, repeat
 import msgspec
 import structlog
 
-from sidecar.domain.access import token_hash
-from sidecar.domain.conference import Conference, Fork, stream_name
-from sidecar.domain.conference_facts import Signs
+from sidecar.domain.access.callers import token_hash
+from sidecar.domain.conference.facts import Signs
+from sidecar.domain.conference.values import Conference, Fork, stream_name
 from sidecar.domain.errors import StoreUnavailable, TelephonyFailed
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import Directory

@@ -14,7 +14,7 @@ from operator import or_
 
 import msgspec
 
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.event_data import EventData
 from sidecar.domain.events import TranscriptGap, UtteranceFinal, UtterancePartial
 from sidecar.domain.redaction.numbers import NOTHING_ASKED, Asked, asked_in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.domain.redaction.by_hand import TAKEN_OUT, UtteranceChanged, without

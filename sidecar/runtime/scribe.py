@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sidecar.domain.conference import Fork
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.events import TranscriptGap, UtteranceFinal, UtterancePartial, Word
 from sidecar.domain.replay import RING_MS, Replay, Span
 from sidecar.domain.same_words import middle, told_before

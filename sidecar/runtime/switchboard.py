@@ -10,10 +10,10 @@ from functools import partial
 import msgspec
 import structlog
 
-from sidecar.domain.access import token_hash
-from sidecar.domain.attachment import Report, report
-from sidecar.domain.conference import Conference, ConferenceState, Role, role_of
-from sidecar.domain.conference_course import Course
+from sidecar.domain.access.callers import token_hash
+from sidecar.domain.conference.attachment import Report, report
+from sidecar.domain.conference.course import Course
+from sidecar.domain.conference.values import Conference, ConferenceState, Role, role_of
 from sidecar.domain.errors import ConferenceOver, ForkRefused, NotFound, SidecarError, StoreUnavailable
 from sidecar.domain.redaction.rules import Rules
 from sidecar.domain.tenant_rules import TenantRules

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
 
 # Upper bounds for the delay of a transcript, in seconds: good, noticeable, and no longer live.

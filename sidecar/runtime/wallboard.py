@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from sidecar.domain.conference import Conference, ConferenceState
+from sidecar.domain.conference.values import Conference, ConferenceState
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.events import ConferenceEnded, Event, Wallboard
 from sidecar.domain.wallboard import ConferenceFold, WallboardRow

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from sidecar.domain.errors import SidecarError, StoreUnavailable
-from sidecar.domain.webhook_schedule import verdict
-from sidecar.domain.webhooks import Attempt, DeliveryState, Outcome
+from sidecar.domain.webhooks.endpoints import Attempt, DeliveryState, Outcome
+from sidecar.domain.webhooks.schedule import verdict
 from sidecar.ports.clock import Clock
 from sidecar.ports.webhook_queue import Claim, Finished, WebhookQueue
 from sidecar.ports.webhook_sender import Answer, WebhookSender

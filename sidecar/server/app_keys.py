@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 
 from sidecar.domain.redaction.rules import Rules
-from sidecar.domain.webhook_addresses import AddressPolicy
+from sidecar.domain.webhooks.addresses import AddressPolicy
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.alerts import Alerts
 from sidecar.ports.answers import Answers
@@ -21,7 +21,7 @@ from sidecar.ports.search import Search
 from sidecar.ports.transcripts import Transcripts
 from sidecar.ports.webhooks import WebhookDeliveries, WebhookEndpoints
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk
+from sidecar.runtime.assistant.desk import AssistantDesk
 from sidecar.runtime.dial_out import Dialler
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter

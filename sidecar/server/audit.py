@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from sidecar.domain.audit import AuditEntry, Details
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.server.app_keys import AUDIT, CLOCK
 from sidecar.server.auth.caller import CALLER

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import structlog
 from aiohttp import web
 
-from sidecar.domain.access import Caller
+from sidecar.domain.access.callers import Caller
 from sidecar.domain.rate_limit import RateLimit, Taken
 from sidecar.server.auth.rules import Rule
 from sidecar.server.problems import RequestRefused

@@ -30,7 +30,7 @@ from sidecar.domain.redaction.by_hand import UtteranceChanged
 from sidecar.domain.search import QueryRefused
 from sidecar.ports.answers import KeyRefused
 from sidecar.ports.search import SearchTimedOut
-from sidecar.runtime.assistant_desk import NotYet
+from sidecar.runtime.assistant.desk import NotYet
 from sidecar.runtime.conference_session import SessionGone
 from sidecar.runtime.event_writer import StoreOverloaded
 from sidecar.runtime.switchboard import NoRoom, NotAttachable

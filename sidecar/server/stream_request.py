@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.events import EventData
 from sidecar.runtime.event_bus import WALLBOARD
 from sidecar.server.audit import audit_read

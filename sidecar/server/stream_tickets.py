@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.access import Caller, token_hash
+from sidecar.domain.access.callers import Caller, token_hash
 
 TICKET_LASTS = timedelta(seconds=60)
 TICKET_PREFIX = "skt_"

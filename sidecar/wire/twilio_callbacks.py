@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sidecar.domain.conference_facts import News, NewsKind, Signs
+from sidecar.domain.conference.facts import News, NewsKind, Signs
 from sidecar.domain.errors import SidecarError
 
 _CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")

@@ -18,7 +18,7 @@ import structlog
 from sidecar.adapters.chat_models.scripted import ScriptedChatModel
 from sidecar.adapters.voices.local import start_local_voice
 from sidecar.domain import notice
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from sidecar.server.app_keys import ACCOUNTS
 from tests.assisted_call import AssistedCall
 from tests.browser.service import SESSION

@@ -37,14 +37,14 @@ from sidecar.adapters.sql import (
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
 from sidecar.adapters.sql.tables_access import panel_tokens
-from sidecar.domain.access import NameRefused, UserRole
-from sidecar.domain.assistant_events import AssistantDoing
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.access.callers import NameRefused, UserRole
+from sidecar.domain.assistant.events import AssistantDoing
+from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.events import DURABLE, Draft, Event, EventData, ForkHealth, Ping, UtterancePartial
 from sidecar.ports.clock import Clock
 from sidecar.ports.directory import ForkRequest
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard

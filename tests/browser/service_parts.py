@@ -15,10 +15,10 @@ from sidecar.adapters.sql import (
     SqlWebhookEndpoints,
     SqlWebhookQueue,
 )
-from sidecar.adapters.sql.erasure import SqlErasure
+from sidecar.adapters.sql.keeping.erasure import SqlErasure
 from sidecar.domain.keeping import Keeping
-from sidecar.domain.webhook_addresses import AddressPolicy
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.addresses import AddressPolicy
+from sidecar.domain.webhooks.endpoints import Outcome
 from sidecar.ports.clock import Clock
 from sidecar.ports.webhook_sender import Answer, Message
 from sidecar.runtime.keeping import KeepingDesk

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from sidecar.domain.alerts import TEMPLATES
+from sidecar.domain.alerts.rules import TEMPLATES
 from tests.browser.call import ServiceProcess
 
 ENDPOINTS, RULES = "/v1/webhook_endpoints", "/v1/alert_rules"

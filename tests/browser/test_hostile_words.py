@@ -17,10 +17,10 @@ from aiohttp import web
 from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright
 
 from sidecar.cli.children import free_ports
-from sidecar.domain.access import UserRole
-from sidecar.domain.conference import Role
+from sidecar.domain.access.callers import UserRole
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import ConferenceStarted, Draft, ParticipantJoined
-from sidecar.domain.webhooks import DESCRIPTION_LENGTH_MOST
+from sidecar.domain.webhooks.endpoints import DESCRIPTION_LENGTH_MOST
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, DIRECTORY, EVENT_WRITER, WALLBOARD_STATE
 from tests.browser.conftest import ARGUMENTS, BROWSERS
 from tests.browser.payloads import PAYLOADS

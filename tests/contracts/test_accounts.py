@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sidecar.adapters.sql import Database, SqlAccounts, SqlDirectory
-from sidecar.domain.access import (
+from sidecar.domain.access.callers import (
     SESSION_IDLE,
     SESSION_LONGEST,
     ApiKey,

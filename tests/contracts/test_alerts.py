@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database, SqlAlerts, SqlDirectory, SqlEventLog
-from sidecar.domain import alerts as rules_of_alerts
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.alerts import (
+from sidecar.domain.alerts import rules as rules_of_alerts
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.rules import (
     TEMPLATES,
     AlertKind,
     AlertRule,
@@ -22,7 +22,7 @@ from sidecar.domain.alerts import (
     RuleRefused,
     Severity,
 )
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import NotFound
 from sidecar.ports.alerts import Alerts, Fired
 from tests.alert_rules import alert_rule

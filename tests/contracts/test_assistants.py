@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from sidecar.adapters.sql import Database, SqlAssistants, SqlDirectory, SqlEventLog
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.stay import (
     Announce,
     Assistant,
     AssistantPresent,
@@ -21,7 +22,6 @@ from sidecar.domain.assistant import (
     Spoken,
     Stage,
 )
-from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import UtteranceFinal
 from sidecar.ports.assistants import Assistants

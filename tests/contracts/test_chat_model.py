@@ -15,7 +15,7 @@ import pytest
 from sidecar.adapters.chat_models.openai_compatible import OpenaiCompatibleChatModel
 from sidecar.adapters.chat_models.scripted import ScriptedChatModel
 from sidecar.adapters.openai_account import OpenaiAccount
-from sidecar.domain.said import Said, line_of
+from sidecar.domain.assistant.said import Said, line_of
 from sidecar.ports.chat_model import ChatMessage, ChatModel, Piece, TextPiece, Tool, ToolCall, Usage
 from tests.emulated_openai.server import KEY, MODEL, running
 from tests.fake_engines import FakeChatModel

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
-from sidecar.domain.access import is_own
-from sidecar.domain.conference import Conference, ConferenceState, ForkState, ParticipantState, Role, role_of
+from sidecar.domain.access.callers import is_own
+from sidecar.domain.conference.values import Conference, ConferenceState, ForkState, ParticipantState, Role, role_of
 from sidecar.domain.errors import ForkRefused, NotFound
 from sidecar.domain.events import ConferenceEnded, ForkStarted, ParticipantJoined
 from sidecar.ports.directory import BoundFork, ConferenceFilter, ConferencePlace, Directory, RoomOfAnotherTenant

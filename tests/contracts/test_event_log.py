@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
 from sidecar.adapters.sql.tables import utterances
-from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, Role
+from sidecar.domain.conference.values import ConferenceState, ForkState, ParticipantState, Role
 from sidecar.domain.errors import NotFound, StoreUnavailable
 from sidecar.domain.events import (
     ConferenceEnded,

@@ -14,19 +14,19 @@ from sqlalchemy import String, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlOutbox, SqlTranscripts, SqlWebhookEndpoints
-from sidecar.adapters.sql import erasure as sql_erasure
-from sidecar.adapters.sql.erasure import SqlErasure
-from sidecar.adapters.sql.keeping import SqlKeepings
+from sidecar.adapters.sql.keeping import erasure as sql_erasure
+from sidecar.adapters.sql.keeping.erasure import SqlErasure
+from sidecar.adapters.sql.keeping.policies import SqlKeepings
 from sidecar.adapters.sql.tables import answers, dial_outs, metadata
-from sidecar.adapters.sql.webhook_tables import (
+from sidecar.adapters.sql.webhooks.tables import (
     webhook_attempts,
     webhook_deliveries,
     webhook_delivery_events,
     webhook_endpoints,
 )
-from sidecar.domain.alert_events import AlertRaised
-from sidecar.domain.alerts import AlertKind, Severity
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.alerts.events import AlertRaised
+from sidecar.domain.alerts.rules import AlertKind, Severity
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import ConferenceEnded, EventData, TranscriptCompleted, UtteranceFinal, Word
 from sidecar.domain.keeping import Keeping, NotDeletable
@@ -34,7 +34,7 @@ from sidecar.domain.redaction.by_hand import UtteranceChanged
 from sidecar.domain.redaction.events import UtteranceRedacted
 from sidecar.domain.redaction.own_patterns import OwnPattern
 from sidecar.domain.redaction.rules import Kind, Policy
-from sidecar.domain.webhooks import Endpoint, EndpointState
+from sidecar.domain.webhooks.endpoints import Endpoint, EndpointState
 from sidecar.ports.directory import BoundFork
 from tests.facts import NOON, draft, open_call, utterance
 

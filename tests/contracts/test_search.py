@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, text
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog, SqlSearch
-from sidecar.adapters.sql.search_index import index_lines
-from sidecar.adapters.sql.search_tables import utterance_words
-from sidecar.domain.conference import ConferenceState, Role
+from sidecar.adapters.sql.search.index import index_lines
+from sidecar.adapters.sql.search.tables import utterance_words
+from sidecar.domain.conference.values import ConferenceState, Role
 from sidecar.domain.events import ConferenceEnded, ConferenceStarted, ParticipantUpdated, UtteranceFinal
 from sidecar.domain.search import QueryRefused, search_query
 from sidecar.ports.directory import BoundFork

@@ -11,7 +11,7 @@ import pytest
 from sidecar.adapters.sql import Database, SqlOutbox, SqlWebhookDeliveries, SqlWebhookEndpoints
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import ConferenceEnded, Event
-from sidecar.domain.webhooks import DeliveryState, EndpointChange, EndpointRefused, EndpointState
+from sidecar.domain.webhooks.endpoints import DeliveryState, EndpointChange, EndpointRefused, EndpointState
 from sidecar.ports.webhooks import DeliveryFilter, Tally, WebhookDeliveries, WebhookEndpoints
 from tests.facts import NOON, webhook_endpoint
 

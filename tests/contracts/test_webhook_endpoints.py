@@ -8,7 +8,7 @@ import pytest
 
 from sidecar.adapters.sql import Database, SqlOutbox, SqlWebhookEndpoints
 from sidecar.domain.errors import NotFound
-from sidecar.domain.webhooks import ENDPOINTS_MOST, EndpointChange, EndpointRefused, EndpointState
+from sidecar.domain.webhooks.endpoints import ENDPOINTS_MOST, EndpointChange, EndpointRefused, EndpointState
 from sidecar.ports.webhooks import WebhookEndpoints
 from tests.facts import NOON, webhook_endpoint
 

@@ -23,10 +23,9 @@ from sidecar.adapters.sql import (
     SqlWebhookEndpoints,
     SqlWebhookQueue,
 )
-from sidecar.adapters.sql.webhook_tables import webhook_delivery_events, webhook_outbox
+from sidecar.adapters.sql.webhooks.tables import webhook_delivery_events, webhook_outbox
 from sidecar.domain.events import ConferenceEnded, Event, TranscriptPaused, encode
-from sidecar.domain.webhook_schedule import verdict
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     BATCH_EVENTS,
     Attempt,
     DeliveryState,
@@ -35,6 +34,7 @@ from sidecar.domain.webhooks import (
     EndpointState,
     Outcome,
 )
+from sidecar.domain.webhooks.schedule import verdict
 from sidecar.ports.directory import BoundFork
 from sidecar.ports.webhook_queue import Claim, Finished
 from sidecar.ports.webhooks import DeliveryFilter

@@ -22,7 +22,7 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from sidecar.adapters.clock import SystemClock
-from sidecar.domain.access import (
+from sidecar.domain.access.callers import (
     PANEL_PREFIX,
     PANEL_SCOPES,
     ROLE_SCOPES,
@@ -32,7 +32,7 @@ from sidecar.domain.access import (
     UserRole,
     token_hash,
 )
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import ConferenceStarted, ParticipantJoined, ParticipantUpdated
 from sidecar.ports.directory import BoundFork
 from sidecar.server import limits

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.access import Scope
+from sidecar.domain.access.callers import Scope
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.server.app_keys import ACCOUNTS, AUDIT
 from tests.callers import add_key

@@ -10,7 +10,7 @@ import pytest
 
 from sidecar.adapters.chat_models.scripted import ScriptedChatModel
 from sidecar.domain import notice
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from tests.assisted_call import AssistedCall
 from tests.fake_engines import FakeVoice
 from tests.line import running_line

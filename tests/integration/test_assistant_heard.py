@@ -12,7 +12,7 @@ from samples.measure import words
 from sidecar.adapters.voices.local import start_local_voice
 from sidecar.domain import notice
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool
-from sidecar.runtime.assistant_desk import Engines
+from sidecar.runtime.assistant.desk import Engines
 from sidecar.speech import g711, moonshine
 from tests.assisted_room import Room
 from tests.line import running_line

@@ -1,8 +1,8 @@
 """The table of twenty situations, each played over sockets: what is said into calls, and what sounds in them.
 
 Recogniser and voice know the phrases of a book, so words are exact and times are true; service and small Twilio are
-real. Several calls go on at the same time. (The rules alone: tests/unit/domain/test_manners.py. Row 20's time limit is
-an hour or so and is looked at in tests/unit/runtime/test_assistant_desk.py.)
+real. Several calls go on at the same time. (The rules alone: tests/unit/domain/assistant/test_manners.py. Row 20's time
+limit is an hour or so and is looked at in tests/unit/runtime/assistant/test_desk.py.)
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import pytest
 
 from sidecar.domain import notice
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool
-from sidecar.runtime.assistant_answer import FILLER
-from sidecar.runtime.assistant_desk import Engines
-from sidecar.runtime.assistant_turns import GOODBYE
+from sidecar.runtime.assistant.answer import FILLER
+from sidecar.runtime.assistant.desk import Engines
+from sidecar.runtime.assistant.turns import GOODBYE
 from tests.assisted_room import TICK_MS, Room
 from tests.line import running_line
 from tests.phrase_book import MS_PER_WORD, BookRecogniser, BookVoice, PhraseBook

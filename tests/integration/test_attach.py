@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from sidecar.adapters import twilio_client
 from sidecar.cli import app as command
-from sidecar.domain import conference_machine
+from sidecar.domain.conference import machine
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.runtime import recovery
 from tests.callers import KEY
@@ -255,8 +255,8 @@ async def test_a_watched_conference_is_watched_by_the_next_process_and_a_stopped
     customer: Customer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody tells us who comes; the customer's application stops a stream, and asks for it again later."""
-    monkeypatch.setattr(conference_machine, "POLL_EVERY_MS", 1_000)
-    monkeypatch.setattr(conference_machine, "HANG_UP_MS", 1_000)
+    monkeypatch.setattr(machine, "POLL_EVERY_MS", 1_000)
+    monkeypatch.setattr(machine, "HANG_UP_MS", 1_000)
     async with running_twilio() as twilio:
         async with running_beside(twilio, tmp_path, ScriptedRecogniser(HELLO)) as line:
             calls = [await line.call(customer.voice_url(label)) for label in ("agent", "customer")]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
-from sidecar.domain.access import UserRole
+from sidecar.domain.access.callers import UserRole
 from sidecar.domain.audit import AuditEntry
 from sidecar.server.app_keys import ACCOUNTS, AUDIT
 from tests.callers import add_session, add_user

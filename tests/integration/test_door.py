@@ -14,7 +14,7 @@ import pytest
 import structlog
 from yarl import URL
 
-from sidecar.domain.access import SESSION_IDLE, SESSION_LONGEST, User
+from sidecar.domain.access.callers import SESSION_IDLE, SESSION_LONGEST, User
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock

@@ -15,7 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import ConferenceEnded, ParticipantJoined, TranscriptCompleted, TranscriptGap
 from sidecar.domain.exports import FORMATS
 from sidecar.ports.directory import BoundFork

@@ -16,7 +16,7 @@ import structlog
 
 from sidecar.adapters.sql import Database, SqlDirectory
 from sidecar.cli import logs
-from sidecar.domain.conference_move import HIDES_NOTHING_MS
+from sidecar.domain.conference.move import HIDES_NOTHING_MS
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.recogniser import FinalResult, PartialResult, SpeechStarted
 from sidecar.wire.twilio_signature import HEADER, SETTINGS_HEADER

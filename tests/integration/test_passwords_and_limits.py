@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from sidecar.domain.access import Scope, UserRole
+from sidecar.domain.access.callers import Scope, UserRole
 from sidecar.server.app_keys import ACCOUNTS, PASSWORDS
 from tests.callers import BEARER, add_key, add_link, add_session, add_user
 from tests.fakes import ScriptedRecogniser

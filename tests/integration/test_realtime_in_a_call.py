@@ -15,23 +15,23 @@ import pytest
 from sidecar.adapters.openai_account import OpenaiAccount
 from sidecar.adapters.realtime.openai import VENDOR, OpenaiRealtimeModel
 from sidecar.adapters.realtime.openai_session import Limits
-from sidecar.domain.conference import Role
-from sidecar.domain.context import Context, Question, line_told
+from sidecar.domain.assistant.context import Context, Question, line_told
+from sidecar.domain.assistant.floor_orders import Why
+from sidecar.domain.assistant.said import Said
+from sidecar.domain.assistant.tool_policy import Asker
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import RealtimeFailed
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.floor_orders import Why
-from sidecar.domain.said import Said
-from sidecar.domain.tool_policy import Asker
 from sidecar.ports.chat_model import ChatMessage, TextPiece
 from sidecar.ports.realtime import AudioPiece
-from sidecar.runtime.assistant_tools import Budget, Tools
-from sidecar.runtime.realtime import Realtime
+from sidecar.runtime.assistant.realtime import Realtime
+from sidecar.runtime.assistant.tools import Budget, Tools
 from sidecar.runtime.tally import AssistantTally
 from tests.emulated_openai.realtime import RealtimeFault, Talk
 from tests.emulated_openai.server import KEY, EmulatedOpenai, running
 from tests.emulated_speech import MS_PER_CHARACTER
 from tests.integration.test_openai_realtime import FAST
-from tests.unit.runtime.test_realtime import AVA, PEOPLE, QUESTION
+from tests.unit.runtime.assistant.test_realtime import AVA, PEOPLE, QUESTION
 
 PATIENT = 30.0
 ORDER = "The order number is seven three five."

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from sidecar.adapters.clock import SystemClock
 from sidecar.cli.children import free_ports
 from sidecar.domain.events import encode
-from sidecar.domain.sample_events import sample
+from sidecar.domain.webhooks.sample_events import sample
 from sidecar.server.pages.settings.webhooks_view import SNIPPETS
 from sidecar.server.webhook_request import as_curl
 from sidecar.wire.standard_webhooks import headers, new_secret

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from sidecar.domain.access import Scope
+from sidecar.domain.access.callers import Scope
 from sidecar.domain.manifest import verdict_of
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.server.app_keys import ACCOUNTS, AUDIT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from sidecar.domain.access import UserRole
+from sidecar.domain.access.callers import UserRole
 from sidecar.ports.recogniser import FinalResult, SpeechStarted
 from sidecar.server.app_keys import ACCOUNTS, AUDIT
 from tests.callers import add_session, add_user

@@ -18,8 +18,8 @@ from aiohttp import web
 from standardwebhooks import Webhook
 
 from sidecar.cli.children import free_ports
-from sidecar.domain.access import Scope
-from sidecar.domain.webhooks import DEFAULT_TYPES, ENDPOINTS_MOST
+from sidecar.domain.access.callers import Scope
+from sidecar.domain.webhooks.endpoints import DEFAULT_TYPES, ENDPOINTS_MOST
 from sidecar.server.app_keys import ACCOUNTS, AUDIT
 from tests.callers import add_key
 from tests.fakes import ScriptedRecogniser

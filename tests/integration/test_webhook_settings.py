@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sidecar.domain.access import UserRole
+from sidecar.domain.access.callers import UserRole
 from sidecar.server.app_keys import ACCOUNTS
 from tests.callers import add_session, add_user
 from tests.fakes import ScriptedRecogniser

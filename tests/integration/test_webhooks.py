@@ -15,9 +15,9 @@ from standardwebhooks import Webhook
 
 from sidecar.adapters.clock import SystemClock
 from sidecar.cli.children import free_ports
-from sidecar.domain import webhook_schedule
 from sidecar.domain.events import ConferenceEnded, Draft, Event, UtteranceFinal
-from sidecar.domain.webhooks import DeliveryState, Endpoint, EndpointState
+from sidecar.domain.webhooks import schedule
+from sidecar.domain.webhooks.endpoints import DeliveryState, Endpoint, EndpointState
 from sidecar.ports.directory import BoundFork
 from sidecar.ports.webhooks import DeliveryFilter
 from sidecar.server.app_keys import DIRECTORY, EVENT_LOG, EVENT_WRITER, WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
@@ -101,7 +101,7 @@ async def test_whatever_of_the_two_was_away_each_event_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the log of the endpoint, the event log and the receiver agree."""
-    monkeypatch.setattr(webhook_schedule, "RETRIES", [timedelta(seconds=0.5)] * 9)
+    monkeypatch.setattr(schedule, "RETRIES", [timedelta(seconds=0.5)] * 9)
     receiver, port = Receiver(), free_ports(1)
     ended = ConferenceEnded(reason="completed", at_ms=1)
     async with running_service(tmp_path, ScriptedRecogniser(), **SETTINGS) as service:

@@ -14,8 +14,10 @@ from pydantic import AliasChoices, SecretStr
 
 from sidecar.config import Settings
 from sidecar.domain import events
-from sidecar.domain.webhooks import EndpointDisabled
-from sidecar.emulator import control, fault_orders, rest
+from sidecar.domain.webhooks.endpoints import EndpointDisabled
+from sidecar.emulator import rest
+from sidecar.emulator.control import routes as control
+from sidecar.emulator.faults import orders
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "sidecar"
@@ -109,7 +111,7 @@ def test_the_emulator_s_page_has_every_route_and_every_fault() -> None:
     base = "/2010-04-01/Accounts/{account}"
     paths = {(route.method, route.path.removeprefix(base)) for route in (*rest.routes(), *control.routes())}
     assert documented == {(method, path) for method, path in paths if method != "*"}
-    kinds = [(kind.__struct_config__.tag, kind.__struct_fields__) for kind in get_args(fault_orders.FaultOrder)]
+    kinds = [(kind.__struct_config__.tag, kind.__struct_fields__) for kind in get_args(orders.FaultOrder)]
     shown = re.findall(r"^\| `(\w+)` \| (.+?) \|", page.split("### Faults")[1], flags=re.MULTILINE)
     assert {kind: set(re.findall(r"`(\w+)`", fields)) for kind, fields in shown} == {
         kind: set(fields) for kind, fields in kinds

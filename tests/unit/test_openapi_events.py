@@ -11,10 +11,10 @@ import pytest
 
 import sidecar.app
 from sidecar.domain import events
-from sidecar.domain.access import Scope
-from sidecar.domain.alerts import RuleDraft
-from sidecar.domain.conference import Role
-from sidecar.domain.webhooks import BATCH_TYPE, BATCHED_PREFIX, EndpointDisabled
+from sidecar.domain.access.callers import Scope
+from sidecar.domain.alerts.rules import RuleDraft
+from sidecar.domain.conference.values import Role
+from sidecar.domain.webhooks.endpoints import BATCH_TYPE, BATCHED_PREFIX, EndpointDisabled
 from sidecar.server.api import (
     alert_rules,
     alerts,

@@ -1,7 +1,7 @@
 """The chat model that needs no model: it finds what was said, and makes nothing up. English, no account, no network.
 
-It knows the lines of ``domain.said`` in the messages of role ``user``; the last line of the last such message is the
-question. Whatever is asked beyond its four answers, it says that no model is configured.
+It knows the lines of ``domain.assistant.said`` in the messages of role ``user``; the last line of the last such message
+is the question. Whatever is asked beyond its four answers, it says that no model is configured.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from sidecar.domain.said import Said, lines_in
+from sidecar.domain.assistant.said import Said, lines_in
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool, ToolCall
 from sidecar.ports.engines import EngineSettings
 

@@ -14,14 +14,14 @@ from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused, StoreUnusable
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.adapters.sql.keeping import SqlKeepings
+from sidecar.adapters.sql.keeping.policies import SqlKeepings
 from sidecar.adapters.sql.migrate import is_migrated, migrate
-from sidecar.adapters.sql.outbox import SqlOutbox
-from sidecar.adapters.sql.search import SqlSearch
+from sidecar.adapters.sql.search.query import SqlSearch
 from sidecar.adapters.sql.transcripts import SqlTranscripts
-from sidecar.adapters.sql.webhook_deliveries import SqlWebhookDeliveries
-from sidecar.adapters.sql.webhook_endpoints import SqlWebhookEndpoints
-from sidecar.adapters.sql.webhook_queue import SqlWebhookQueue
+from sidecar.adapters.sql.webhooks.deliveries import SqlWebhookDeliveries
+from sidecar.adapters.sql.webhooks.endpoints import SqlWebhookEndpoints
+from sidecar.adapters.sql.webhooks.outbox import SqlOutbox
+from sidecar.adapters.sql.webhooks.queue import SqlWebhookQueue
 
 __all__ = [
     "Database",

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.rows import AnyRow
 from sidecar.adapters.sql.tables_access import api_keys, login_links, panel_tokens, sessions, users
-from sidecar.domain.access import (
+from sidecar.domain.access.callers import (
     SESSION_IDLE,
     ApiKey,
     LoginLink,

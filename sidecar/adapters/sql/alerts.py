@@ -14,8 +14,8 @@ from sidecar.adapters.sql.alert_tables import alert_rules, alerts
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.rows import AnyRow
 from sidecar.adapters.sql.tables import events
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.alerts import AlertRule, RuleDraft, check_room
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.rules import AlertRule, RuleDraft, check_room
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Event
 from sidecar.ports.alerts import Alert, Fired

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.rows import AnyRow, assistant_of
 from sidecar.adapters.sql.tables import assistants
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.stay import (
     Assistant,
     AssistantPresent,
     AssistantRefused,

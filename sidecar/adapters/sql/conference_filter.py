@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import ColumnElement, or_, select
 
 from sidecar.adapters.sql.tables import conferences, participants
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.ports.directory import ConferenceFilter
 
 
@@ -31,7 +31,7 @@ def conditions(wanted: ConferenceFilter) -> Iterator[ColumnElement[bool]]:
 
 
 def is_own(agent: str) -> ColumnElement[bool]:
-    """As ``domain.access.is_own``, for many conferences at once."""
+    """As ``domain.access.callers.is_own``, for many conferences at once."""
     named = or_(participants.c.name == agent, participants.c.label == agent)
     return _with((participants.c.role == Role.AGENT) & named)
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.tables import dial_outs
-from sidecar.domain.conference import unique_label
+from sidecar.domain.conference.values import unique_label
 from sidecar.domain.dial_out import DialOutRefused
 from sidecar.ports.dial_outs import DialOut
 

@@ -14,7 +14,7 @@ from sidecar.adapters.sql.engine import Database, serialise
 from sidecar.adapters.sql.projections import next_position
 from sidecar.adapters.sql.rows import AnyRow, conference_of, fork_of, participant_of
 from sidecar.adapters.sql.tables import PlainText, UtcDateTime, conferences, forks, participants
-from sidecar.domain.conference import (
+from sidecar.domain.conference.values import (
     Conference,
     ConferenceState,
     Fork,

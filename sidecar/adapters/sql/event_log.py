@@ -18,7 +18,7 @@ from sidecar.adapters.sql.engine import Database
 from sidecar.adapters.sql.errors import StoreRefused
 from sidecar.adapters.sql.projections import coverage_of, fork_named_by, project, raise_coverage
 from sidecar.adapters.sql.rows import AnyRow, event_of
-from sidecar.adapters.sql.search_index import index_lines
+from sidecar.adapters.sql.search.index import index_lines
 from sidecar.adapters.sql.tables import conferences, events, forks, meta, utterances
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import Draft, Entry, Event, UtteranceFinal

@@ -12,13 +12,13 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sidecar.adapters.sql.alerts import project_alert
-from sidecar.adapters.sql.forgetting import forget_words
+from sidecar.adapters.sql.keeping.forgetting import forget_words
 from sidecar.adapters.sql.tables import assistants, conferences, forks, participants
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.assistant import Stage
-from sidecar.domain.assistant_events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.assistant.events import AssistantFailed, AssistantJoined, AssistantLeft, AssistantTurn
+from sidecar.domain.assistant.stay import Stage
 from sidecar.domain.blocks import display_name
-from sidecar.domain.conference import ConferenceState, ForkState, ParticipantState, Role
+from sidecar.domain.conference.values import ConferenceState, ForkState, ParticipantState, Role
 from sidecar.domain.events import (
     ConferenceEnded,
     ConferenceStarted,

@@ -1,4 +1,4 @@
-"""Rows to the values of ``domain.conference`` and ``domain.events``."""
+"""Rows to the values of ``domain.conference.values`` and ``domain.events``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row
 
-from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks, Spoken, Stage
-from sidecar.domain.conference import (
+from sidecar.domain.assistant.stay import Announce, Assistant, Audience, Speaks, Spoken, Stage
+from sidecar.domain.conference.values import (
     Conference,
     ConferenceState,
     Fork,

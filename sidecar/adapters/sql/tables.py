@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from sidecar.adapters.sql.folded import FoldedText, called_words, label_words, room_words
+from sidecar.adapters.sql.search.folded import FoldedText, called_words, label_words, room_words
 
 
 class PlainText(TypeDecorator[str]):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from sidecar.cli.accounts import add_key, add_link, add_user, open_accounts
-from sidecar.domain.access import UserRole
+from sidecar.domain.access.callers import UserRole
 
 # Shorter than a real one, for it is printed and perhaps typed: 96 bits.
 LINK_BYTES = 12

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sidecar.cli.demo.stage import Cue, Cut, Lane
-from sidecar.domain.conference import Role, role_of
+from sidecar.domain.conference.values import Role, role_of
 from sidecar.domain.errors import SidecarError
 from sidecar.emulator.scenario import Actor, Says, Scenario, load, shipped
 from sidecar.speech.wav import read_telephone_audio

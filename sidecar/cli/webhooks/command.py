@@ -19,8 +19,8 @@ from sidecar.cli.webhooks.feed import Feed
 from sidecar.cli.webhooks.forward import Forwarder, secret_of
 from sidecar.config import load
 from sidecar.domain.errors import SidecarError
-from sidecar.domain.sample_events import durable_types, sample
-from sidecar.domain.webhooks import checked_types, wants
+from sidecar.domain.webhooks.endpoints import checked_types, wants
+from sidecar.domain.webhooks.sample_events import durable_types, sample
 from sidecar.wire.standard_webhooks import key_of
 
 webhooks = typer.Typer(help="For who builds a receiver of webhooks.", no_args_is_help=True, rich_markup_mode=None)

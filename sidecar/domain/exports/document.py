@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
 from sidecar.domain.exports.reading import Export, Line, Missing, Noted, Paused, Spoken, iso
 
 

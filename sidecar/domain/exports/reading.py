@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sidecar.domain import events as ev
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.blocks import Person, display_name, read_transcript
-from sidecar.domain.conference import Conference, Participant, Role
+from sidecar.domain.conference.values import Conference, Participant, Role
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.redaction.by_hand import settled
 from sidecar.domain.rows import GapRow, UtteranceRow

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sidecar.domain.pattern_syntax import PatternRefused
-from sidecar.domain.patterns import TEXT_MAX_CHARS, PatternTooCostly, SearchPattern, Work
+from sidecar.domain.patterns.matching import TEXT_MAX_CHARS, PatternTooCostly, SearchPattern, Work
+from sidecar.domain.patterns.syntax import PatternRefused
 
 PATTERNS_MOST = 20
 # Steps of programs for one text, over all patterns: some tens of milliseconds.

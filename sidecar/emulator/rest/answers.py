@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from sidecar.emulator.exchange import Exchange
-from sidecar.emulator.fault_orders import HangRest, RestFault, SlowRest
+from sidecar.emulator.faults.orders import HangRest, RestFault, SlowRest
 from sidecar.emulator.keys import EXCHANGE
 
 BAD_PARAMETER = 20001

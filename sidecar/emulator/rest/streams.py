@@ -7,7 +7,6 @@ import re
 from aiohttp import web
 
 from sidecar.emulator.calls import CallOver
-from sidecar.emulator.media_socket import StreamFailed
 from sidecar.emulator.rest import resources
 from sidecar.emulator.rest.answers import (
     CALL_NOT_IN_PROGRESS,
@@ -21,6 +20,7 @@ from sidecar.emulator.rest.answers import (
 from sidecar.emulator.rest.calls import call_of
 from sidecar.emulator.rest.forms import Form, bad, form_of
 from sidecar.emulator.state import StreamOrder
+from sidecar.emulator.streams.socket import StreamFailed
 
 _PARAMETER_FIELD = re.compile(r"Parameter([1-9][0-9]?)\.(Name|Value)")
 

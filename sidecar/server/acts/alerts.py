@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar.domain.alerts import AlertRule, RuleDraft, RuleRefused, checked
+from sidecar.domain.alerts.rules import AlertRule, RuleDraft, RuleRefused, checked
 from sidecar.domain.audit import Details
 from sidecar.domain.errors import NotFound
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK

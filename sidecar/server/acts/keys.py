@@ -9,8 +9,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar.domain.access import ApiKey, NameRefused, Scope, ScopeRefused, token_hash
-from sidecar.domain.access_keys import RANDOM_BYTES, key_of, new_key
+from sidecar.domain.access.callers import ApiKey, NameRefused, Scope, ScopeRefused, token_hash
+from sidecar.domain.access.keys import RANDOM_BYTES, key_of, new_key
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB
 from sidecar.server.audit import audit
 from sidecar.server.auth.caller import CALLER

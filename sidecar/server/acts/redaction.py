@@ -10,7 +10,7 @@ from aiohttp import web
 from sidecar.domain.audit import Details
 from sidecar.domain.dial_out import known_country
 from sidecar.domain.keeping import RETENTION_DAYS_MOST, Keeping
-from sidecar.domain.pattern_syntax import PatternRefused
+from sidecar.domain.patterns.syntax import PatternRefused
 from sidecar.domain.redaction.rules import Rules
 from sidecar.server.app_keys import KEEPING
 from sidecar.server.audit import audit

@@ -11,9 +11,8 @@ from aiohttp import web
 
 from sidecar.domain.audit import Details
 from sidecar.domain.errors import NotFound
-from sidecar.domain.sample_events import sample
-from sidecar.domain.webhook_addresses import checked_url
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.addresses import checked_url
+from sidecar.domain.webhooks.endpoints import (
     Delivery,
     Endpoint,
     EndpointChange,
@@ -22,6 +21,7 @@ from sidecar.domain.webhooks import (
     checked_overlap,
     checked_types,
 )
+from sidecar.domain.webhooks.sample_events import sample
 from sidecar.ports.webhooks import DeliveryDetail, Tally
 from sidecar.server.app_keys import CLOCK, WEBHOOK_ADDRESSES, WEBHOOK_DELIVERIES, WEBHOOK_ENDPOINTS
 from sidecar.server.audit import audit

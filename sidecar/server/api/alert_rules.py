@@ -10,8 +10,8 @@ import msgspec
 from aiohttp import hdrs, web
 from msgspec import UNSET, UnsetType
 
-from sidecar.domain.access import Scope
-from sidecar.domain.alerts import TEMPLATES, AlertRule, Condition, Only, RuleDraft, Severity
+from sidecar.domain.access.callers import Scope
+from sidecar.domain.alerts.rules import TEMPLATES, AlertRule, Condition, Only, RuleDraft, Severity
 from sidecar.ports.alerts import Fired
 from sidecar.server.acts import alerts as alert_acts
 from sidecar.server.api.bodies import body_of, json_response

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.alerts import NOTE_MAX_CHARS
+from sidecar.domain.alerts.rules import NOTE_MAX_CHARS
 from sidecar.ports.alerts import Alert
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice

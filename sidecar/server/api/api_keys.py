@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.domain.access import NAME_LENGTH_MOST, ApiKey, Scope
+from sidecar.domain.access.callers import NAME_LENGTH_MOST, ApiKey, Scope
 from sidecar.server.acts import keys as acts
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import once

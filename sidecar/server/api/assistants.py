@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.domain.assistant import (
+from sidecar.domain.assistant.events import AssistantTurn
+from sidecar.domain.assistant.stay import (
     PROMPT_MAX_CHARS,
     SAY_MAX_CHARS,
     Announce,
@@ -22,11 +23,10 @@ from sidecar.domain.assistant import (
     Wish,
     check_text,
 )
-from sidecar.domain.assistant_events import AssistantTurn
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import ChatModelFailed, NotFound
-from sidecar.runtime.assistant_mind import EngineNames
-from sidecar.runtime.assistant_session import AssistantSession
+from sidecar.runtime.assistant.mind import EngineNames
+from sidecar.runtime.assistant.session import AssistantSession
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice, once
 from sidecar.server.app_keys import ASSISTANTS, SWITCHBOARD, TRANSCRIPTS

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.conference import Conference, ConferenceState, Participant
+from sidecar.domain.conference.values import Conference, ConferenceState, Participant
 from sidecar.ports.directory import ConferenceFilter, ConferencePlace
 from sidecar.server.api.bodies import json_response
 from sidecar.server.api.paging import limit_of, moment_of, page, place_after, refused

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.events import Draft, Event
 from sidecar.domain.note_events import NoteAdded
 from sidecar.server.api.bodies import body_of, json_response

@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.domain.access import (
+from sidecar.domain.access.callers import (
     PANEL_LASTS,
     PANEL_LONGEST,
     PANEL_PREFIX,

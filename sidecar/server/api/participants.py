@@ -9,8 +9,8 @@ from typing import Any, Literal
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.attachment import Report, Standing
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.attachment import Report, Standing
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import NotFound
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.app_keys import DIRECTORY, SWITCHBOARD

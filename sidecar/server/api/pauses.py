@@ -11,7 +11,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from sidecar.domain.conference_facts import Pause, Resume
+from sidecar.domain.conference.facts import Pause, Resume
 from sidecar.server.api.bodies import body_of, json_response
 from sidecar.server.api.idempotency import harmless_twice
 from sidecar.server.app_keys import SWITCHBOARD

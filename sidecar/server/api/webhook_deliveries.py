@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint
+from sidecar.domain.webhooks.endpoints import Attempt, Delivery, DeliveryState, Endpoint
 from sidecar.ports.webhooks import DeliveryDetail, DeliveryFilter
 from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.api.bodies import body_of, json_response

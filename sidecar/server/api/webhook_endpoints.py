@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from aiohttp import hdrs, web
 
-from sidecar.domain.sample_events import UnknownEventType
-from sidecar.domain.webhooks import SECRET_OVERLAP, Endpoint, EndpointRefused, EndpointState
+from sidecar.domain.webhooks.endpoints import SECRET_OVERLAP, Endpoint, EndpointRefused, EndpointState
+from sidecar.domain.webhooks.sample_events import UnknownEventType
 from sidecar.ports.webhooks import Tally
 from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.api.bodies import body_of, json_response

@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from sidecar.domain.access import NAME_LENGTH_MOST, User
-from sidecar.domain.passwords import LENGTH_MOST, SignInRefused, normal
+from sidecar.domain.access.callers import NAME_LENGTH_MOST, User
+from sidecar.domain.access.passwords import LENGTH_MOST, SignInRefused, normal
 from sidecar.server.app_keys import ACCOUNTS, PASSWORDS
 from sidecar.server.limits import LIMITS
 

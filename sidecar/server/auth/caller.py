@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sidecar.domain.access import Caller, is_own
-from sidecar.domain.conference import Conference
+from sidecar.domain.access.callers import Caller, is_own
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import NotFound
 from sidecar.server.app_keys import DIRECTORY
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from sidecar.domain.access import PANEL_PREFIX, PANEL_SCOPES, ROLE_SCOPES, Caller, Session, token_hash
-from sidecar.domain.access_keys import is_misspelt
+from sidecar.domain.access.callers import PANEL_PREFIX, PANEL_SCOPES, ROLE_SCOPES, Caller, Session, token_hash
+from sidecar.domain.access.keys import is_misspelt
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, TWILIO_EDGE
 from sidecar.server.auth.site import Site, site_of
 from sidecar.server.strangers import STRANGERS

@@ -11,9 +11,9 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from sidecar.domain.access import SESSION_LONGEST, LinkRefused, Session, token_hash
+from sidecar.domain.access.callers import SESSION_LONGEST, LinkRefused, Session, token_hash
+from sidecar.domain.access.passwords import SignInRefused
 from sidecar.domain.errors import NotFound
-from sidecar.domain.passwords import SignInRefused
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB, TWILIO_EDGE
 from sidecar.server.audit import audit
 from sidecar.server.auth import login_view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sidecar.domain.access import NAME_LENGTH_MOST, LinkRefused, LoginLink
+from sidecar.domain.access.callers import NAME_LENGTH_MOST, LinkRefused, LoginLink
 from sidecar.domain.errors import SidecarError
 
 _NEW_LINK = ("On the machine of the service this makes one:", "sidecar users link NAME")

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from sidecar.domain.access import Caller, Scope
+from sidecar.domain.access.callers import Caller, Scope
 from sidecar.server.app_keys import DIRECTORY
 from sidecar.server.audit import AUDITED, audit, audit_read
 from sidecar.server.auth.caller import CALLER, CONFERENCE, visible_conference

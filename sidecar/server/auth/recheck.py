@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from sidecar.domain.access import is_own
+from sidecar.domain.access.callers import is_own
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.ports.accounts import Accounts
 from sidecar.ports.clock import Clock

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from sidecar.domain.access import Scope
+from sidecar.domain.access.callers import Scope
 
 
 class Way(Enum):

@@ -20,7 +20,7 @@ from sidecar.ports.event_forwarder import EventForwarder
 from sidecar.ports.recogniser import Figure
 from sidecar.ports.storage import Storage
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk
+from sidecar.runtime.assistant.desk import AssistantDesk
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard

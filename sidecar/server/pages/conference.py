@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sidecar.domain.access import Scope
+from sidecar.domain.access.callers import Scope
 from sidecar.domain.blocks import Earlier
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.events import Event, UtteranceFinal
 from sidecar.ports.transcripts import Transcripts
 from sidecar.server.api.utterances import cursor_after

@@ -11,9 +11,9 @@ import msgspec
 
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
-from sidecar.domain.assistant import Audience, Doing, Problem, Speaks
-from sidecar.domain.assistant_words import ASSISTANT_REASONS
-from sidecar.domain.conference import Conference, ConferenceState, Participant
+from sidecar.domain.assistant.stay import Audience, Doing, Problem, Speaks
+from sidecar.domain.assistant.words import ASSISTANT_REASONS
+from sidecar.domain.conference.values import Conference, ConferenceState, Participant
 from sidecar.domain.system_words import SYSTEM_WORDS
 
 

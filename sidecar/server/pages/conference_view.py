@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
-from sidecar.domain.assistant_words import ASSISTANT_REASONS
+from sidecar.domain.assistant.words import ASSISTANT_REASONS
 from sidecar.domain.blocks import Person, Transcript
-from sidecar.domain.conference import Conference, Participant, ParticipantState, Role
+from sidecar.domain.conference.values import Conference, Participant, ParticipantState, Role
 from sidecar.domain.exports import FORMATS
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.rows import GapRow, NoteRow, Row, SystemRow, UtteranceRow

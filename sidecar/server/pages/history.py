@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.conference import ConferenceState
+from sidecar.domain.conference.values import ConferenceState
 from sidecar.domain.search import QueryRefused, name_terms, period, search_query
 from sidecar.ports.search import CallPlace, Calls, SearchTimedOut
 from sidecar.server.api.paging import cursor, place_after

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from sidecar.domain.blocks import display_name
-from sidecar.domain.conference import Conference, ConferenceState, Participant, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, Participant, Role
 from sidecar.domain.errors import SidecarError
 from sidecar.domain.search import QUERY_CHARS_MOST, Piece, SearchQuery, snippet
 from sidecar.ports.search import Found

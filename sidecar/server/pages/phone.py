@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sidecar.domain.conference import Conference, ConferenceState
+from sidecar.domain.conference.values import Conference, ConferenceState
 from sidecar.server.app_keys import PHONE_PORT
 
 # What a Content-Security-Policy can name as a host; an IPv6 address it cannot.

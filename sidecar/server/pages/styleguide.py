@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from sidecar.domain import events as ev
-from sidecar.domain.conference import Conference, ConferenceState, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, Role
 from sidecar.domain.note_events import NoteAdded
 from sidecar.domain.wallboard import ConferenceFold
 from sidecar.server.pages.conference_view import ConferencePage, conference_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, Endpoint, EndpointState, Outcome
+from sidecar.domain.webhooks.endpoints import Attempt, Delivery, DeliveryState, Endpoint, EndpointState, Outcome
 from sidecar.ports.webhooks import Tally
 from sidecar.server.pages.settings.webhooks_view import (
     ShownAttempt,

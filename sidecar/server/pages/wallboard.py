@@ -5,10 +5,10 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from sidecar.domain.access import Caller, Scope
-from sidecar.domain.conference import ConferenceState
+from sidecar.domain.access.callers import Caller, Scope
+from sidecar.domain.conference.values import ConferenceState
 from sidecar.domain.errors import StoreUnavailable
-from sidecar.domain.webhooks import EndpointState
+from sidecar.domain.webhooks.endpoints import EndpointState
 from sidecar.ports.directory import Directory
 from sidecar.server.app_keys import CLOCK, DIRECTORY, TWILIO_EDGE, WALLBOARD_STATE, WEBHOOK_ENDPOINTS
 from sidecar.server.auth.caller import CALLER

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sidecar.domain.blocks import display_name
-from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.wallboard import WallboardPerson, WallboardRow
 from sidecar.server.pages.conference_view import Share, sign_words, talk_bar
 from sidecar.server.pages.rendering import counted, counted_gaps, offset, room_name, span

@@ -12,10 +12,10 @@ import asyncio
 import structlog
 from aiohttp import WSCloseCode, web
 
-from sidecar.domain.assistant import LineRefused
+from sidecar.domain.assistant.stay import LineRefused
 from sidecar.domain.errors import SidecarError
-from sidecar.runtime.assistant_line import LineLost
-from sidecar.runtime.assistant_session import AssistantSession
+from sidecar.runtime.assistant.line import LineLost
+from sidecar.runtime.assistant.session import AssistantSession
 from sidecar.server.app_keys import ASSISTANTS, SWITCHBOARD
 from sidecar.server.strangers import STRANGERS, Full
 from sidecar.server.twilio.media_socket import (
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 class SocketLine:
-    """Fulfils ``runtime.assistant_line.Line`` by a WebSocket of Twilio's."""
+    """Fulfils ``runtime.assistant.line.Line`` by a WebSocket of Twilio's."""
 
     def __init__(self, ws: web.WebSocketResponse, stream_sid: str) -> None:
         self._ws = ws

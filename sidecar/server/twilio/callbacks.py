@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 from aiohttp import web
 
-from sidecar.domain.conference_facts import NewsKind
+from sidecar.domain.conference.facts import NewsKind
 from sidecar.server.app_keys import ASSISTANTS, EVENT_FORWARDER, SWITCHBOARD
 from sidecar.server.twilio.signed import signed_form
 from sidecar.wire.twilio_callbacks import call_callback, conference_callback, news_of, stream_callback

@@ -12,7 +12,7 @@ from collections import Counter
 import structlog
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from sidecar.domain.conference_facts import EndReason
+from sidecar.domain.conference.facts import EndReason
 from sidecar.domain.errors import ForkRefused, SidecarError
 from sidecar.runtime.fork_session import ForkSession
 from sidecar.runtime.switchboard import NoRoom

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
-from sidecar.domain.conference import stream_name
+from sidecar.domain.conference.values import stream_name
 from sidecar.domain.errors import SidecarError
 from sidecar.ports.directory import BoundFork
 from sidecar.runtime.switchboard import Caller

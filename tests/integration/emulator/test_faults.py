@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from twilio.base.exceptions import TwilioRestException
 
-from sidecar.emulator import faults as faults_module
+from sidecar.emulator.faults import pending as faults_module
 from sidecar.emulator.state import StreamStatus
 from tests.integration.emulator.small_service import Small, Socket, small
 from tests.integration.emulator.twilio_client import in_conference, refused, twilio_client

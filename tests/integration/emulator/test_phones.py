@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sidecar.emulator import phone_sockets, softphone
 from sidecar.emulator.frames import FRAME_BYTES, SAMPLE_RATE_HZ
+from sidecar.emulator.phone import sockets, softphone
 from sidecar.speech import g711
 from tests.integration.emulator.small_service import WAIT_S, Small, small
 
@@ -196,7 +196,7 @@ async def test_a_conference_that_is_not_live_is_said_inside_the_socket(path: str
 async def test_more_browsers_than_there_is_room_for_are_sent_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phone_sockets, "MAX_PHONES", 1)
+    monkeypatch.setattr(sockets, "MAX_PHONES", 1)
     async with (
         talk(tmp_path) as (s, _),
         browser(s, "/listen/socket?room=r-1"),

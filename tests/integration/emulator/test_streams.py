@@ -8,8 +8,8 @@ import contextlib
 import pytest
 from aiohttp import web
 
-from sidecar.emulator import media_socket as media_socket_module
 from sidecar.emulator.state import StreamStatus
+from sidecar.emulator.streams import socket as media_socket_module
 from tests.integration.emulator.small_service import Small, Socket, small
 
 

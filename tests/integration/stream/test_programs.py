@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from sidecar.domain.access import Caller
+from sidecar.domain.access.callers import Caller
 from sidecar.runtime.event_bus import conference_topic
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, DIRECTORY, EVENT_LOG
 from sidecar.server.stream_tickets import TICKETS_MOST, StreamTickets, Ticket

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.adapters import webhook_http
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.endpoints import Outcome
 from tests.unit.adapters.test_webhook_http import message, now, sending
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

@@ -20,8 +20,8 @@ from standardwebhooks import Webhook
 from sidecar.adapters import webhook_http
 from sidecar.adapters.webhook_http import HttpWebhookSender
 from sidecar.cli.demo.certificate import make_certificate
-from sidecar.domain.webhook_addresses import AddressPolicy
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.addresses import AddressPolicy
+from sidecar.domain.webhooks.endpoints import Outcome
 from sidecar.ports.webhook_sender import Answer, Message
 from sidecar.wire.standard_webhooks import new_secret
 

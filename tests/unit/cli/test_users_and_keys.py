@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from sidecar.adapters.sql import Database, SqlAccounts, SqlAuditLog
 from sidecar.cli import app
-from sidecar.domain.access import ApiKey, LoginLink, NameRefused, Scope, token_hash
+from sidecar.domain.access.callers import ApiKey, LoginLink, NameRefused, Scope, token_hash
+from sidecar.domain.access.passwords import PasswordRefused
 from sidecar.domain.errors import NotFound, SidecarError
-from sidecar.domain.passwords import PasswordRefused
 from tests.facts import NOON
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sidecar.domain import blocks
 from sidecar.domain import events as ev
-from sidecar.domain.conference import Participant, ParticipantState
+from sidecar.domain.conference.values import Participant, ParticipantState
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "blocks"
 CASES = sorted(GOLDEN.glob("*.json"))

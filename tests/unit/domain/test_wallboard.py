@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain import events as ev
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.alerts import AlertKind, Severity
-from sidecar.domain.assistant_events import AssistantJoined
-from sidecar.domain.conference import Conference, ConferenceState, Participant, ParticipantState, Role
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.rules import AlertKind, Severity
+from sidecar.domain.assistant.events import AssistantJoined
+from sidecar.domain.conference.values import Conference, ConferenceState, Participant, ParticipantState, Role
 from sidecar.domain.wallboard import ALERTS_NAMED, LINE_CHARS, PEOPLE_NAMED, ConferenceFold, WallboardRow
 from tests.facts import NOON
 

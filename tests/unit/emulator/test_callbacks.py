@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from sidecar.emulator import callbacks as callbacks_module
 from sidecar.emulator.callbacks import Callbacks
 from sidecar.emulator.debugger import Debugger, ErrorNumber
-from sidecar.emulator.faults import Faults
+from sidecar.emulator.faults.pending import Faults
 from sidecar.emulator.spawn import spawner
 from sidecar.emulator.state import StatusCallback
 from sidecar.emulator.webhooks import Answer, WebhookFailed, Webhooks

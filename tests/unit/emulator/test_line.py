@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from sidecar.emulator.audio import AudioTrack
 from sidecar.emulator.dialling import ToApplication
 from sidecar.emulator.line import application_line, phone_line, voice_form
+from sidecar.emulator.sound.track import AudioTrack
 from sidecar.emulator.state import Account, Call, CallStatus, Direction
 from sidecar.emulator.twiml import DialConference
 

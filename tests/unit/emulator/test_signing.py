@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twilio.request_validator import RequestValidator
 
-from sidecar.emulator.faults import Faults
+from sidecar.emulator.faults.pending import Faults
 from sidecar.emulator.signing import SIGNATURE_HEADER, Signer
 
 

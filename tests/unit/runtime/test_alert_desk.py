@@ -12,9 +12,9 @@ import pytest
 
 from sidecar.adapters.sql import Database, SqlAlerts, SqlDirectory, SqlEventLog
 from sidecar.domain import events as ev
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.alerts import AlertRule, Only, PatternOf, Phrases, RecogniserFailure, Silence
-from sidecar.domain.conference import Role
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.rules import AlertRule, Only, PatternOf, Phrases, RecogniserFailure, Silence
+from sidecar.domain.conference.values import Role
 from sidecar.domain.errors import NotFound
 from sidecar.domain.events import EventData
 from sidecar.ports.alerts import Alerts

@@ -14,10 +14,10 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.domain.access import token_hash
-from sidecar.domain.conference import Fork, ForkState
-from sidecar.domain.conference_facts import EndReason, News, NewsKind, Pause, Resume, Signs
-from sidecar.domain.conference_machine import QUIET_BEFORE_INQUIRY_MS
+from sidecar.domain.access.callers import token_hash
+from sidecar.domain.conference.facts import EndReason, News, NewsKind, Pause, Resume, Signs
+from sidecar.domain.conference.machine import QUIET_BEFORE_INQUIRY_MS
+from sidecar.domain.conference.values import Fork, ForkState
 from sidecar.domain.errors import ForkRefused, StoreUnavailable, TelephonyFailed
 from sidecar.domain.events import (
     Event,

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import (
     Event,
     EventData,

@@ -11,7 +11,7 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.domain.conference_facts import EndReason
+from sidecar.domain.conference.facts import EndReason
 from sidecar.domain.events import Event, TranscriptGap, UtteranceFinal
 from sidecar.domain.spans import Hearing
 from sidecar.ports.recogniser import FinalResult, SpeechStarted

@@ -17,7 +17,7 @@ import pytest
 
 from sidecar.adapters.recognisers.deepgram_connection import Connection
 from sidecar.adapters.recognisers.deepgram_stream import DeepgramStream, Limits
-from sidecar.domain.conference import Fork, ForkState
+from sidecar.domain.conference.values import Fork, ForkState
 from sidecar.domain.errors import RecogniserUnavailable
 from sidecar.domain.events import EventData, TranscriptGap, UtteranceFinal, UtterancePartial
 from sidecar.domain.spans import Hearing

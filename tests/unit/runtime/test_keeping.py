@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sidecar.domain.conference import Conference, ConferenceState
+from sidecar.domain.conference.values import Conference, ConferenceState
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.keeping import Keeping, NotDeletable
-from sidecar.domain.pattern_syntax import PatternRefused
+from sidecar.domain.patterns.syntax import PatternRefused
 from sidecar.domain.redaction.own_patterns import OwnPattern
 from sidecar.domain.redaction.rules import Kind, Policy
 from sidecar.runtime.event_bus import EventBus

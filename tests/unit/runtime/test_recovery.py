@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory
-from sidecar.domain.conference import Fork
+from sidecar.domain.conference.values import Fork
 from sidecar.domain.errors import TelephonyFailed
 from sidecar.runtime import recovery
 from sidecar.runtime.notice import NoticeSpeaker

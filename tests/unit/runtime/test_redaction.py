@@ -12,7 +12,7 @@ import pytest
 from sidecar.adapters.sql import Database
 from sidecar.adapters.sql.directory import SqlDirectory
 from sidecar.adapters.sql.event_log import SqlEventLog
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.events import EventData, TranscriptGap, UtteranceFinal, UtterancePartial, Word
 from sidecar.domain.redaction.rules import Kind, Policy, Rules
 from sidecar.ports.directory import BoundFork, Directory

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.assistant_events import AssistantTurn, TurnLatency
+from sidecar.domain.assistant.events import AssistantTurn, TurnLatency
 from sidecar.domain.events import Event, EventData, TranscriptGap, UtteranceFinal
 from sidecar.runtime.tally import DELAY_BOUNDS_S, Distribution, Tally
 from tests.facts import NOON

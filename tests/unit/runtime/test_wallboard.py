@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sidecar.adapters.sql import Database, SqlDirectory, SqlEventLog
-from sidecar.domain.conference import Conference, Role
+from sidecar.domain.conference.values import Conference, Role
 from sidecar.domain.errors import StoreUnavailable
 from sidecar.domain.events import (
     ConferenceEnded,

@@ -11,8 +11,8 @@ import pytest
 
 from sidecar.adapters.sql import Database, StoreRefused
 from sidecar.domain.errors import SidecarError, StoreUnavailable
-from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
-from sidecar.domain.webhooks import DeliveryState, EndpointChange, EndpointState, Outcome
+from sidecar.domain.webhooks.endpoints import DeliveryState, EndpointChange, EndpointState, Outcome
+from sidecar.domain.webhooks.schedule import ATTEMPTS_MOST
 from sidecar.ports.webhook_sender import Answer, Message
 from sidecar.ports.webhooks import DeliveryFilter, Tally
 from sidecar.runtime.webhook_dispatcher import SLOTS_MOST

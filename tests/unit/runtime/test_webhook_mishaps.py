@@ -11,7 +11,7 @@ import pytest
 
 from sidecar.adapters.sql import Database, StoreRefused
 from sidecar.domain.errors import StoreUnavailable
-from sidecar.domain.webhooks import Outcome
+from sidecar.domain.webhooks.endpoints import Outcome
 from sidecar.ports.webhook_queue import Finished
 from sidecar.ports.webhook_sender import Answer, Message
 from tests.fake_webhooks import OK

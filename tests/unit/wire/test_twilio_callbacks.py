@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.conference_facts import NewsKind, Signs
+from sidecar.domain.conference.facts import NewsKind, Signs
 from sidecar.wire.twilio_callbacks import (
     CallbackMalformed,
     conference_callback,

@@ -8,8 +8,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar.domain.access import Session
-from sidecar.domain.passwords import PasswordRefused, SignInRefused, checked_password
+from sidecar.domain.access.callers import Session
+from sidecar.domain.access.passwords import PasswordRefused, SignInRefused, checked_password
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, PASSWORDS, STREAM_HUB
 from sidecar.server.audit import audit
 from sidecar.server.auth.by_password import user_by_password

@@ -9,9 +9,9 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
-from sidecar.domain.access import Scope
-from sidecar.domain.alerts import TEMPLATES, AlertKind, AlertRule, Condition, Only, RuleDraft, Severity
-from sidecar.domain.conference import Conference
+from sidecar.domain.access.callers import Scope
+from sidecar.domain.alerts.rules import TEMPLATES, AlertKind, AlertRule, Condition, Only, RuleDraft, Severity
+from sidecar.domain.conference.values import Conference
 from sidecar.server.acts import alerts as alert_acts
 from sidecar.server.app_keys import ALERT_DESK, ALERTS, CLOCK, DIRECTORY
 from sidecar.server.auth.caller import CALLER, visible_conference

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sidecar.domain.alert_watch import Occasion
-from sidecar.domain.alerts import (
+from sidecar.domain.alerts.rules import (
     TEMPLATES,
     AlertKind,
     AlertRule,
@@ -21,8 +20,9 @@ from sidecar.domain.alerts import (
     Severity,
     Silence,
 )
+from sidecar.domain.alerts.watch import Occasion
 from sidecar.domain.blocks import display_name
-from sidecar.domain.conference import Conference, Participant, Role
+from sidecar.domain.conference.values import Conference, Participant, Role
 from sidecar.ports.alerts import Fired
 from sidecar.server.pages.rendering import counted, offset, room_name, span
 

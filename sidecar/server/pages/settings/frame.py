@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from sidecar.domain.access import Caller, Scope
+from sidecar.domain.access.callers import Caller, Scope
 from sidecar.server.auth.caller import CALLER
 from sidecar.server.forms import go_on
 from sidecar.server.pages.rendering import RENDERER

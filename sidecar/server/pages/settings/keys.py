@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar.domain.access import ApiKey, Scope
+from sidecar.domain.access.callers import ApiKey, Scope
 from sidecar.domain.errors import NotFound
 from sidecar.server.acts import keys as acts
 from sidecar.server.app_keys import ACCOUNTS, CLOCK

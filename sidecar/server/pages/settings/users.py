@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from sidecar.domain.access import LINK_LASTS, LoginLink, NameRefused, User, UserRole, checked_name, token_hash
+from sidecar.domain.access.callers import LINK_LASTS, LoginLink, NameRefused, User, UserRole, checked_name, token_hash
 from sidecar.domain.errors import NotFound
 from sidecar.server.app_keys import ACCOUNTS, CLOCK, STREAM_HUB, TWILIO_EDGE
 from sidecar.server.audit import audit

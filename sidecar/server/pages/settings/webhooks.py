@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from sidecar.domain.sample_events import UnknownEventType
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     SECRET_OVERLAP,
     DeliveryState,
     EndpointRefused,
     EndpointState,
 )
+from sidecar.domain.webhooks.sample_events import UnknownEventType
 from sidecar.ports.webhooks import DeliveryFilter, Tally
 from sidecar.server.acts import webhooks as webhook_acts
 from sidecar.server.app_keys import CLOCK, WEBHOOK_DELIVERIES

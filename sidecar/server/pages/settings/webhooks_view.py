@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sidecar.domain.sample_events import durable_types
-from sidecar.domain.webhook_schedule import ATTEMPTS_MOST
-from sidecar.domain.webhooks import (
+from sidecar.domain.webhooks.endpoints import (
     BATCH_TYPE,
     DEFAULT_TYPES,
     Attempt,
@@ -21,6 +19,8 @@ from sidecar.domain.webhooks import (
     known_types,
     wants,
 )
+from sidecar.domain.webhooks.sample_events import durable_types
+from sidecar.domain.webhooks.schedule import ATTEMPTS_MOST
 from sidecar.ports.webhooks import DeliveryDetail, Tally
 from sidecar.server.pages.rendering import span
 from sidecar.server.webhook_request import as_curl, request_headers

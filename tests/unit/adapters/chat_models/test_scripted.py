@@ -8,10 +8,10 @@ import pytest
 
 from sidecar.adapters.chat_models import scripted
 from sidecar.adapters.chat_models.scripted import GOODBYE, NO_MODEL, NOTHING_YET, ScriptedChatModel
-from sidecar.domain.assistant import Announce, Assistant, Audience, Speaks
-from sidecar.domain.context import Context, Question
+from sidecar.domain.assistant.context import Context, Question
+from sidecar.domain.assistant.said import Said, line_of
+from sidecar.domain.assistant.stay import Announce, Assistant, Audience, Speaks
 from sidecar.domain.events import UtteranceFinal
-from sidecar.domain.said import Said, line_of
 from sidecar.ports.chat_model import ChatMessage, Piece, TextPiece, Tool, ToolCall
 from tests.facts import NOON
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from sidecar.adapters.sql import Database, SqlEventLog, StoreUnusable, migrate
 from sidecar.adapters.sql.migrate import newest_revision
-from sidecar.adapters.sql.search_tables import FTS_TABLE
+from sidecar.adapters.sql.search.tables import FTS_TABLE
 from sidecar.adapters.sql.tables import metadata
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.domain.alert_events import AlertAcknowledged, AlertRaised
-from sidecar.domain.alerts import AlertKind, Severity
-from sidecar.domain.assistant_events import AssistantTurn
+from sidecar.domain.alerts.events import AlertAcknowledged, AlertRaised
+from sidecar.domain.alerts.rules import AlertKind, Severity
+from sidecar.domain.assistant.events import AssistantTurn
 from sidecar.domain.exports import read_export
 from sidecar.domain.exports.document import json_pieces
 from tests.transcripts import Said, conference, event, export_of_lines, golden_export

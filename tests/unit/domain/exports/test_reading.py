@@ -7,7 +7,7 @@ import io
 import json
 
 from sidecar.domain import events as ev
-from sidecar.domain.conference import Participant, ParticipantState, Role
+from sidecar.domain.conference.values import Participant, ParticipantState, Role
 from sidecar.domain.exports import FORMATS, read_export
 from sidecar.domain.exports.reading import clock, one_line
 from tests.transcripts import conference, event, golden_export

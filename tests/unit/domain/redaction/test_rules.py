@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.domain.events import UtteranceFinal, Word
-from sidecar.domain.pattern_syntax import PatternRefused
-from sidecar.domain.patterns import TEXT_MAX_CHARS
+from sidecar.domain.patterns.matching import TEXT_MAX_CHARS
+from sidecar.domain.patterns.syntax import PatternRefused
 from sidecar.domain.redaction.own_patterns import PATTERNS_MOST, STEPS_MOST, OwnPattern, OwnPatterns
 from sidecar.domain.redaction.redact import redact
 from sidecar.domain.redaction.rules import Kind, Policy, Rules

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from sidecar.adapters.sql import Database, SqlAuditLog, SqlDirectory, SqlEventLog, SqlSearch
-from sidecar.domain.access import EVERYTHING, Caller, UserRole
-from sidecar.domain.conference import Role
+from sidecar.domain.access.callers import EVERYTHING, Caller, UserRole
+from sidecar.domain.conference.values import Role
 from sidecar.server import app_keys
 from sidecar.server.api.search import search
 from sidecar.server.auth.caller import CALLER

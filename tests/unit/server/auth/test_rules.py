@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from sidecar.domain.access import PANEL_SCOPES
+from sidecar.domain.access.callers import PANEL_SCOPES
 from sidecar.server.auth.rules import RULES, Of, Way, rule_of
 from sidecar.server.routes import add_routes
 

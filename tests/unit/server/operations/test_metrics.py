@@ -23,7 +23,7 @@ from sidecar.adapters.sql import (
 )
 from sidecar.ports.recogniser import Recogniser
 from sidecar.runtime.alert_desk import AlertDesk
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy, Engines
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy, Engines
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.switchboard import Switchboard

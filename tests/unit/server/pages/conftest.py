@@ -19,9 +19,9 @@ from sidecar.adapters.sql import (
     SqlWebhookEndpoints,
 )
 from sidecar.adapters.sql.assistants import SqlAssistants
-from sidecar.domain.conference import Conference
+from sidecar.domain.conference.values import Conference
 from sidecar.domain.errors import StoreUnavailable
-from sidecar.runtime.assistant_desk import AssistantDesk, AssistantPolicy
+from sidecar.runtime.assistant.desk import AssistantDesk, AssistantPolicy
 from sidecar.runtime.event_bus import EventBus
 from sidecar.runtime.event_writer import EventWriter
 from sidecar.runtime.wallboard import WallboardState

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import ConferenceStarted, ParticipantJoined, TranscriptGap
 from sidecar.ports.directory import BoundFork
 from tests.facts import draft, open_call, said

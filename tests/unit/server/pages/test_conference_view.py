@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from sidecar.domain.blocks import Person
-from sidecar.domain.conference import Conference, ConferenceState, ParticipantState, Role
+from sidecar.domain.conference.values import Conference, ConferenceState, ParticipantState, Role
 from sidecar.domain.events import (
     ConferenceEnded,
     ConferenceStarted,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
-from sidecar.domain.conference import Role
+from sidecar.domain.conference.values import Role
 from sidecar.domain.events import ConferenceEnded, ConferenceStarted
 from sidecar.server.pages.history import PAGE_ROWS
 from tests.facts import NOON, draft, fork_request, said

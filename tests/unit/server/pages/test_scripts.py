@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sidecar.assets import assets_root
-from sidecar.domain.assistant_events import AssistantDoing
+from sidecar.domain.assistant.events import AssistantDoing
 from sidecar.domain.events import DURABLE, ForkHealth, UtterancePartial
 
 

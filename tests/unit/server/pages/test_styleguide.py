@@ -7,7 +7,7 @@ import re
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from sidecar.domain.alerts import Severity
+from sidecar.domain.alerts.rules import Severity
 from sidecar.server.pages import add_pages
 from tests.unit.server.pages.conftest import Pages
 

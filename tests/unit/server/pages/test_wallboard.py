@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from sidecar.domain.events import ConferenceEnded, ConferenceStarted, EventData
-from sidecar.domain.webhooks import EndpointChange, EndpointState
+from sidecar.domain.webhooks.endpoints import EndpointChange, EndpointState
 from sidecar.runtime.wallboard import LINGER
 from tests.facts import draft, open_call, utterance, webhook_endpoint
 from tests.unit.server.pages.conftest import Pages

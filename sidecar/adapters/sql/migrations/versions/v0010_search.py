@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from sidecar.adapters.sql.folded import folded_column
-from sidecar.adapters.sql.search_tables import IndexedWords
+from sidecar.adapters.sql.search.folded import folded_column
+from sidecar.adapters.sql.search.tables import IndexedWords
 from sidecar.domain.blocks import display_name
 from sidecar.domain.folding import folded
 

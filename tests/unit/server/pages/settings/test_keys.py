@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sidecar.domain.access import Scope
+from sidecar.domain.access.callers import Scope
 from sidecar.server.pages.settings.keys import MEANINGS
 from tests.openapi import document
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sidecar.domain.webhooks import Attempt, Delivery, DeliveryState, EndpointState, Outcome
+from sidecar.domain.webhooks.endpoints import Attempt, Delivery, DeliveryState, EndpointState, Outcome
 from sidecar.ports.webhooks import DeliveryDetail, Tally
 from sidecar.server.pages.settings.webhooks_view import (
     delivery_page,
