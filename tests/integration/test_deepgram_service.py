@@ -19,6 +19,8 @@ from tests.emulated_deepgram.server import KEY, Fault, running
 from tests.numbered_recogniser import NumberedRecogniser
 from tests.service import Service, media_frame, running_service, start_frame
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 CALL = "CA" + "7" * 32
 FRAME = 160
 WORDS = 60

@@ -10,6 +10,8 @@ import pytest
 
 from tests.line import Line, running_line
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 
 @pytest.fixture
 async def line(tmp_path: Path) -> AsyncIterator[Line]:

@@ -23,6 +23,8 @@ from sidecar.wire.twilio_signature import HEADER, SETTINGS_HEADER
 from tests.fakes import Script, ScriptedRecogniser
 from tests.service import TOKEN, media_frame, running_service, start_frame
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 AGENT, CUSTOMER = "CA" + "a" * 32, "CA" + "b" * 32
 CF = "CF" + "c" * 32
 NUMBER = "+15550100"

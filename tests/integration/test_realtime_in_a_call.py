@@ -33,6 +33,8 @@ from tests.emulated_speech import MS_PER_CHARACTER
 from tests.integration.test_openai_realtime import FAST
 from tests.unit.runtime.assistant.test_realtime import AVA, PEOPLE, QUESTION
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 PATIENT = 30.0
 ORDER = "The order number is seven three five."
 ANSWER = "It is seven three five, and there is nothing else to say about it."

@@ -16,6 +16,8 @@ from tests.callers import BEARER
 from tests.fakes import Script, ScriptedRecogniser
 from tests.service import TOKEN, media_frame, running_service, start_frame
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 AGENT = "CA" + "a" * 32
 # Speech that is not over when the service stops: the engine has only begun to hear it.
 UNFINISHED: Script = [

@@ -26,6 +26,8 @@ from tests.facts import fork_request, utterance
 from tests.fakes import ScriptedRecogniser
 from tests.service import Service, running_service
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 CLOCK = SystemClock()
 SECRET = new_secret()
 SETTINGS: dict[str, Any] = {"webhook_allow_nets": "127.0.0.0/8", "webhook_allow_http": True}

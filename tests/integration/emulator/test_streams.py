@@ -12,6 +12,8 @@ from sidecar.emulator.state import StreamStatus
 from sidecar.emulator.streams import socket as media_socket_module
 from tests.integration.emulator.small_service import Small, Socket, small
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 
 async def stream_with(s: Small, start: str) -> str:
     """A call with that stream, in its room; returns when the stream is over."""

@@ -16,6 +16,8 @@ from sidecar.wire.sse import Positions
 from tests.facts import NOON, draft, said
 from tests.integration.stream.rig import READ_TIMEOUT_S, EventSource, Service, partial, topic
 
+pytestmark = pytest.mark.traced(False)  # its parts are shown one by one elsewhere
+
 
 async def test_a_new_client_gets_everything_from_the_beginning_and_then_what_happens(
     service: Service, client: aiohttp.ClientSession
