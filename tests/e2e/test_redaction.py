@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,9 @@ SOCIAL = "My social is one two three forty five six seven eight nine."
 RECAP = "Ava, give us a recap."
 ORDER = "My order number is seven three five two nine."
 # What nobody may find: parts of the numbers, in every way in which they were said.
-# Not four digits alone: times and ids have some.
+# A moment's microseconds may be any digits.
+MICROSECONDS = re.compile(rb"(?<=:\d\d\.)\d{6}")
+# Not four digits alone, but for one: ids have some.
 SECRETS = [
     "4111",
     "one one one one",
@@ -90,7 +93,7 @@ def found_in(places: dict[str, bytes]) -> list[tuple[str, str, bytes]]:
     """Which secret is where."""
     return [
         (name, secret, content[max(0, at - 40) : at + 40])
-        for name, content in places.items()
+        for name, content in ((name, MICROSECONDS.sub(b"", content)) for name, content in places.items())
         for secret in SECRETS
         if (at := content.find(secret.encode())) >= 0
     ]

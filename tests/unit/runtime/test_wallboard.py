@@ -287,7 +287,7 @@ async def test_a_full_board_takes_the_next_call_when_one_leaves(room: Room, monk
     room.clock.pass_ms(timedelta(seconds=31) / timedelta(milliseconds=1))
     await room.tell(calls[1], said(calls[1], 0).data)
     rows = await room.shown(lambda rows: "room 3" in [row.room for row in rows])
-    assert [row.room for row in rows] == ["room 1", "room 3"]
+    assert sorted(row.room for row in rows) == ["room 1", "room 3"]  # both began in the same moment
     assert room.board.crowded_out == 0
 
 
