@@ -167,8 +167,8 @@ def _crowd(run: Results) -> str:
         f"{run['subscribers']:,} subscribers at once of two people who talk as people do: {run['delivered']:,} events\n"
         f"delivered with {run['cpu_percent']} % of a core, {run['memory_per_subscriber_kb']} kB each; finals p50\n"
         f"{_ms(run['final_ms'], 'p50')} ms, p99 {_ms(run['final_ms'], 'p99')} ms. The readers share the machine.\n"
-        "An event for 5,000 takes a fifth of a second to write, so half of them have it after that. Budget: 5,000\n"
-        "clients.\n"
+        "An event for 5,000 takes some two tenths of a second to write, so half of them wait for more than one.\n"
+        "Budget: 5,000 clients.\n"
     )
 
 
