@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from sidecar.domain.redaction.number_words import ONES
+
 # Printed for a click, a breath or a ringing tone, just like this. A "you" that somebody says alone gets a full stop or
 # a question mark from the model.
 _CLICK = "You"
@@ -15,6 +17,7 @@ _CLICK = "You"
 _CREDITS = re.compile(r"(thanks|thank you) for watching\W*", re.IGNORECASE)
 # A sung or shouted vowel: "Ahhhhhhhh". No English word has one letter four times in a row.
 _LONG_LETTER = re.compile(r"([^\W\d_])\1{3,}", re.IGNORECASE)
+_DIGITS = {*ONES, *"0123456789"}
 # A decoder that runs in circles, until its budget of tokens is spent: one word twelve times or more in a row, or three
 # to eight words four times or more, is kept once. Fewer is how people speak ("no no no", "thank you, thank you").
 _ONE_WORD = re.compile(r"\b([^\W\d]+)(?:\W+\1\b){11,}", re.IGNORECASE)
@@ -26,6 +29,13 @@ def without_hallucination(text: str) -> str:
     text = text.strip()
     if text == _CLICK or _CREDITS.fullmatch(text) or not any(c.isalnum() and c.isascii() for c in text):
         return ""
-    for rule in (_LONG_LETTER, _ONE_WORD, _PHRASE):
-        text = rule.sub(r"\1", text)
+    text = _LONG_LETTER.sub(r"\1", text)
+    for loop in (_ONE_WORD, _PHRASE):
+        text = loop.sub(_once, text)
     return text
+
+
+def _once(loop: re.Match[str]) -> str:
+    """One digit over and over stays whole: numbers of accounts and cards have so many zeros or ones."""
+    words = set(re.findall(r"\w+", loop.group(1).lower()))
+    return loop.group(0) if len(words) == 1 and words <= _DIGITS else loop.group(1)

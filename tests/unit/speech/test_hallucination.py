@@ -48,6 +48,14 @@ def test_one_word_over_and_over_is_heard_once_when_nobody_could_mean_it() -> Non
     assert without_hallucination("no " * 10 + "no") == "no " * 10 + "no"
 
 
+@pytest.mark.parametrize(
+    "text", ["four " + "one " * 14 + "one", "my account is 7 " + "0 " * 12 + "3", "Zero " * 12 + ".", "0, " * 12 + "4"]
+)
+def test_a_digit_over_and_over_stays_whole(text: str) -> None:
+    """The number of a card or an account."""
+    assert without_hallucination(text) == text.strip()
+
+
 @given(st.text(max_size=300))
 def test_any_text_comes_through_no_longer_than_it_was_and_only_once(text: str) -> None:
     """The rules only ever take away, and have nothing more to take the second time."""
